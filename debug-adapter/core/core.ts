@@ -1,0 +1,176 @@
+/**
+ * The only door from the adapter to the native core. Implemented by
+ * `nativeCore.ts` (the addon) and, for tests of the layers above, by
+ * `fakeCore.ts`.
+ *
+ * The core serves gdb on a Unix socket; this interface is the adapter's own
+ * channel beside it, usable while the debuggee runs. Operations that move in
+ * time are *armed* here and carried out when gdb next resumes in reverse
+ * (`-exec-continue --reverse`): gdb then forgets all it knew, and reports an
+ * ordinary stop.
+ */
+import type { Branch, Checkpoint, Moment, Timeline } from '../protocol/timeTravel.js';
+
+export interface LaunchOptions {
+  /** Absolute path of an x86-64 ELF executable (or script with an interpreter line). */
+  program: string;
+  args: string[];
+  cwd: string;
+  /** The whole environment, `NAME=value`. */
+  env: string[];
+  /** Descriptors of this process that become 0, 1 and 2; the caller closes its own copies afterwards. */
+  stdio: [number, number, number];
+  /** Make descriptor 0 the controlling terminal (it must be a pty's slave). */
+  controllingTerminal: boolean;
+  disableAslr: boolean;
+  /** Milliseconds of run time between periodic checkpoints; 0: none but at stops. */
+  checkpointIntervalMs: number;
+  /** Budget for all checkpoints; 0: a quarter of the free memory. */
+  checkpointMemoryBytes: number;
+  /** Where gdb shall connect; created with mode 0600, removed by `dispose`. Empty: no gdb server. */
+  gdbSocket: string;
+}
+
+/** Candidates for the end of a search backwards. */
+export interface SearchPlace {
+  /** 0x… */
+  address: string;
+  /** Counts only when it differs from the group counted last: all starts of one source line share a group. */
+  group: number;
+  /** Counts only while `rspMin <= rsp < rspMax` (0x…): the same stack frame. Absent: always. */
+  rspMin?: string;
+  rspMax?: string;
+}
+
+export type TimeOperation =
+  | { kind: 'seek'; moment: number }
+  | { kind: 'seekCheckpoint'; checkpoint: number }
+  | { kind: 'seekBegin' }
+  | { kind: 'seekEnd' }
+  /**
+   * The last *transition* to one of `places` before now: a hit whose group
+   * differs from that of the hit before it. With `stopAtBreakpoints`, a
+   * breakpoint or watchpoint of gdb's that was hit later wins.
+   */
+  | { kind: 'lastTransition'; places: SearchPlace[]; stopAtBreakpoints: boolean }
+  /** One instruction back. `functions`: known code ranges (0x…) around pc, to find instruction starts. */
+  | { kind: 'stepInstructionBack'; functions: { start: string; end: string }[] }
+  /** The last write to `[address, address + size)` before now; stops before the writing instruction. */
+  | { kind: 'lastWrite'; address: string; size: number };
+
+export interface OperationResult {
+  outcome: 'found' | 'begin' | 'end' | 'cancelled' | 'breakpoint' | 'watchpoint' | 'failed';
+  moment: Moment;
+  /** For `lastTransition`: the group of the place arrived at. */
+  group?: number;
+  /** For `breakpoint`/`watchpoint`: the address. */
+  address?: string;
+  /** `failed`: a CoreError's code, message, remedy. */
+  error?: { code: string; message: string; remedy: string };
+}
+
+/** Errors of the core reach the adapter as `Error` objects with these fields. */
+export interface CoreError extends Error {
+  code: string;
+  remedy: string;
+}
+
+export interface CoreEvents {
+  /** Checkpoints, branches or the present changed. At most every 100 ms while running. */
+  timelineChanged: () => void;
+  /** A search or seek goes on: 0 … 1, and what it does in a few words. */
+  progress: (fraction: number, text: string) => void;
+  /** Something the user must be told once. */
+  notice: (severity: 'info' | 'warning' | 'error', message: string) => void;
+}
+
+export type EndState =
+  | { kind: 'running' }
+  /** At exit_group: the process is kept so that one can go back. */
+  | { kind: 'exited'; exitCode: number }
+  /** A fatal signal is about to be delivered or was: kept as well. */
+  | { kind: 'signalled'; signal: number; signalName: string; faultAddress?: string };
+
+export interface Core {
+  /** Starts the debuggee, stopped at its first instruction (in ld.so). Rejects with a CoreError. */
+  launch(options: LaunchOptions): Promise<{ pid: number }>;
+  on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void;
+
+  /**
+   * Sets what gdb's next reverse continue (`bc`) will do. Resolves when it has
+   * been carried out; the promise never rejects (see OperationResult.error).
+   */
+  arm(operation: TimeOperation): Promise<OperationResult>;
+  /** Stops a search under way: it ends with `cancelled`, and the debuggee is where it was before. */
+  cancel(): void;
+  /** The line block that `bs` runs through in one go (remedy A), until the next resume. */
+  setReverseRange(start: string, end: string): void;
+
+  timeline(): Timeline;
+  createCheckpoint(reason: 'user' | 'bookmark', name?: string): Promise<Checkpoint>;
+  /** Rejects when it is the present's, or the only one. */
+  deleteCheckpoint(id: number): Promise<void>;
+  setCheckpoint(id: number, change: { pinned?: boolean; name?: string }): Promise<void>;
+
+  present(): { live: boolean; edited: boolean; behindMs: number; moment: Moment; branch: number };
+  endState(): EndState;
+  /**
+   * Makes the present moment live on a new branch: descriptors as they were,
+   * system calls real. Resolves with what cannot be given back.
+   */
+  branch(name?: string): Promise<{ branch: Branch; message?: string; files: string[] }>;
+  /**
+   * Allows the natural end: from now on a program that has reached its exit
+   * is let go, with its real exit status. Used when the session ends.
+   */
+  dispose(options: { letExit: boolean }): Promise<void>;
+}
+
+/** What this machine allows, found out by trying. */
+export interface Capability {
+  name: string;
+  ok: boolean;
+  /** e.g. a version or the chosen way. */
+  detail: string;
+  /** What to do if it is needed and not ok. */
+  remedy: string;
+  required: boolean;
+}
+
+export interface VerifyOptions {
+  program: string;
+  args: string[];
+  cwd: string;
+  env: string[];
+  stdio: [number, number, number];
+  checkpointIntervalMs: number;
+  checkpointMemoryBytes: number;
+}
+
+/** `recorded: false` carries why in `error`. Times in milliseconds of wall clock. */
+export interface VerifyReport {
+  recorded: boolean;
+  error?: { code: string; message: string; remedy: string };
+  exitCode: number | null;
+  signal: string | null;
+  events: number;
+  checkpoints: number;
+  replays: number;
+  diverged: { moment: string; what: string }[];
+  recordMs: number;
+  replayMs: number;
+  /** ptrace stops while recording and while replaying. */
+  recordStops: number;
+  replayStops: number;
+}
+
+/** Process-wide functions of the addon beside `Core`. */
+export interface CoreModule {
+  createCore(): Core;
+  /** A new pseudo-terminal; `raw` turns off echo and newline translation on it. */
+  openPty(raw: boolean): { master: number; slave: number; path: string };
+  setPtySize(master: number, columns: number, rows: number): void;
+  openPipe(): { read: number; write: number };
+  probeKernel(): Capability[];
+  verify(options: VerifyOptions): Promise<VerifyReport>;
+}

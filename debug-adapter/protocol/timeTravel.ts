@@ -1,0 +1,111 @@
+/**
+ * Everything about time that the Debug Adapter Protocol has no word for: our
+ * custom requests (`chronofork/…`) and events. This file is the contract with
+ * every client; docs/protocol.md says the same in prose. It imports nothing.
+ *
+ * A client is expected to treat a moment's `id` as opaque and to compare
+ * moments by `order`.
+ */
+
+/** A point in time that can be returned to. */
+export interface Moment {
+  /** Opaque, stable while the session lives. */
+  readonly id: number;
+  /** Position on its branch: a greater number is later. Not contiguous; changes only with `timelineChanged`. */
+  readonly order: number;
+  /** The number of recorded events passed. */
+  readonly event: number;
+  /** Milliseconds of the debuggee's run time since its start, as first recorded; approximate between checkpoints. */
+  readonly timeMs: number;
+  readonly branch: number;
+  /** Program counter, as 0x… */
+  readonly pc: string;
+}
+
+export type CheckpointReason = 'start' | 'interval' | 'stop' | 'user' | 'bookmark' | 'signal' | 'search' | 'edit' | 'branch';
+
+export interface Checkpoint {
+  readonly id: number;
+  readonly moment: Moment;
+  readonly reason: CheckpointReason;
+  /** Memory that only this checkpoint holds: what deleting it would free, in bytes. */
+  readonly privateBytes: number;
+  /** Wall-clock age in milliseconds. */
+  readonly ageMs: number;
+  /** Pinned checkpoints are never thinned. */
+  readonly pinned: boolean;
+  /** The user's name for it (a bookmark), if it has one. */
+  readonly name?: string;
+  /** Where it stands in the source, when known. */
+  readonly location?: { readonly function?: string; readonly path?: string; readonly line?: number };
+}
+
+export interface Branch {
+  readonly id: number;
+  /** 0 has no parent. */
+  readonly parent?: number;
+  /** The moment on the parent from which it went on. */
+  readonly from?: Moment;
+  readonly name?: string;
+}
+
+export interface Timeline {
+  readonly branches: readonly Branch[];
+  readonly checkpoints: readonly Checkpoint[];
+  readonly begin: Moment;
+  /** Where the debuggee's own (live) process stands. */
+  readonly end: Moment;
+  readonly present: Moment;
+  /** True when the present is the live process. */
+  readonly live: boolean;
+  /** How the program ended, if it has. */
+  readonly ended?: { readonly exitCode?: number; readonly signal?: string };
+  readonly memory: { readonly budgetBytes: number; readonly usedBytes: number };
+}
+
+/** Where a time-travel request has arrived; a DAP `stopped` event follows it. */
+export interface Arrival {
+  readonly moment: Moment;
+  /** `found`: there; `begin`: nothing earlier; `end`: nothing later; `cancelled`: as far as it got or back where it was. */
+  readonly outcome: 'found' | 'begin' | 'end' | 'cancelled';
+  /** A sentence for the user when `outcome` is not `found`, or a limit must be named. */
+  readonly message?: string;
+}
+
+/** request → [arguments, response body] */
+export interface TimeTravelRequests {
+  'chronofork/timeline': [Record<string, never>, Timeline];
+  'chronofork/seek': [{ checkpoint: number } | { moment: number } | { to: 'begin' | 'end' }, Arrival];
+  /** `create`, `list`, `delete`, `pin`, `unpin`, `rename`. A bookmark is a pinned checkpoint with a name. */
+  'chronofork/checkpoint': [
+    | { action: 'list' }
+    | { action: 'create'; name?: string; pinned?: boolean }
+    | { action: 'delete' | 'pin' | 'unpin'; id: number }
+    | { action: 'rename'; id: number; name: string },
+    { checkpoints: readonly Checkpoint[]; checkpoint?: Checkpoint },
+  ];
+  'chronofork/reverseStepIn': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
+  'chronofork/reverseStepOver': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
+  'chronofork/reverseStepOut': [{ threadId: number }, Arrival];
+  'chronofork/lastWrite': [
+    { expression: string; frameId?: number } | { variablesReference: number; name: string } | { address: string; size: number },
+    Arrival & { expression: string; address: string; size: number; oldValue?: string; newValue?: string },
+  ];
+  /** Goes on live from the present past moment; the former line stays. */
+  'chronofork/branch': [{ name?: string }, { branch: Branch; message?: string; files: readonly string[] }];
+  /** After a fatal signal: to the last checkpoint before it. */
+  'chronofork/replayCrash': [Record<string, never>, Arrival];
+  /** What `Continue` would do now: `edited` means that something was changed in the past. */
+  'chronofork/present': [Record<string, never>, { live: boolean; edited: boolean; behindMs: number; moment: Moment; branch: number }];
+}
+
+export type TimeTravelRequest = keyof TimeTravelRequests;
+export type ArgumentsOf<R extends TimeTravelRequest> = TimeTravelRequests[R][0];
+export type ResponseOf<R extends TimeTravelRequest> = TimeTravelRequests[R][1];
+
+export interface TimeTravelEvents {
+  /** Checkpoints came or went, a branch began, or the present moved. Sent at most every 200 ms while the debuggee runs. */
+  'chronofork/timelineChanged': { live: boolean; edited: boolean; behindMs: number; present?: Moment; branch: number; checkpointCount: number };
+  /** Something the user must know once: a limit, a divergence, a lost checkpoint. */
+  'chronofork/notice': { severity: 'info' | 'warning' | 'error'; message: string };
+}

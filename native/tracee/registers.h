@@ -1,0 +1,20 @@
+// The registers of a stopped tracee, as the kernel gives them.
+#pragma once
+
+#include <sys/user.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace chronofork {
+
+// General registers, segment bases, flags and orig_rax: the layout of
+// PTRACE_GETREGSET(NT_PRSTATUS) on x86-64.
+using GeneralRegisters = user_regs_struct;
+
+// x87, SSE, AVX, AVX-512 and PKRU state: the bytes of PTRACE_GETREGSET(NT_X86_XSTATE),
+// the XSAVE area in standard (non-compacted) format with XCR0 at offset 464.
+using ExtendedRegisters = std::vector<std::byte>;
+
+}  // namespace chronofork
