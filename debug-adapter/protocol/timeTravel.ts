@@ -5,7 +5,23 @@
  *
  * A client is expected to treat a moment's `id` as opaque and to compare
  * moments by `order`.
+ *
+ * A failed `chronofork/…` request answers with a sentence for the user in
+ * `message` and `showUser: false`: the client that asked shows it, once.
  */
+
+/**
+ * The launch option of that name: what `continue` does at a past moment where
+ * something was changed.
+ *
+ * - `branch` (the default): goes on live from here, as `chronofork/branch` does;
+ * - `discard`: forgets the change and replays what really happened;
+ * - `ask`: for a client that can ask its user. `continue` succeeds but does not
+ *   run: a `stopped` event follows at once (the client believes that the thread
+ *   runs), then `chronofork/editedContinue`. The client then sends
+ *   `chronofork/branch` or `chronofork/discardEdits`, and `continue` again.
+ */
+export type OnEditedContinue = 'ask' | 'branch' | 'discard';
 
 /** A point in time that can be returned to. */
 export interface Moment {
@@ -93,6 +109,8 @@ export interface TimeTravelRequests {
   ];
   /** Goes on live from the present past moment; the former line stays. */
   'chronofork/branch': [{ name?: string }, { branch: Branch; message?: string; files: readonly string[] }];
+  /** Forgets what was changed at the present past moment: the same moment, as it was recorded. */
+  'chronofork/discardEdits': [Record<string, never>, Arrival];
   /** After a fatal signal: to the last checkpoint before it. */
   'chronofork/replayCrash': [Record<string, never>, Arrival];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
@@ -106,6 +124,8 @@ export type ResponseOf<R extends TimeTravelRequest> = TimeTravelRequests[R][1];
 export interface TimeTravelEvents {
   /** Checkpoints came or went, a branch began, or the present moved. Sent at most every 200 ms while the debuggee runs. */
   'chronofork/timelineChanged': { live: boolean; edited: boolean; behindMs: number; present?: Moment; branch: number; checkpointCount: number };
+  /** `continue` was refused because something was changed here; only with the launch option `onEditedContinue: 'ask'`. */
+  'chronofork/editedContinue': { threadId: number };
   /** Something the user must know once: a limit, a divergence, a lost checkpoint. */
   'chronofork/notice': { severity: 'info' | 'warning' | 'error'; message: string };
 }
