@@ -198,7 +198,8 @@ function run(command, args, cwd, extraEnv = {}) {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
     child.on('error', (error) => resolve({ status: 127, output: error.message }));
     child.on('close', (code) => resolve({ status: code ?? 128, output }));
   });

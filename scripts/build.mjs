@@ -1,0 +1,105 @@
+/**
+ * Builds what is run: the native core (make) and the JavaScript bundles
+ * (esbuild).
+ *
+ *     native/**               ─make─▶     build/chronofork.node, build/native-tests
+ *     extension/extension.ts  ─esbuild─▶  dist/extension.cjs   loaded by VS Code
+ *     debug-adapter/cli.ts    ─esbuild─▶  dist/cli.cjs         `chronofork …`
+ *
+ *     node scripts/build.mjs [native] [bundles] [--watch]
+ *
+ * Easy to get wrong: VS Code loads an extension with require(), so the bundles
+ * are CommonJS although the sources are ES modules. `import.meta.url` does not
+ * exist there and is replaced by the bundle's own address: code that looks for
+ * files beside itself must look from the package's root (the nearest folder
+ * upwards that holds package.json), which is the same for both.
+ */
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { ScriptError, isMain, root, runMain, show } from './lib/run.mjs';
+import { findCompiler } from './lib/requirements.mjs';
+
+const importMetaUrl = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
+
+/** @type {{ entry: string, outfile: string, external: string[], executable: boolean }[]} */
+const bundles = [
+  { entry: 'extension/extension.ts', outfile: 'dist/extension.cjs', external: ['vscode'], executable: false },
+  { entry: 'debug-adapter/cli.ts', outfile: 'dist/cli.cjs', external: [], executable: true },
+];
+
+/**
+ * @param {{ tests?: boolean, native?: boolean, bundles?: boolean, watch?: boolean, outDir?: string }} [options]
+ * @returns {Promise<void>}
+ */
+export async function build(options = {}) {
+  if (options.native !== false) await buildNative(options.tests === false ? ['addon'] : ['addon', 'tests']);
+  if (options.bundles !== false) await buildBundles(options);
+}
+
+/**
+ * @param {string[]} targets of native/Makefile, and variables for it
+ * @returns {Promise<void>}
+ */
+export async function buildNative(targets) {
+  const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+  const compiler = findCompiler() ?? 'g++';
+  const status = await show('make', [
+    '-C',
+    'native',
+    '--no-print-directory',
+    `-j${jobs}`,
+    `CXX=${compiler}`,
+    ...targets,
+  ]);
+  if (status !== 0) throw new ScriptError('The native core could not be built; the reason is above.');
+}
+
+/** @param {{ watch?: boolean, outDir?: string }} options */
+export async function buildBundles(options = {}) {
+  const missing = bundles.filter(({ entry }) => !existsSync(path.join(root, entry)));
+  if (missing.length > 0) throw new ScriptError(`There is no ${missing.map(({ entry }) => entry).join(' and no ')}.`);
+  const esbuild = await import('esbuild');
+  for (const { entry, outfile, external, executable } of bundles) {
+    const target = path.join(root, options.outDir ?? '.', outfile);
+    // The entry's own first line, if it has one, stays the first.
+    const shebang =
+      executable && !readFileSync(path.join(root, entry), 'utf8').startsWith('#!') ? '#!/usr/bin/env node\n' : '';
+    /** @type {import('esbuild').BuildOptions} */
+    const settings = {
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile: target,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      external: [...external, '*.node'],
+      banner: { js: shebang + importMetaUrl },
+      define: { 'import.meta.url': 'importMetaUrl' },
+      sourcemap: true,
+      logLevel: 'warning',
+    };
+    try {
+      if (options.watch) await (await esbuild.context(settings)).watch();
+      else await esbuild.build(settings);
+    } catch {
+      throw new ScriptError(`${entry} could not be bundled; the reason is above.`);
+    }
+    if (!options.watch && executable) chmodSync(target, 0o755);
+  }
+  if (options.watch) console.log('watching; end it with Ctrl+C');
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async () => {
+    const args = process.argv.slice(2);
+    const watch = args.includes('--watch');
+    const parts = args.filter((arg) => !arg.startsWith('--'));
+    await build({
+      native: parts.length === 0 || parts.includes('native'),
+      bundles: parts.length === 0 || parts.includes('bundles'),
+      watch,
+    });
+  });
+}
