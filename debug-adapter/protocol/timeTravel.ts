@@ -109,7 +109,11 @@ export interface TimeTravelRequests {
   ];
   /** Goes on live from the present past moment; the former line stays. */
   'chronofork/branch': [{ name?: string }, { branch: Branch; message?: string; files: readonly string[] }];
-  /** Forgets what was changed at the present past moment: the same moment, as it was recorded. */
+  /**
+   * Forgets what was changed at the present past moment: the same moment, as it
+   * was recorded. An `invalidated` event follows, not `stopped`, so that a
+   * `continue` may be sent as soon as this is answered.
+   */
   'chronofork/discardEdits': [Record<string, never>, Arrival];
   /** After a fatal signal: to the last checkpoint before it. */
   'chronofork/replayCrash': [Record<string, never>, Arrival];
