@@ -1,0 +1,23 @@
+/** The icon of a checkpoint: where one is, else a bookmark, a pin, or why it was made. */
+import * as vscode from 'vscode';
+import type { CheckpointReason } from '../../debug-adapter/protocol/timeTravel.js';
+import { isBookmark, type CheckpointRow } from '../timeline/timelineModel.js';
+
+const icons: Record<CheckpointReason, string> = {
+  start: 'debug-start',
+  interval: 'clock',
+  stop: 'debug-pause',
+  user: 'save',
+  bookmark: 'bookmark',
+  signal: 'zap',
+  search: 'search',
+  edit: 'edit',
+  branch: 'git-branch',
+};
+
+export function checkpointIcon(row: CheckpointRow): vscode.ThemeIcon {
+  if (row.here) return new vscode.ThemeIcon('debug-stackframe', new vscode.ThemeColor('debugIcon.continueForeground'));
+  if (isBookmark(row.checkpoint)) return new vscode.ThemeIcon('bookmark');
+  if (row.checkpoint.pinned) return new vscode.ThemeIcon('pinned');
+  return new vscode.ThemeIcon(icons[row.checkpoint.reason] ?? 'circle-small');
+}

@@ -1,0 +1,172 @@
+/**
+ * Checks a launch configuration before anything is started, so that a mistake
+ * in launch.json is a readable sentence and not a session that dies. Pure but
+ * for looking at the file system; no vscode.
+ *
+ * It checks what launch.json can get wrong (types, values, paths). Whether the
+ * program can be debugged on this machine is the adapter's to say.
+ */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Something wrong: which attribute, and a sentence for the user. */
+export interface LaunchProblem {
+  readonly attribute: string;
+  readonly message: string;
+}
+
+/** A launch configuration as it comes from launch.json: nothing about it can be believed. */
+export type UncheckedLaunch = Readonly<Record<string, unknown>>;
+
+/** Undefined when the value is right, else what it must be. */
+type Check = (value: unknown) => string | undefined;
+
+const aString: Check = (value) => (typeof value === 'string' ? undefined : 'a string');
+const aBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+const strings: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'a list of strings';
+
+function oneOf(...choices: string[]): Check {
+  const list = choices.map((choice) => `"${choice}"`).join(' or ');
+  return (value) => (typeof value === 'string' && choices.includes(value) ? undefined : list);
+}
+
+function atLeast(minimum: number, unit: string): Check {
+  return (value) =>
+    typeof value === 'number' && Number.isFinite(value) && value >= minimum
+      ? undefined
+      : `a number of ${unit}, ${minimum} or more`;
+}
+
+function mapTo(description: string, allowed: (value: unknown) => boolean): Check {
+  return (value) => (isRecord(value) && Object.values(value).every(allowed) ? undefined : description);
+}
+
+const setupCommands: Check = (value) =>
+  Array.isArray(value) &&
+  value.every((item) => typeof item === 'string' || (isRecord(item) && typeof item.text === 'string'))
+    ? undefined
+    : 'a list of gdb commands: strings, or objects with "text"';
+
+const checks: Readonly<Record<string, Check>> = {
+  program: aString,
+  args: strings,
+  cwd: aString,
+  env: mapTo('an object of strings; null removes a variable', (item) => typeof item === 'string' || item === null),
+  stopOnEntry: aBoolean,
+  console: oneOf('internalConsole', 'integratedTerminal'),
+  stdin: aString,
+  sourceMap: mapTo(
+    'an object of strings: the folder when it was built → the folder now',
+    (item) => typeof item === 'string',
+  ),
+  gdbPath: aString,
+  setupCommands,
+  'checkpoints.intervalMs': atLeast(0, 'milliseconds'),
+  'checkpoints.memoryMb': atLeast(0, 'megabytes'),
+  onEditedContinue: oneOf('ask', 'branch', 'discard'),
+};
+
+/** Every problem that can be seen without looking at the disk, in the order of the attributes. */
+export function checkAttributes(launch: UncheckedLaunch): LaunchProblem[] {
+  const problems: LaunchProblem[] = [];
+  if (launch.request !== 'launch') {
+    const message =
+      launch.request === 'attach'
+        ? 'Chronofork cannot attach to a running program: it must start it. Use "request": "launch".'
+        : '"request" must be "launch".';
+    problems.push({ attribute: 'request', message });
+  }
+  if (launch.program === undefined || launch.program === '') {
+    problems.push({ attribute: 'program', message: '"program" is missing: the path of the executable to debug.' });
+  }
+  if (launch.checkpoints !== undefined && !isRecord(launch.checkpoints)) {
+    problems.push({
+      attribute: 'checkpoints',
+      message: '"checkpoints" must be an object, such as { "intervalMs": 100 }.',
+    });
+  }
+  for (const [attribute, check] of Object.entries(checks)) {
+    const value = attributeValue(launch, attribute);
+    if (value === undefined || value === '') continue;
+    const expected = check(value);
+    if (expected)
+      problems.push({ attribute, message: `"${attribute}" must be ${expected}; it is ${shortJson(value)}.` });
+  }
+  return problems;
+}
+
+/** Problems of the paths; only for a configuration that `checkAttributes` finds right and whose variables are resolved. */
+export async function checkPaths(launch: UncheckedLaunch): Promise<LaunchProblem[]> {
+  const cwd = typeof launch.cwd === 'string' && launch.cwd !== '' ? launch.cwd : undefined;
+  const checked = [
+    checkProgram(resolvePath(launch.program as string, cwd)),
+    cwd === undefined ? undefined : checkFolder(cwd),
+    launch.stdin ? checkReadableFile('stdin', resolvePath(launch.stdin as string, cwd)) : undefined,
+    isPath(launch.gdbPath) ? checkExecutable('gdbPath', launch.gdbPath, 'Is gdb installed there?') : undefined,
+  ];
+  return (await Promise.all(checked)).filter((problem) => problem !== undefined);
+}
+
+async function checkProgram(program: string): Promise<LaunchProblem | undefined> {
+  const problem = await checkExecutable('program', program, 'Has it been built?');
+  if (problem || !/\.(c|cc|cpp|cxx|h|hpp|rs|o|a)$/.test(program)) return problem;
+  return {
+    attribute: 'program',
+    message: `"program" is ${program}: that is not a program. Name the built executable.`,
+  };
+}
+
+async function checkExecutable(attribute: string, file: string, hint: string): Promise<LaunchProblem | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  if (!found) return { attribute, message: `"${attribute}" names a file that does not exist: ${file}. ${hint}` };
+  if (found.isDirectory()) return { attribute, message: `"${attribute}" names a folder, not a program: ${file}.` };
+  const executable = await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return executable
+    ? undefined
+    : { attribute, message: `"${attribute}" names a file that may not be executed: ${file}. Try: chmod +x ${file}` };
+}
+
+async function checkFolder(folder: string): Promise<LaunchProblem | undefined> {
+  const found = await stat(folder).catch(() => undefined);
+  return found?.isDirectory()
+    ? undefined
+    : { attribute: 'cwd', message: `"cwd" names a folder that does not exist: ${folder}.` };
+}
+
+async function checkReadableFile(attribute: string, file: string): Promise<LaunchProblem | undefined> {
+  const readable = await access(file, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+  return readable ? undefined : { attribute, message: `"${attribute}" names a file that cannot be read: ${file}.` };
+}
+
+function attributeValue(launch: UncheckedLaunch, attribute: string): unknown {
+  const [first, second] = attribute.split('.') as [string, string?];
+  const value = launch[first];
+  if (second === undefined) return value;
+  return isRecord(value) ? value[second] : undefined;
+}
+
+/** A bare name such as `gdb` is looked for on PATH later; only a path is checked here. */
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value.includes('/');
+}
+
+function resolvePath(file: string, folder: string | undefined): string {
+  return path.isAbsolute(file) || folder === undefined ? file : path.join(folder, file);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shortJson(value: unknown): string {
+  const json = JSON.stringify(value) ?? String(value);
+  return json.length > 40 ? `${json.slice(0, 37)}…` : json;
+}

@@ -1,0 +1,60 @@
+/** The quick pick of all moments that one can go to: both ends, bookmarks, checkpoints. */
+import * as vscode from 'vscode';
+import type { ArgumentsOf } from '../debug-adapter/protocol/timeTravel.js';
+import { checkpointIcon } from './checkpoints/checkpointIcon.js';
+import { isBookmark, type CheckpointRow } from './timeline/timelineModel.js';
+import type { TimelineSession } from './timeline/timelineSessions.js';
+
+type SeekTarget = ArgumentsOf<'chronofork/seek'>;
+
+interface MomentItem extends vscode.QuickPickItem {
+  readonly target?: SeekTarget;
+}
+
+/** @returns where to go, or undefined when the user has changed their mind */
+export async function pickMoment(session: TimelineSession): Promise<SeekTarget | undefined> {
+  await session.reload();
+  const { model } = session;
+  const picked = await vscode.window.showQuickPick(momentItems(model), {
+    title: 'Go to a moment of the recording',
+    placeHolder: `You are here: ${model.presentText().text}`,
+    matchOnDescription: true,
+  });
+  return picked?.target;
+}
+
+function momentItems(model: TimelineSession['model']): MomentItem[] {
+  const ended = model.timeline?.ended !== undefined;
+  const items: MomentItem[] = [
+    {
+      label: ended ? 'End of the recording' : 'Live: where the program stands',
+      iconPath: new vscode.ThemeIcon('arrow-right'),
+      target: { to: 'end' },
+    },
+    { label: 'Beginning of the recording', iconPath: new vscode.ThemeIcon('arrow-left'), target: { to: 'begin' } },
+  ];
+  const bookmarks = model.bookmarks();
+  if (bookmarks.length > 0) items.push(separator('Bookmarks'), ...bookmarks.map(rowItem));
+  let branch: number | undefined;
+  for (const row of model.checkpoints().filter((candidate) => !isBookmark(candidate.checkpoint))) {
+    if (row.checkpoint.moment.branch !== branch) {
+      branch = row.checkpoint.moment.branch;
+      items.push(separator(model.severalBranches ? `Checkpoints of: ${model.branchName(branch)}` : 'Checkpoints'));
+    }
+    items.push(rowItem(row));
+  }
+  return items;
+}
+
+function rowItem(row: CheckpointRow): MomentItem {
+  return {
+    label: row.label,
+    description: row.description,
+    iconPath: checkpointIcon(row),
+    target: { checkpoint: row.checkpoint.id },
+  };
+}
+
+function separator(label: string): MomentItem {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}

@@ -1,0 +1,80 @@
+/**
+ * Quantities of time and memory in the words that people read in the views,
+ * the status bar and the quick picks. Pure: no vscode.
+ *
+ * Easy to get wrong: a run time (`timeMs`, of the debuggee) and an age (of the
+ * wall clock) are different clocks; only ages say "ago".
+ */
+import type { Checkpoint, CheckpointReason } from '../../debug-adapter/protocol/timeTravel.js';
+
+/** A length of run time: `0.4 ms`, `250 ms`, `1.25 s`, `2 min 5 s`. */
+export function durationText(milliseconds: number): string {
+  const ms = Math.max(0, milliseconds);
+  if (ms < 10) return `${trimZeros(ms.toFixed(ms < 1 ? 2 : 1))} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_995) return `${(ms / 1000).toFixed(2)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** How far back one is. A distance too short for the clock is still a distance. */
+export function behindText(behindMs: number): string {
+  return behindMs < 0.005 ? 'a moment back' : `${durationText(behindMs)} back`;
+}
+
+/** Where in the run something is: seconds since its start, always with the same number of digits so that a list aligns. */
+export function runTimeText(timeMs: number): string {
+  return `${(Math.max(0, timeMs) / 1000).toFixed(3)} s`;
+}
+
+/** Wall-clock age, coarse on purpose: a list that counts seconds is restless. */
+export function ageText(ageMs: number): string {
+  const seconds = Math.round(ageMs / 1000);
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${Math.floor(seconds / 5) * 5} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return `${Math.floor(seconds / 3600)} h ago`;
+}
+
+/** Memory in MB (MiB, as every other tool here says it); small amounts keep a digit that differs from zero. */
+export function megabytesText(bytes: number): string {
+  const megabytes = bytes / (1 << 20);
+  if (megabytes === 0) return '0 MB';
+  if (megabytes < 0.01) return '<0.01 MB';
+  if (megabytes < 1) return `${megabytes.toFixed(2)} MB`;
+  return megabytes < 100 ? `${megabytes.toFixed(1)} MB` : `${Math.round(megabytes)} MB`;
+}
+
+const reasons: Record<CheckpointReason, { short: string; long: string }> = {
+  start: { short: 'start', long: 'Made at the start of the program' },
+  interval: { short: 'periodic', long: 'Made periodically while the program ran' },
+  stop: { short: 'stop', long: 'Made when the program stopped' },
+  user: { short: 'by you', long: 'Made by you' },
+  bookmark: { short: 'bookmark', long: 'Made for a bookmark' },
+  signal: { short: 'signal', long: 'Made before a signal' },
+  search: { short: 'search', long: 'Made while searching the past' },
+  edit: { short: 'change', long: 'Made where you changed something' },
+  branch: { short: 'branch', long: 'Made where a branch began' },
+};
+
+/** Why a checkpoint was made: one or two words for a list. */
+export function reasonText(reason: CheckpointReason): string {
+  return reasons[reason]?.short ?? reason;
+}
+
+/** Why a checkpoint was made, as a sentence without its full stop. */
+export function reasonSentence(reason: CheckpointReason): string {
+  return reasons[reason]?.long ?? `Made because of: ${reason}`;
+}
+
+/** `withdraw, account.c:12`, as far as it is known. */
+export function locationText(location: Checkpoint['location']): string | undefined {
+  if (!location) return undefined;
+  const file = location.path?.split('/').pop();
+  const place = file && location.line !== undefined ? `${file}:${location.line}` : file;
+  return [location.function, place].filter(Boolean).join(', ') || undefined;
+}
+
+function trimZeros(number: string): string {
+  return number.includes('.') ? number.replace(/\.?0+$/, '') : number;
+}
