@@ -29,7 +29,7 @@ const bundles = [
 ];
 
 /**
- * @param {{ tests?: boolean, native?: boolean, bundles?: boolean, watch?: boolean, outDir?: string }} [options]
+ * @param {{ tests?: boolean, native?: boolean, bundles?: boolean, watch?: boolean }} [options]
  * @returns {Promise<void>}
  */
 export async function build(options = {}) {
@@ -55,11 +55,16 @@ export async function buildNative(targets) {
   if (status !== 0) throw new ScriptError('The native core could not be built; the reason is above.');
 }
 
-/** @param {{ watch?: boolean, outDir?: string }} options */
+/**
+ * @param {{ watch?: boolean, outDir?: string, sourcemap?: boolean }} options
+ * @returns {Promise<string[]>} all files that went into the bundles, from the root on
+ */
 export async function buildBundles(options = {}) {
   const missing = bundles.filter(({ entry }) => !existsSync(path.join(root, entry)));
   if (missing.length > 0) throw new ScriptError(`There is no ${missing.map(({ entry }) => entry).join(' and no ')}.`);
   const esbuild = await import('esbuild');
+  /** @type {Set<string>} */
+  const inputs = new Set();
   for (const { entry, outfile, external, executable } of bundles) {
     const target = path.join(root, options.outDir ?? '.', outfile);
     // The entry's own first line, if it has one, stays the first.
@@ -77,18 +82,20 @@ export async function buildBundles(options = {}) {
       external: [...external, '*.node'],
       banner: { js: shebang + importMetaUrl },
       define: { 'import.meta.url': 'importMetaUrl' },
-      sourcemap: true,
+      sourcemap: options.sourcemap ?? true,
+      metafile: true,
       logLevel: 'warning',
     };
     try {
       if (options.watch) await (await esbuild.context(settings)).watch();
-      else await esbuild.build(settings);
+      else for (const input of Object.keys((await esbuild.build(settings)).metafile?.inputs ?? {})) inputs.add(input);
     } catch {
       throw new ScriptError(`${entry} could not be bundled; the reason is above.`);
     }
     if (!options.watch && executable) chmodSync(target, 0o755);
   }
   if (options.watch) console.log('watching; end it with Ctrl+C');
+  return [...inputs];
 }
 
 if (isMain(import.meta.url)) {

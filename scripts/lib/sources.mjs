@@ -20,3 +20,17 @@ export function sourceFiles(wanted = () => true) {
 
 /** The C++ that clang-format and the layer rules look at. */
 export const cppFiles = () => sourceFiles((file) => /^(native|test\/native)\/.*\.(cc|h)$/.test(file));
+
+/**
+ * The project's files that fit one of the patterns: `**` stands for any
+ * folders, `*` for any part of a name.
+ * @param {string[]} patterns
+ */
+export function matchingFiles(patterns) {
+  const expressions = patterns.map((pattern) => {
+    const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+    const text = escaped.replace(/\*\*\/|\*/g, (mark) => (mark === '*' ? '[^/]*' : '(?:.*/)?'));
+    return new RegExp(`^${text}$`);
+  });
+  return sourceFiles((file) => expressions.some((expression) => expression.test(file)));
+}

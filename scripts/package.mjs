@@ -1,0 +1,186 @@
+/**
+ * `npm run package`: makes build/chronofork-linux-x64.vsix, which installs and
+ * runs without a compiler, and tries it out.
+ *
+ *     1. the addon, linked with a static Zydis, libstdc++ and libgcc, stripped
+ *     2. the bundles
+ *     3. a staging folder with exactly what the extension needs
+ *     4. vsce
+ *     5. the finished VSIX is unpacked elsewhere, and what it promises is checked
+ *
+ * Where Zydis's sources cannot be had, its shared library is put beside the
+ * addon instead (found there by rpath), and that is said.
+ *
+ * Easy to get wrong: the addon of a developer's build (build/chronofork.node)
+ * works here because the libraries are installed here. So the checks look at
+ * what it is linked with, and load the packaged one.
+ */
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { bootstrap } from './bootstrap.mjs';
+import { buildBundles, buildNative } from './build.mjs';
+import { SourceUnavailable } from './fetch-debian-source.mjs';
+import { thirdPartyNotices } from './lib/notices.mjs';
+import { ScriptError, capture, isMain, root, runMain } from './lib/run.mjs';
+import { matchingFiles } from './lib/sources.mjs';
+import { staticZydis } from './lib/staticZydis.mjs';
+import { unzip } from './lib/unzip.mjs';
+
+const work = path.join(root, 'build/package');
+const stage = path.join(work, 'stage');
+export const vsixFile = path.join(root, 'build/chronofork-linux-x64.vsix');
+
+// What every Linux with glibc has; anything else would have to come with us.
+const glibcLibraries = /^(lib(c|m|dl|rt|pthread)\.so\.\d+|ld-linux-x86-64\.so\.2)$/;
+
+/**
+ * Builds the addon to be packaged.
+ * @returns {Promise<{ libraries: string[], zydisLicense?: string }>} libraries: shared ones that go beside it
+ */
+async function buildAddon() {
+  const target = path.join(work, 'chronofork.node');
+  rmSync(target, { force: true });
+  /** @type {string[]} */
+  let libraries = [];
+  let zydisLicense;
+  try {
+    const { archive, license } = await staticZydis();
+    zydisLicense = license;
+    await buildNative(['addon', `ADDON=${target}`, `ZYDIS=${archive}`, 'LDFLAGS=-Wl,--exclude-libs,ALL']);
+  } catch (error) {
+    if (!(error instanceof SourceUnavailable)) throw error;
+    console.log(`${error.message}\nInstead of being linked in, libZydis and libZycore are put beside the addon.`);
+    await buildNative(['addon', `ADDON=${target}`, "LDFLAGS=-Wl,-rpath,'$$ORIGIN'"]);
+    const resolved = capture('ldd', [target]).stdout.matchAll(/lib(?:Zydis|Zycore)\S* => (\S+)/g);
+    libraries = [...resolved].map(([, file]) => file);
+  }
+  const stripped = capture('strip', ['--strip-unneeded', target]);
+  if (stripped.status !== 0) throw new ScriptError(`strip failed: ${stripped.stderr}`);
+  return { libraries, zydisLicense };
+}
+
+/**
+ * Puts together what the extension consists of.
+ * @param {{ libraries: string[], zydisLicense?: string }} addon
+ */
+async function fillStage({ libraries, zydisLicense }) {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(path.join(stage, 'build'), { recursive: true });
+  const inputs = await buildBundles({ outDir: path.relative(root, stage), sourcemap: false });
+  copyFileSync(path.join(work, 'chronofork.node'), path.join(stage, 'build/chronofork.node'));
+  for (const library of libraries) copyFileSync(library, path.join(stage, 'build', path.basename(library)));
+  for (const file of matchingFiles([
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'docs/**/*.md',
+    'debug-adapter/**/*.py',
+    'media/**/*',
+  ])) {
+    mkdirSync(path.dirname(path.join(stage, file)), { recursive: true });
+    cpSync(path.join(root, file), path.join(stage, file));
+  }
+  writeFileSync(path.join(stage, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(inputs, zydisLicense));
+  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  // All that is used is bundled; and what only a checkout has must not be promised.
+  for (const key of ['scripts', 'dependencies', 'devDependencies', 'files', 'bin']) delete manifest[key];
+  writeFileSync(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2) + '\n');
+}
+
+function runVsce() {
+  const args = ['package', '--target', 'linux-x64', '--no-dependencies', '--allow-missing-repository'];
+  const vsce = path.join(root, 'node_modules/.bin/vsce');
+  const made = capture(vsce, [...args, '--no-rewrite-relative-links', '--skip-license', '--out', vsixFile], {
+    cwd: stage,
+  });
+  if (made.status !== 0) throw new ScriptError(`vsce failed:\n${made.stdout}${made.stderr}`);
+}
+
+/**
+ * What the VSIX promises, each tried on the finished file.
+ * @returns {{ promise: string, broken?: string }[]}
+ */
+function tryOut() {
+  const home = mkdtempSync(path.join(os.tmpdir(), 'chronofork-vsix-'));
+  try {
+    const names = unzip(vsixFile, home);
+    const extension = path.join(home, 'extension');
+    const needed = [
+      'package.json',
+      'dist/extension.cjs',
+      'dist/cli.cjs',
+      'build/chronofork.node',
+      'THIRD-PARTY-NOTICES.txt',
+    ];
+    const absent = needed.filter((name) => !names.includes(`extension/${name}`));
+    const surplus = names.filter((name) => /\/(node_modules|native|test|scripts)\/|\.ts$|\.map$/.test(name));
+    return [
+      {
+        promise: 'holds what runs, and nothing else',
+        broken: [...absent.map((name) => `no ${name}`), ...surplus].join(', '),
+      },
+      { promise: 'the addon needs nothing but glibc', broken: foreignLibraries(path.join(extension, 'build')) },
+      {
+        promise: 'the addon loads in Node',
+        broken: failure([`require(${JSON.stringify(path.join(extension, 'build/chronofork.node'))})`], home),
+      },
+      {
+        promise: 'the command line starts from it',
+        broken: failure([path.join(extension, 'dist/cli.cjs'), '--version'], home),
+      },
+    ];
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {string} folder with the addon, and libraries beside it
+ * @returns {string} libraries that are neither glibc's nor there
+ */
+function foreignLibraries(folder) {
+  const dynamic = capture('objdump', ['-p', path.join(folder, 'chronofork.node')]).stdout;
+  const needed = [...dynamic.matchAll(/NEEDED\s+(\S+)/g)].map(([, name]) => name);
+  if (needed.length === 0) return 'objdump shows no library at all';
+  const versions = [...dynamic.matchAll(/GLIBC_(\d+\.\d+)/g)].map(([, version]) => version);
+  const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).pop();
+  console.log(`the addon needs ${needed.join(', ')}; glibc ${newest} or later`);
+  return needed.filter((name) => !glibcLibraries.test(name) && !existsSync(path.join(folder, name))).join(', ');
+}
+
+/**
+ * @param {string[]} args a file and its arguments, or one expression
+ * @param {string} cwd
+ * @returns {string} why it failed; empty if it did not
+ */
+function failure(args, cwd) {
+  const run = capture(process.execPath, args.length === 1 ? ['-e', args[0]] : args, { cwd });
+  return run.status === 0 ? '' : run.stderr.trim() || `exit status ${run.status}`;
+}
+
+async function main() {
+  await bootstrap(['build'], { build: false });
+  mkdirSync(work, { recursive: true });
+  await fillStage(await buildAddon());
+  runVsce();
+  const promises = tryOut();
+  for (const { promise, broken } of promises)
+    console.log(`${broken ? 'FAILED' : 'ok    '}  ${promise}${broken ? `: ${broken}` : ''}`);
+  console.log(`${path.relative(root, vsixFile)}: ${(statSync(vsixFile).size / 1e6).toFixed(2)} MB`);
+  const failed = promises.filter(({ broken }) => broken).length;
+  console.log(`${promises.length - failed} passed, ${failed} failed, 0 skipped`);
+  return failed > 0 ? 1 : 0;
+}
+
+if (isMain(import.meta.url)) await runMain(main);
