@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -51,6 +52,16 @@ struct OutContext {
   bool succeeded() const { return result >= 0 || result < -4095; }
 };
 
+// Collects written ranges; leaves out null pointers and empty lengths.
+class RangeList {
+ public:
+  void Add(uint64_t address, uint64_t length_bytes);
+  std::vector<AddressRange> Take() { return std::move(ranges_); }
+
+ private:
+  std::vector<AddressRange> ranges_;
+};
+
 using OutRule = std::optional<std::vector<AddressRange>> (*)(const OutContext&);
 using SnapshotRule = EntrySnapshot (*)(const SyscallArguments&, const MemoryReaderFn&);
 
@@ -73,5 +84,16 @@ struct OutParameters {
   OutRule rule = nullptr;  // in place of `list`
   SnapshotRule snapshot = nullptr;
 };
+
+// The ranges that `list` describes.
+std::vector<AddressRange> ApplyOutParameters(std::span<const OutParameter> list, const OutContext& context);
+
+// Reads a word or a structure of the debuggee; nullopt if it cannot be read.
+template <typename T>
+std::optional<T> ReadValue(const MemoryReaderFn& read, uint64_t address) {
+  T value;
+  if (!read(TraceeAddress(address), std::as_writable_bytes(std::span(&value, 1))).ok()) return std::nullopt;
+  return value;
+}
 
 }  // namespace chronofork
