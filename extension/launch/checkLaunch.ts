@@ -68,6 +68,9 @@ const checks: Readonly<Record<string, Check>> = {
   onEditedContinue: oneOf('ask', 'branch', 'discard'),
 };
 
+/** The attributes that are checked, `a.b` for one inside another; package.json describes the same ones. */
+export const checkedAttributes = Object.keys(checks);
+
 /** Every problem that can be seen without looking at the disk, in the order of the attributes. */
 export function checkAttributes(launch: UncheckedLaunch): LaunchProblem[] {
   const problems: LaunchProblem[] = [];

@@ -49,13 +49,6 @@ export class RememberedPrograms {
     await this.store.update(key, { bySource: Object.fromEntries(kept), last: program } satisfies Remembered);
   }
 
-  /** Makes the next F5 ask again. */
-  async forget(source: string | undefined): Promise<void> {
-    const { bySource } = this.read();
-    if (source !== undefined) delete bySource[source];
-    await this.store.update(key, { bySource } satisfies Remembered);
-  }
-
   private read(): Remembered {
     const stored = this.store.get<Remembered>(key);
     return { bySource: { ...stored?.bySource }, last: stored?.last };

@@ -1,0 +1,83 @@
+/** Quantities are said as people would say them, and never as "0" when they are not. */
+import assert from 'node:assert/strict';
+import {
+  ageText,
+  behindText,
+  durationText,
+  locationText,
+  megabytesText,
+  runTimeText,
+} from '../../../extension/timeline/words.js';
+
+function table<T>(say: (value: T) => string | undefined, rows: [T, string | undefined][]): void {
+  assert.deepEqual(
+    rows.map(([value]) => [value, say(value)]),
+    rows,
+  );
+}
+
+describe('words', () => {
+  it('says a duration with about three digits', () => {
+    table(durationText, [
+      [0, '0 ms'],
+      [0.25, '0.25 ms'],
+      [9.96, '10 ms'],
+      [9.5, '9.5 ms'],
+      [250, '250 ms'],
+      [999.4, '999 ms'],
+      [999.6, '1.00 s'],
+      [1250, '1.25 s'],
+      [59_990, '59.99 s'],
+      [59_999, '1 min 0 s'],
+      [125_000, '2 min 5 s'],
+      [-3, '0 ms'],
+    ]);
+  });
+
+  it('says how far back one is, also when the clock cannot tell', () => {
+    table(behindText, [
+      [0, 'a moment back'],
+      [0.001, 'a moment back'],
+      [0.4, '0.4 ms back'],
+      [1250, '1.25 s back'],
+    ]);
+  });
+
+  it('says run times with the same number of digits', () => {
+    table(runTimeText, [
+      [0, '0.000 s'],
+      [12.4, '0.012 s'],
+      [61_500, '61.500 s'],
+    ]);
+  });
+
+  it('says ages coarsely', () => {
+    table(ageText, [
+      [0, 'just now'],
+      [4_400, 'just now'],
+      [13_000, '10 s ago'],
+      [61_000, '1 min ago'],
+      [3_700_000, '1 h ago'],
+    ]);
+  });
+
+  it('never calls a price zero that is not', () => {
+    table(megabytesText, [
+      [0, '0 MB'],
+      [4096, '<0.01 MB'],
+      [1 << 19, '0.50 MB'],
+      [5.25 * 2 ** 20, '5.3 MB'],
+      [250 * 2 ** 20, '250 MB'],
+    ]);
+  });
+
+  it('says as much of a place as is known', () => {
+    table(locationText, [
+      [undefined, undefined],
+      [{}, undefined],
+      [{ function: 'main' }, 'main'],
+      [{ function: 'main', path: '/src/bank.c', line: 12 }, 'main, bank.c:12'],
+      [{ path: '/src/bank.c' }, 'bank.c'],
+    ]);
+  });
+});
