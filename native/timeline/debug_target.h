@@ -50,6 +50,7 @@ struct ResumeRequest {
   ResumeKind kind = ResumeKind::kContinue;
   int signal = 0;      // to be delivered on resuming (C, S); 0: none
   AddressRange range;  // kStepRange only
+  pid_t tid = 0;       // the thread that steps or gets the signal; 0: whichever stopped
 };
 
 enum class StopKind {
@@ -103,7 +104,8 @@ class DebugTarget {
   virtual Result<std::vector<std::byte>> ReadAuxv() = 0;  // raw, as in /proc/PID/auxv
   virtual Result<TargetLibraries> Libraries() = 0;        // from the debuggee's r_debug
   virtual std::vector<TargetThread> Threads() = 0;
-  // Reads a file under /proc/PID for the shown process ("maps", "status" …).
+  // Reads a file under /proc/PID for the shown process ("maps", "status" …);
+  // of a link ("cwd", "root") its target.
   virtual Result<std::string> ReadProcFile(const std::string& name) = 0;
 
   // -- State at the present moment -----------------------------------------
@@ -134,6 +136,8 @@ class DebugTarget {
 
   // -- Running --------------------------------------------------------------
   virtual void Resume(const ResumeRequest& request, std::function<void(StopReply)> on_stop) = 0;
+  // Without effect when the target is stopped, on the next resume too: a stop
+  // and gdb's interrupt may cross.
   virtual void Interrupt() = 0;
   virtual void Kill() = 0;    // ends the debuggee and all its copies
   virtual void Detach() = 0;  // lets the live process go on alone, if that is possible
