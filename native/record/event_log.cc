@@ -1,0 +1,92 @@
+// Digests, and events in words.
+#include "record/event_log.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace chronofork {
+namespace {
+
+struct NamedRegister {
+  const char* name;
+  unsigned long long GeneralRegisters::*member;
+};
+
+constexpr NamedRegister kCompared[] = {
+    {"rax", &GeneralRegisters::rax}, {"rbx", &GeneralRegisters::rbx}, {"rcx", &GeneralRegisters::rcx},
+    {"rdx", &GeneralRegisters::rdx}, {"rsi", &GeneralRegisters::rsi}, {"rdi", &GeneralRegisters::rdi},
+    {"rbp", &GeneralRegisters::rbp}, {"rsp", &GeneralRegisters::rsp}, {"r8", &GeneralRegisters::r8},
+    {"r9", &GeneralRegisters::r9},   {"r10", &GeneralRegisters::r10}, {"r11", &GeneralRegisters::r11},
+    {"r12", &GeneralRegisters::r12}, {"r13", &GeneralRegisters::r13}, {"r14", &GeneralRegisters::r14},
+    {"r15", &GeneralRegisters::r15}, {"rip", &GeneralRegisters::rip}, {"eflags", &GeneralRegisters::eflags},
+    {"fs_base", &GeneralRegisters::fs_base}, {"gs_base", &GeneralRegisters::gs_base},
+};
+
+// Single-stepping sets the trap flag, and the resume flag is the debugger's:
+// neither belongs to the program.
+constexpr uint64_t kIgnoredFlags = 0x10100;
+
+uint64_t Compared(const GeneralRegisters& r, const NamedRegister& named) {
+  uint64_t value = r.*named.member;
+  return named.member == &GeneralRegisters::eflags ? value & ~kIgnoredFlags : value;
+}
+
+}  // namespace
+
+uint64_t DigestOf(const GeneralRegisters& registers) {
+  uint64_t digest = 0xcbf29ce484222325;  // FNV-1a over 64-bit words, with a final mix
+  for (const NamedRegister& named : kCompared) {
+    digest ^= Compared(registers, named);
+    digest *= 0x100000001b3;
+    digest ^= digest >> 29;
+  }
+  return digest;
+}
+
+std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegisters& actual) {
+  std::string text;
+  for (const NamedRegister& named : kCompared) {
+    uint64_t want = Compared(expected, named), got = Compared(actual, named);
+    if (want == got) continue;
+    char part[96];
+    std::snprintf(part, sizeof part, "%s%s is 0x%llx, not 0x%llx", text.empty() ? "" : ", ", named.name,
+                  static_cast<unsigned long long>(got), static_cast<unsigned long long>(want));
+    text += part;
+  }
+  return text;
+}
+
+Event& EventLog::Append(Event event) {
+  bytes_ += sizeof(Event);
+  for (const MemoryWrite& write : event.writes) bytes_ += sizeof write + write.bytes.size();
+  arena_->push_back(std::move(event));
+  indices_.push_back(&arena_->back());
+  return arena_->back();
+}
+
+std::string Describe(const Event& event, size_t index) {
+  char text[192];
+  switch (event.kind) {
+    case EventKind::kSyscall:
+      std::snprintf(text, sizeof text, "event %zu, %s(0x%llx, 0x%llx, 0x%llx) = %lld at pc 0x%llx", index,
+                    RowFor(event.number).name, static_cast<unsigned long long>(event.arguments[0]),
+                    static_cast<unsigned long long>(event.arguments[1]),
+                    static_cast<unsigned long long>(event.arguments[2]), static_cast<long long>(event.result),
+                    static_cast<unsigned long long>(event.pc));
+      break;
+    case EventKind::kSignal:
+      std::snprintf(text, sizeof text, "event %zu, signal SIG%s at pc 0x%llx", index,
+                    sigabbrev_np(event.number) ? sigabbrev_np(event.number) : "?",
+                    static_cast<unsigned long long>(event.pc));
+      break;
+    case EventKind::kTimeStamp:
+    case EventKind::kRandom:
+      std::snprintf(text, sizeof text, "event %zu, %s at pc 0x%llx", index,
+                    event.kind == EventKind::kTimeStamp ? "time stamp counter" : "random instruction",
+                    static_cast<unsigned long long>(event.pc));
+      break;
+  }
+  return text;
+}
+
+}  // namespace chronofork

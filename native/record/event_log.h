@@ -1,0 +1,106 @@
+// The recording: every event of a run in order, with the bytes that the kernel
+// put into the debuggee's memory.
+//
+// Between two events execution is a pure function of memory and registers, so
+// a checkpoint and the events after it are all that a replay needs. A branch
+// copies the list of indices up to where it left its parent; the events
+// themselves are kept once, in the arena, and never change.
+#pragma once
+
+#include <signal.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/scoped_fd.h"
+#include "base/tracee_address.h"
+#include "record/syscall_table.h"
+#include "tracee/registers.h"
+
+namespace chronofork {
+
+enum class EventKind : uint8_t {
+  kSyscall,
+  kSignal,
+  kTimeStamp,  // rdtsc, rdtscp
+  kRandom,     // rdrand, rdseed
+};
+
+// Where a signal came. All but the last are found again by the replay as they are.
+enum class SignalPlace : uint8_t {
+  kFault,          // by the instruction at pc itself
+  kAfterEvent,     // right after the event before it, no instruction in between
+  kBeforeSyscall,  // at the instruction of the system call that follows
+  kAnywhere,       // in the middle of computing: its checkpoint is pinned
+};
+
+// A file that was mapped, kept open for the replay, with what it was then.
+struct MappedFile {
+  ScopedFd fd;
+  std::string path;
+  int64_t size_bytes = 0;
+  int64_t modified_ns = 0;
+};
+
+struct MemoryWrite {
+  TraceeAddress address;
+  std::vector<std::byte> bytes;
+};
+
+struct Event {
+  EventKind kind = EventKind::kSyscall;
+  SignalPlace place = SignalPlace::kFault;  // kSignal
+  SyscallClass syscall_class = SyscallClass::kEmulate;
+  bool restarted = false;         // kSyscall: interrupted, and executed again from its instruction
+  bool process_was_made = false;  // kSyscall: fork and its like
+  int32_t number = 0;             // of the call, or of the signal
+  int64_t result = 0;             // of the call; the counter's value of kTimeStamp
+  std::array<uint64_t, 6> arguments{};
+  uint64_t pc = 0;               // after the event (of a signal: where it struck)
+  uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()
+  uint64_t time_ns = 0;          // run time when it was recorded
+  std::vector<MemoryWrite> writes;
+  std::unique_ptr<siginfo_t> siginfo;            // kSignal
+  std::unique_ptr<GeneralRegisters> registers;   // kRandom: after it; kSignal kAnywhere: where it struck
+  std::shared_ptr<MappedFile> file;              // mmap of a file
+  std::vector<TraceeAddress> patched;            // random instructions made to trap in what was mapped
+};
+
+// A digest of the 16 general registers, pc and flags: what must be equal.
+// Not in it: orig_rax, segment selectors (constant), and rcx and r11 where
+// `after_syscall_instruction` (the processor itself overwrites them there).
+uint64_t DigestOf(const GeneralRegisters& registers);
+// The same comparison, with names: "rax 0x1, not 0x2"; empty when equal.
+std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegisters& actual);
+
+// The one line of a timeline: its events, by number.
+class EventLog {
+ public:
+  using Arena = std::deque<Event>;  // references stay valid when it grows
+
+  explicit EventLog(std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {}
+  // The first `count` events of `other`, as the beginning of a branch.
+  EventLog(const EventLog& other, size_t count)
+      : arena_(other.arena_), indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {}
+
+  size_t size() const { return indices_.size(); }
+  const Event& at(size_t index) const { return *indices_[index]; }
+  Event& Append(Event event);
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<Arena> arena_;
+  std::vector<const Event*> indices_;
+  size_t bytes_ = 0;
+};
+
+// One line for logs and divergence reports: "event 12, read(3, …) = 5".
+std::string Describe(const Event& event, size_t index);
+
+}  // namespace chronofork

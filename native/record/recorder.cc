@@ -1,0 +1,157 @@
+// The loop: resume, wait, and hand each stop to its part.
+#include "record/recorder.h"
+
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("record");
+
+// A program that makes no system call for this long gets its signal where it stands.
+constexpr uint64_t kSignalPatience = 10'000'000;  // 10 ms: below what a person or a timer user notices
+
+uint64_t MonotonicNs() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+}  // namespace
+
+Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
+    : live_(live), log_(log), options_(std::move(options)) {}
+
+Event Recorder::NewEvent(EventKind kind) {
+  Event event;
+  event.kind = kind;
+  event.time_ns = Now();
+  return event;
+}
+
+void Recorder::Append(Event event) {
+  const GeneralRegisters& r = live_.registers();
+  event.pc = r.rip;
+  event.registers_digest = DigestOf(r);
+  if (logger.Enabled(LogLevel::kDebug)) logger.Write(LogLevel::kDebug, "%s", Describe(event, log_.size()).c_str());
+  log_.Append(std::move(event));
+}
+
+void Recorder::RequestInterrupt() {
+  interrupt_wanted_.store(true);
+  WakeTracer();
+}
+
+// Has nothing been executed since the last event? Equal registers say so: code
+// that came back to the instruction after an event with all registers equal
+// (rcx and r11 among them, which the event itself has set) is in the same state.
+bool Recorder::AtEventEnd() {
+  if (log_.size() == 0) return false;
+  const Event& last = log_.at(log_.size() - 1);
+  const GeneralRegisters& r = live_.registers();
+  return r.rip == last.pc && DigestOf(r) == last.registers_digest;
+}
+
+// Signals that came while we made calls on the program's behalf.
+void Recorder::TakeDeferred() {
+  for (siginfo_t info : live_.TakeDeferredSignals()) {
+    if (info.si_signo == SIGTRAP) continue;
+    for (size_t i = 0; i < raised_.size(); ++i) {
+      if (raised_[i].si_signo != info.si_signo || info.si_code != SI_TKILL) continue;
+      info = raised_[i];
+      raised_.erase(raised_.begin() + static_cast<long>(i));
+      break;
+    }
+    if (held_.empty()) held_since_ns_ = MonotonicNs();
+    held_.push_back(info);
+  }
+}
+
+Result<LiveStop> Recorder::Run(const RunRequest& request) {
+  mode_ = request.mode;
+  next_signal_ = 0;
+  interrupting_ = false;
+  if (std::exchange(strike_here_, false)) CF_TRY(RaiseHeld());
+  if (undelivered_) {
+    if (request.signal != 0) {
+      CF_TRY_ASSIGN(Disposition disposition, DispositionOf(request.signal));
+      if (disposition.fatal) {
+        LiveStop stop;
+        stop.kind = LiveStop::Kind::kFatalSignal;
+        stop.siginfo = *undelivered_;
+        return stop;
+      }
+      CF_TRY(Deliver(request.signal));
+    } else {
+      undelivered_.reset();
+    }
+  }
+  for (;;) {
+    TakeDeferred();
+    int signal = std::exchange(next_signal_, 0);
+    CF_TRY(live_.Resume(mode_, signal));
+    for (bool resumed = true; resumed;) {
+      std::optional<Stop> stop = live_.Wait(true);
+      Outcome outcome = stop ? OnStop(*stop) : OnWake();
+      if (!outcome.ok()) return std::move(outcome).error();
+      if (outcome.value()) return *outcome.value();
+      resumed = !stop;  // woken: it still runs
+    }
+  }
+}
+
+Recorder::Outcome Recorder::OnWake() {
+  bool held_too_long = !held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience;
+  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || checkpoint_due())) {
+    interrupting_ = true;
+    CF_TRY(live_.RequestInterrupt());
+  }
+  return std::optional<LiveStop>();
+}
+
+Recorder::Outcome Recorder::OnStop(const Stop& stop) {
+  switch (stop.kind) {
+    case Stop::Kind::kSyscallEntry:
+      return OnSyscallEntry();
+    case Stop::Kind::kSignal:
+      return OnSignal(stop.siginfo);
+    case Stop::Kind::kInterrupted: {
+      if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
+      interrupting_ = false;
+      CF_TRY(LeaveRepString());
+      LiveStop live_stop;
+      if (interrupt_wanted_.exchange(false)) {
+        live_stop.kind = LiveStop::Kind::kInterrupted;
+        return std::optional(live_stop);
+      }
+      if (!held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience) return DeliverHeld();
+      if (checkpoint_due()) {
+        live_stop.kind = LiveStop::Kind::kCheckpointDue;
+        return std::optional(live_stop);
+      }
+      return std::optional<LiveStop>();
+    }
+    case Stop::Kind::kExec: {
+      patched_.clear();
+      LiveStop live_stop;
+      live_stop.kind = LiveStop::Kind::kExec;
+      return std::optional(live_stop);
+    }
+    case Stop::Kind::kGone: {
+      LiveStop live_stop;
+      live_stop.kind = LiveStop::Kind::kGone;
+      live_stop.signal = stop.status & 0x7f;
+      return std::optional(live_stop);
+    }
+    case Stop::Kind::kSyscallExit:
+    case Stop::Kind::kNewProcess:
+      break;
+  }
+  return std::optional<LiveStop>();
+}
+
+}  // namespace chronofork

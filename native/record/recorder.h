@@ -1,0 +1,156 @@
+// Runs the live debuggee and writes down everything that it cannot compute by
+// itself: the results of system calls, signals, time stamps, random numbers.
+//
+// The process is never left inside a system call when Run() returns: a call
+// that was interrupted is taken back to its instruction (`at_syscall`).
+//
+// Signals from outside are held until the next system call, so that an event
+// names the place where they struck; a program that makes none for
+// kSignalPatience is interrupted where it stands (SignalPlace::kAnywhere), and the
+// owner must keep a checkpoint of that place.
+//
+// Easy to get wrong: a signal raised again by us has lost its siginfo, which is
+// put back when it is delivered; an interrupted call shows -ERESTART… as its
+// result, which no program ever sees.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/dirty_pages.h"
+#include "record/event_log.h"
+#include "tracee/tracee.h"
+
+namespace chronofork {
+
+struct LiveStop {
+  enum class Kind {
+    kTrap,           // SIGTRAP: a step, an int3 that is not the program's, a watchpoint
+    kSignal,         // `siginfo` waits to be delivered by the next Run()
+    kInterrupted,    // as asked by RequestInterrupt()
+    kSyscallEntry,   // a caught call is about to be made
+    kSyscallReturn,  // a caught call has been made
+    kCheckpointDue,  // a good place for a periodic checkpoint
+    kAsyncSignal,    // as kCheckpointDue, and the checkpoint must be pinned: a signal strikes here
+    kExited,         // about to call exit_group: `exit_code`
+    kFatalSignal,    // `siginfo` would end the program; it has not been delivered
+    kExec,           // another program has replaced this one
+    kGone,           // killed from outside: `signal`
+  };
+  Kind kind = Kind::kTrap;
+  siginfo_t siginfo{};
+  int exit_code = 0;
+  int signal = 0;
+  long syscall_number = -1;
+};
+
+struct RecordOptions {
+  std::vector<int> visible_cpus;  // what sched_getaffinity shall answer
+  std::function<void(const std::string&)> notice;  // a limit that the user must know
+};
+
+struct RunRequest {
+  ResumeMode mode = ResumeMode::kContinue;  // or kStep
+  int signal = 0;  // after kSignal: what to deliver instead; 0: drop it
+};
+
+class Recorder {
+ public:
+  Recorder(Tracee& live, EventLog& log, RecordOptions options);
+
+  // Runs until the owner must decide. Never returns kCheckpointDue unless
+  // `checkpoint_due` says so.
+  Result<LiveStop> Run(const RunRequest& request);
+  // From any thread.
+  void RequestInterrupt();
+  void CancelInterrupt() { interrupt_wanted_.store(false); }
+
+  // True at a system call's instruction whose call was begun and taken back:
+  // rcx and r11 are not what they were before it.
+  bool at_syscall() const { return at_syscall_; }
+  // The live process's pid as everyone knows it stays that of the first one.
+  Tracee& live() { return live_; }
+  EventLog& log() { return log_; }
+  // The state was changed by the user: what was held for it no longer applies.
+  void StateEdited() { at_syscall_ = false; }
+
+  std::function<bool()> checkpoint_due = [] { return false; };
+  std::optional<std::set<long>> caught_syscalls;  // empty set: all
+  std::set<int> passed_signals;                   // delivered without a kSignal stop
+  DirtyPages* dirty_pages = nullptr;              // told of every change of the mappings
+  uint64_t refused_calls = 0;
+
+  // Random instructions made to trap: address → the byte that the int3 hides.
+  const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
+  // Looks for them in what is executable now; at the start and after exec.
+  Result<void> PatchAllExecutable();
+
+ private:
+  using Outcome = Result<std::optional<LiveStop>>;  // nullopt: go on
+
+  Outcome OnStop(const Stop& stop);
+  Outcome OnWake();
+  // recorder_syscalls.cc
+  Outcome OnSyscallEntry();
+  Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
+  Outcome PerformProcessCall(const SyscallArguments& call);
+  Result<std::optional<Stop>> WaitForSyscallExit();
+  Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
+  bool AnsweredByUs(const SyscallArguments& call);
+  void AnswerSyscall(const SyscallArguments& call, int64_t result);
+  void Tell(const std::string& limit);
+  Result<void> PrepareMapping(const SyscallArguments& call);
+  void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
+  void FinishSyscall(Event event);
+  bool Catches(long number) const;
+  // recorder_signals.cc
+  Outcome OnSignal(const siginfo_t& info);
+  Outcome OnTrap(const siginfo_t& info);
+  Outcome OnTimeStamp();
+  Outcome OnRandom(TraceeAddress address);
+  Outcome SignalArrived(const siginfo_t& info, SignalPlace place);
+  Outcome DeliverHeld();
+  Result<void> RaiseHeld();
+  bool AtEventEnd();
+  void TakeDeferred();
+  Result<void> Deliver(int signal);
+  Result<void> LeaveRepString();
+  struct Disposition {
+    bool handled = false;  // a function of the program's will run
+    bool restarts = false;
+    bool fatal = false;
+  };
+  Result<Disposition> DispositionOf(int signal);
+  Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
+
+  uint64_t Now() const { return live_.CpuTimeNs(); }
+  Event NewEvent(EventKind kind);
+  void Append(Event event);
+
+  Tracee& live_;
+  EventLog& log_;
+  RecordOptions options_;
+  ResumeMode mode_ = ResumeMode::kContinue;
+  std::atomic<bool> interrupt_wanted_{false};
+  bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
+  bool at_syscall_ = false;
+  bool entry_reported_ = false;  // the caught call at this place was shown already
+  bool strike_here_ = false;       // the oldest held signal is raised by the next Run()
+  std::deque<siginfo_t> held_;     // signals that wait for a place
+  uint64_t held_since_ns_ = 0;     // monotonic clock
+  std::vector<siginfo_t> raised_;  // sent again by us, with what they were
+  std::optional<siginfo_t> undelivered_;
+  SignalPlace undelivered_place_ = SignalPlace::kFault;
+  int next_signal_ = 0;  // to be given with the next resume
+  std::map<TraceeAddress, std::byte> patched_;
+  std::set<std::string> told_;
+};
+
+}  // namespace chronofork

@@ -1,0 +1,272 @@
+// Signals, and the instructions that trap because their result is not computed:
+// rdtsc by PR_SET_TSC, rdrand and rdseed by an int3 in their place.
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "probe/instruction.h"
+#include "record/recorder.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("signal");
+
+constexpr std::byte kInt3{0xcc};
+
+// What rt_sigaction(2) answers: the kernel's struct, not glibc's.
+struct KernelSigaction {
+  uint64_t handler;
+  uint64_t flags;
+  uint64_t restorer;
+  uint64_t mask;
+};
+
+bool IsFault(const siginfo_t& info) {
+  switch (info.si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS:
+      return info.si_code > 0;
+    default:
+      return false;
+  }
+}
+
+uint64_t MonotonicNs() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+}  // namespace
+
+Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
+  Disposition disposition;
+  CF_TRY_ASSIGN(int64_t result, live_.Syscall(SYS_rt_sigaction, {static_cast<uint64_t>(signal), 0, kScratchArea.value, 8}));
+  if (result != 0) return disposition;
+  CF_TRY_ASSIGN(KernelSigaction action, live_.memory().ReadValue<KernelSigaction>(kScratchArea));
+  if (action.handler == reinterpret_cast<uint64_t>(SIG_DFL)) {
+    switch (signal) {
+      case SIGCHLD:
+      case SIGURG:
+      case SIGWINCH:
+      case SIGCONT:
+      case SIGSTOP:
+      case SIGTSTP:
+      case SIGTTIN:
+      case SIGTTOU:
+        break;
+      default:
+        disposition.fatal = true;
+    }
+  } else if (action.handler != reinterpret_cast<uint64_t>(SIG_IGN)) {
+    disposition.handled = true;
+    disposition.restarts = (action.flags & SA_RESTART) != 0;
+  }
+  return disposition;
+}
+
+Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
+  siginfo_t original = info;
+  if (info.si_code == SI_TKILL && info.si_pid == ::getpid()) {
+    for (size_t i = 0; i < raised_.size(); ++i) {
+      if (raised_[i].si_signo != info.si_signo) continue;
+      original = raised_[i];
+      raised_.erase(raised_.begin() + static_cast<long>(i));
+      CF_TRY(live_.WriteSiginfo(original));
+      // Raised at a system call's instruction, which was taken back for it.
+      SignalPlace place = at_syscall_          ? SignalPlace::kBeforeSyscall
+                          : AtEventEnd() ? SignalPlace::kAfterEvent
+                                               : SignalPlace::kAnywhere;
+      return SignalArrived(original, place);
+    }
+  }
+  if (info.si_signo == SIGTRAP) return OnTrap(info);
+  if (info.si_signo == SIGSEGV && info.si_code > 0) {
+    uint8_t code[3] = {};
+    live_.memory().ReadSome(TraceeAddress(live_.registers().rip), std::as_writable_bytes(std::span(code)));
+    if (code[0] == 0x0f && (code[1] == 0x31 || (code[1] == 0x01 && code[2] == 0xf9))) return OnTimeStamp();
+  }
+  if (IsFault(info)) return SignalArrived(info, SignalPlace::kFault);
+  if (AtEventEnd()) return SignalArrived(info, SignalPlace::kAfterEvent);
+  // In the middle of computing: it waits for the next system call.
+  if (held_.empty()) held_since_ns_ = MonotonicNs();
+  held_.push_back(info);
+  return std::optional<LiveStop>();
+}
+
+Recorder::Outcome Recorder::OnTrap(const siginfo_t& info) {
+  TraceeAddress before(live_.registers().rip - 1);
+  if (info.si_code == SI_KERNEL && patched_.contains(before)) return OnRandom(before);
+  LiveStop stop;
+  stop.kind = LiveStop::Kind::kTrap;
+  stop.siginfo = info;
+  return std::optional(stop);
+}
+
+Recorder::Outcome Recorder::OnTimeStamp() {
+  GeneralRegisters r = live_.registers();
+  CF_TRY_ASSIGN(uint16_t code, live_.memory().ReadValue<uint16_t>(TraceeAddress(r.rip)));
+  unsigned processor = 0;
+  uint64_t value = __rdtscp(&processor);
+  r.rax = value & 0xffffffff;
+  r.rdx = value >> 32;
+  bool with_processor = code != 0x310f;
+  if (with_processor) r.rcx = processor;
+  r.rip += with_processor ? 3 : 2;
+  live_.SetRegisters(r);
+  Event event = NewEvent(EventKind::kTimeStamp);
+  event.result = static_cast<int64_t>(value);
+  event.arguments[0] = with_processor ? 1 : 0;
+  event.arguments[1] = processor;
+  Append(std::move(event));
+  at_syscall_ = false;
+  if (mode_ == ResumeMode::kStep) {
+    LiveStop stop;
+    stop.siginfo.si_signo = SIGTRAP;
+    return std::optional(stop);
+  }
+  return std::optional<LiveStop>();
+}
+
+// Lets the real instruction execute, and writes down all registers after it.
+Recorder::Outcome Recorder::OnRandom(TraceeAddress address) {
+  GeneralRegisters r = live_.registers();
+  r.rip = address.value;
+  r.orig_rax = ~0ull;
+  live_.SetRegisters(r);
+  CF_TRY(live_.memory().WriteValue(address, patched_.at(address)));
+  CF_TRY(live_.Resume(ResumeMode::kStep));
+  std::optional<Stop> stop = live_.Wait();
+  CF_TRY(live_.memory().WriteValue(address, kInt3));
+  if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return OnStop(*stop);
+  Event event = NewEvent(EventKind::kRandom);
+  event.registers = std::make_unique<GeneralRegisters>(live_.registers());
+  Append(std::move(event));
+  at_syscall_ = false;
+  if (mode_ == ResumeMode::kStep) {
+    LiveStop trap;
+    trap.siginfo.si_signo = SIGTRAP;
+    return std::optional(trap);
+  }
+  return std::optional<LiveStop>();
+}
+
+Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace place) {
+  undelivered_ = info;
+  undelivered_place_ = place;
+  LiveStop stop;
+  stop.siginfo = info;
+  if (!passed_signals.contains(info.si_signo)) {
+    stop.kind = LiveStop::Kind::kSignal;
+    return std::optional(stop);
+  }
+  CF_TRY_ASSIGN(Disposition disposition, DispositionOf(info.si_signo));
+  if (disposition.fatal) {
+    stop.kind = LiveStop::Kind::kFatalSignal;
+    return std::optional(stop);
+  }
+  CF_TRY(Deliver(info.si_signo));
+  return std::optional<LiveStop>();
+}
+
+// Logs the signal that waits, and has it delivered with the next resume.
+Result<void> Recorder::Deliver(int signal) {
+  CHRONOFORK_ASSERT(undelivered_);
+  Event event = NewEvent(EventKind::kSignal);
+  event.number = signal;
+  event.place = undelivered_place_;
+  event.siginfo = std::make_unique<siginfo_t>(*undelivered_);
+  if (event.place == SignalPlace::kAnywhere) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
+  Append(std::move(event));
+  undelivered_.reset();
+  at_syscall_ = false;
+  next_signal_ = signal;
+  return {};
+}
+
+// Sends the oldest held signal to the process again.
+Result<void> Recorder::RaiseHeld() {
+  siginfo_t info = held_.front();
+  held_.pop_front();
+  raised_.push_back(info);
+  return live_.Raise(info.si_signo);
+}
+
+// The oldest held signal strikes where the process stands. In the middle of
+// computing the owner makes a checkpoint first.
+Recorder::Outcome Recorder::DeliverHeld() {
+  if (at_syscall_ || AtEventEnd()) {
+    CF_TRY(RaiseHeld());
+    return std::optional<LiveStop>();
+  }
+  CF_LOG(logger, kInfo, "signal %d strikes at pc 0x%llx", held_.front().si_signo, live_.registers().rip);
+  strike_here_ = true;
+  LiveStop stop;
+  stop.kind = LiveStop::Kind::kAsyncSignal;
+  return std::optional(stop);
+}
+
+// A repeated string instruction that is interrupted shows a state that a replay
+// passes without a stop: it is run to its end first.
+Result<void> Recorder::LeaveRepString() {
+  std::byte code[kMaxInstructionLength];
+  TraceeAddress pc(live_.registers().rip);
+  size_t length = live_.memory().ReadSome(pc, code);
+  auto instruction = DecodeInstruction(std::span(code, length), pc);
+  if (!instruction || !instruction->is_rep_string) return {};
+  TraceeAddress end = instruction->end();
+  CF_TRY_ASSIGN(std::byte original, live_.memory().ReadValue<std::byte>(end));
+  CF_TRY(live_.memory().WriteValue(end, kInt3));
+  CF_TRY(live_.Resume(ResumeMode::kContinue));
+  std::optional<Stop> stop = live_.Wait();
+  CF_TRY(live_.memory().WriteValue(end, original));
+  if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP) {
+    GeneralRegisters r = live_.registers();
+    if (r.rip == end.value + 1) {
+      r.rip = end.value;
+      r.orig_rax = ~0ull;
+      live_.SetRegisters(r);
+    }
+    return {};
+  }
+  if (stop->kind == Stop::Kind::kSignal && !IsFault(stop->siginfo)) {
+    held_.push_back(stop->siginfo);
+    return LeaveRepString();
+  }
+  // A fault in the string instruction: happens again when it is resumed.
+  return {};
+}
+
+Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
+  std::vector<std::byte> code(range.length());
+  code.resize(live_.memory().ReadSome(range.start, code));
+  for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start)) {
+    if (patched_.contains(found.address)) continue;
+    patched_[found.address] = code[found.address - range.start];
+    CF_TRY(live_.memory().WriteValue(found.address, kInt3));
+    if (patched) patched->push_back(found.address);
+    CF_LOG(logger, kInfo, "random instruction at 0x%llx traps", static_cast<unsigned long long>(found.address.value));
+  }
+  return {};
+}
+
+Result<void> Recorder::PatchAllExecutable() {
+  for (const Mapping& mapping : ReadMappings(live_.pid()))
+    if (mapping.executable && mapping.range.start != kCorePage && mapping.path != "[vdso]" &&
+        mapping.path != "[vsyscall]")
+      CF_TRY(PatchRange(mapping.range, nullptr));
+  return {};
+}
+
+}  // namespace chronofork

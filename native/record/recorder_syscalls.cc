@@ -1,0 +1,432 @@
+// System calls: perform each once, and write down what it answered and what
+// the kernel wrote.
+//
+// == 1. At entry: deliver held signals first; catch; refuse; answer ourselves.
+// == 2. Perform it, and wait for its end; children go on meanwhile.
+// == 3. Log the result and the written memory.
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "record/recorder.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("syscall");
+
+// What the kernel leaves in rax when a call was interrupted (linux/errno.h); no program sees them.
+constexpr int64_t kRestartSys = -512;
+constexpr int64_t kRestartNoIntr = -513;
+constexpr int64_t kRestartNoHand = -514;
+constexpr int64_t kRestartBlock = -516;
+
+bool IsRestart(int64_t result) {
+  return result == kRestartSys || result == kRestartNoIntr || result == kRestartNoHand || result == kRestartBlock;
+}
+
+SyscallArguments CallOf(const GeneralRegisters& r) {
+  return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+}
+
+uint64_t CloneFlags(const SyscallArguments& call, const MemoryReaderFn& read) {
+  switch (call.number) {
+    case SYS_clone:
+      return call.values[0];
+    case SYS_clone3: {
+      uint64_t flags = 0;
+      if (!read(TraceeAddress(call.values[0]), std::as_writable_bytes(std::span(&flags, 1))).ok()) return 0;
+      return flags;
+    }
+    case SYS_vfork:
+      return CLONE_VM | CLONE_VFORK;
+    default:
+      return 0;
+  }
+}
+
+bool ChangesMappings(long number) {
+  switch (number) {
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mremap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_brk:
+    case SYS_madvise:
+    case SYS_shmat:
+    case SYS_shmdt:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool Recorder::Catches(long number) const {
+  return caught_syscalls && (caught_syscalls->empty() || caught_syscalls->contains(number));
+}
+
+Recorder::Outcome Recorder::OnSyscallEntry() {
+  // == 1.
+  SyscallArguments call = CallOf(live_.registers());
+  bool reported = std::exchange(entry_reported_, false);
+  at_syscall_ = false;
+  if (!held_.empty()) {
+    live_.AbandonSyscall();
+    at_syscall_ = true;
+    return DeliverHeld();
+  }
+  LiveStop stop;
+  stop.syscall_number = call.number;
+  if (interrupt_wanted_.exchange(false)) {
+    live_.AbandonSyscall();
+    at_syscall_ = true;
+    stop.kind = LiveStop::Kind::kInterrupted;
+    return std::optional(stop);
+  }
+  if (call.number == SYS_exit_group || call.number == SYS_exit) {
+    live_.AbandonSyscall();
+    at_syscall_ = true;
+    stop.kind = LiveStop::Kind::kExited;
+    stop.exit_code = static_cast<int>(call.values[0] & 0xff);
+    return std::optional(stop);
+  }
+  if (!reported && Catches(call.number)) {
+    live_.AbandonSyscall();
+    at_syscall_ = entry_reported_ = true;
+    stop.kind = LiveStop::Kind::kSyscallEntry;
+    return std::optional(stop);
+  }
+  SyscallClass cls = ClassFor(call);
+  auto descriptor_path = [this](int fd) {
+    char target[256];
+    std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(fd);
+    ssize_t n = ::readlink(link.c_str(), target, sizeof target);
+    return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
+  };
+  if (std::optional<std::string> refusal = RefusalFor(call, descriptor_path)) {
+    ++refused_calls;
+    Tell(*refusal);
+    int answer = RowFor(call.number).answer_errno;
+    AnswerSyscall(call, -(answer ? answer : ENOSYS));
+    return std::optional<LiveStop>();
+  }
+  if (AnsweredByUs(call)) return std::optional<LiveStop>();
+  if (cls == SyscallClass::kProcess) return PerformProcessCall(call);
+  return PerformSyscall(call, cls);
+}
+
+// Calls whose real answer would show that the program is recorded.
+bool Recorder::AnsweredByUs(const SyscallArguments& call) {
+  int64_t result = 0;
+  switch (call.number) {
+    case SYS_rseq:
+      result = -ENOSYS;  // the kernel would write to its area behind our back
+      break;
+    case SYS_mmap:
+      if ((call.values[3] & MAP_TYPE) != MAP_SHARED || (call.values[3] & MAP_ANONYMOUS) ||
+          !(call.values[2] & PROT_WRITE))
+        return false;
+      Tell("The program maps a file for writing (MAP_SHARED), which is not recorded yet: mmap was answered with "
+           "ENODEV. Programs that can, fall back to read and write.");
+      ++refused_calls;
+      result = -ENODEV;
+      break;
+    case SYS_sched_setaffinity:
+      break;  // it stays on the CPU that it shares with its tracer
+    default:
+      return false;
+  }
+  AnswerSyscall(call, result);
+  return true;
+}
+
+// The call is not made; the program gets `result`.
+void Recorder::AnswerSyscall(const SyscallArguments& call, int64_t result) {
+  live_.SkipSyscall(result);
+  Event event = NewEvent(EventKind::kSyscall);
+  event.number = static_cast<int32_t>(call.number);
+  event.arguments = call.values;
+  event.result = result;
+  FinishSyscall(std::move(event));
+}
+
+// Says a limit once.
+void Recorder::Tell(const std::string& limit) {
+  if (told_.insert(limit).second && options_.notice) options_.notice(limit);
+}
+
+void Recorder::FinishSyscall(Event event) {
+  Append(std::move(event));
+}
+
+// Waits for the end of the call that was just resumed; anything but its end
+// (the process gone, another program) is returned.
+Result<std::optional<Stop>> Recorder::WaitForSyscallExit() {
+  for (;;) {
+    std::optional<Stop> stop = live_.Wait(true);
+    if (!stop) {
+      if (interrupt_wanted_.load() && !interrupting_) {
+        interrupting_ = true;
+        CF_TRY(live_.RequestInterrupt());
+      }
+      continue;
+    }
+    if (stop->kind == Stop::Kind::kSyscallExit) return std::optional<Stop>();
+    if (stop->kind == Stop::Kind::kNewProcess) {
+      ChildProcesses::Adopt(stop->new_pid, options_.visible_cpus);
+      CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
+      continue;
+    }
+    return stop;
+  }
+}
+
+// Shared memory that only this program has is as good as private, and private
+// memory is what a checkpoint copies.
+Result<void> Recorder::PrepareMapping(const SyscallArguments& call) {
+  if (call.number != SYS_mmap || (call.values[3] & MAP_TYPE) != MAP_SHARED) return {};
+  if (!(call.values[3] & MAP_ANONYMOUS)) return {};
+  GeneralRegisters r = live_.registers();
+  r.r10 = (call.values[3] & ~uint64_t{MAP_TYPE}) | MAP_PRIVATE;
+  live_.SetRegisters(r);
+  return {};
+}
+
+void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event) {
+  if (dirty_pages) {
+    dirty_pages->MappingsChanged();
+    uint64_t length = (call.values[1] + 4095) & ~uint64_t{4095};
+    TraceeAddress first(call.values[0]);
+    if (call.number == SYS_munmap || call.number == SYS_madvise)
+      dirty_pages->Discarded({first.PageStart(), first.PageStart() + length});
+    else if (call.number == SYS_mmap && result >= 0)
+      dirty_pages->Discarded({TraceeAddress(static_cast<uint64_t>(result)), TraceeAddress(static_cast<uint64_t>(result)) + length});
+    else if (call.number == SYS_mremap && result >= 0)
+      dirty_pages->Discarded({TraceeAddress(static_cast<uint64_t>(result)),
+                              TraceeAddress(static_cast<uint64_t>(result) + ((call.values[2] + 4095) & ~uint64_t{4095}))});
+  }
+  bool failed = result < 0 && result >= -4095;
+  if (failed) return;
+  if (call.number == SYS_mmap && !(call.values[3] & MAP_ANONYMOUS)) {
+    auto file = std::make_shared<MappedFile>();
+    std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
+    file->fd = ScopedFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    if (file->fd.valid() && ::fstat(file->fd.get(), &status) == 0) {
+      file->size_bytes = status.st_size;
+      file->modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+    }
+    char target[1024];
+    ssize_t n = ::readlink(link.c_str(), target, sizeof target);
+    if (n > 0) file->path.assign(target, static_cast<size_t>(n));
+    event.file = std::move(file);
+  }
+  bool executable = (call.number == SYS_mmap || call.number == SYS_mprotect || call.number == SYS_pkey_mprotect) &&
+                    (call.values[2] & PROT_EXEC);
+  if (executable) {
+    TraceeAddress start(call.number == SYS_mmap ? static_cast<uint64_t>(result) : call.values[0]);
+    Result<void> patched = PatchRange({start, start + ((call.values[1] + 4095) & ~uint64_t{4095})}, &event.patched);
+    if (!patched.ok()) CF_LOG(logger, kError, "%s", patched.error().message.c_str());
+  }
+}
+
+Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, SyscallClass cls) {
+  MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
+  EntrySnapshot snapshot = SnapshotAtEntry(call, read);
+  std::unique_ptr<Tracee> before;
+  bool by_dirty_pages = cls == SyscallClass::kByDirtyPages;
+  if (by_dirty_pages) {
+    // A copy made just before the call: what is private to us after it was written by it.
+    live_.AbandonSyscall();
+    GeneralRegisters at_call = live_.registers();
+    CF_TRY_ASSIGN(before, live_.Fork());
+    live_.SetRegisters(at_call);
+    CF_TRY(live_.Resume(ResumeMode::kContinue));
+    std::optional<Stop> again = live_.Wait();
+    if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
+  }
+  CF_TRY(PrepareMapping(call));
+
+  // == 2.
+  CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
+  CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
+  if (instead) return OnStop(*instead);
+  GeneralRegisters r = live_.registers();
+  int64_t result = static_cast<int64_t>(r.rax);
+  if (r.r10 != call.values[3] && call.number == SYS_mmap) {
+    r.r10 = call.values[3];  // PrepareMapping's change is not the program's
+    live_.SetRegisters(r);
+  }
+
+  // == 3.
+  Event event = NewEvent(EventKind::kSyscall);
+  event.number = static_cast<int32_t>(call.number);
+  event.arguments = call.values;
+  event.syscall_class = cls;
+  event.result = result;
+  if (IsRestart(result)) return OnSyscallInterrupted(call, std::move(event));
+  if (call.number == SYS_sched_getaffinity && result > 0) {
+    std::vector<std::byte> mask(static_cast<size_t>(result));
+    for (int cpu : options_.visible_cpus)
+      if (static_cast<size_t>(cpu / 8) < mask.size())
+        mask[static_cast<size_t>(cpu / 8)] |= static_cast<std::byte>(1u << (cpu % 8));
+    CF_TRY(live_.memory().Write(TraceeAddress(call.values[2]), mask));
+  }
+  std::optional<std::vector<AddressRange>> ranges;
+  if (!by_dirty_pages) ranges = OutRanges(call, result, read, snapshot);
+  if (before) {
+    CF_TRY_ASSIGN(PageSet pages, ExclusivePages(live_.pid()));
+    ranges = std::move(pages);
+  }
+  if (ranges && cls != SyscallClass::kExecute) {
+    for (const AddressRange& range : *ranges) {
+      MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
+      write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
+      if (!write.bytes.empty()) event.writes.push_back(std::move(write));
+    }
+  }
+  if (cls == SyscallClass::kExecute && ChangesMappings(call.number)) NoteMemoryLayout(call, result, event);
+  FinishSyscall(std::move(event));
+  LiveStop stop;
+  stop.syscall_number = call.number;
+  if (Catches(call.number)) {
+    stop.kind = LiveStop::Kind::kSyscallReturn;
+    return std::optional(stop);
+  }
+  if (mode_ == ResumeMode::kStep) {
+    stop.kind = LiveStop::Kind::kTrap;
+    stop.siginfo.si_signo = SIGTRAP;
+    return std::optional(stop);
+  }
+  if (checkpoint_due()) {
+    stop.kind = LiveStop::Kind::kCheckpointDue;
+    return std::optional(stop);
+  }
+  return std::optional<LiveStop>();
+}
+
+// The call ended with -ERESTART…: a signal, our interrupt, or nothing comes
+// next, before the program executes anything.
+Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, Event event) {
+  CF_TRY(live_.Resume(ResumeMode::kContinue));
+  std::optional<Stop> stop = live_.Wait();
+  if (stop->kind == Stop::Kind::kSyscallEntry) return OnStop(*stop);  // restarted by the kernel alone
+  bool is_signal = stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo != SIGTRAP;
+  if (!is_signal && stop->kind != Stop::Kind::kInterrupted) return OnStop(*stop);
+
+  GeneralRegisters r = live_.registers();
+  r.orig_rax = ~0ull;
+  Disposition disposition;
+  if (is_signal) {
+    // The question is a remote call: the registers must be settled before it.
+    GeneralRegisters settled = r;
+    settled.rip -= 2;
+    settled.rax = static_cast<unsigned long long>(call.number);
+    live_.SetRegisters(settled);
+    CF_TRY_ASSIGN(disposition, DispositionOf(stop->siginfo.si_signo));
+  }
+  bool restart = !disposition.handled || event.result == kRestartNoIntr ||
+                 (event.result == kRestartSys && disposition.restarts);
+  if (restart) {
+    r.rip -= 2;
+    r.rax = static_cast<unsigned long long>(call.number);
+  } else {
+    r.rax = static_cast<unsigned long long>(-EINTR);
+  }
+  live_.SetRegisters(r);
+  if (!is_signal) {
+    interrupting_ = false;
+    at_syscall_ = true;
+    LiveStop live_stop;
+    live_stop.syscall_number = call.number;
+    live_stop.kind = LiveStop::Kind::kInterrupted;
+    if (interrupt_wanted_.exchange(false)) return std::optional(live_stop);
+    return std::optional<LiveStop>();
+  }
+  event.restarted = restart;
+  if (!restart) {
+    event.result = -EINTR;
+    MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
+    auto ranges = OutRanges(call, -EINTR, read, SnapshotAtEntry(call, read));
+    for (const AddressRange& range : ranges.value_or(std::vector<AddressRange>())) {
+      MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
+      write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
+      if (!write.bytes.empty()) event.writes.push_back(std::move(write));
+    }
+  }
+  FinishSyscall(std::move(event));
+  return SignalArrived(stop->siginfo, SignalPlace::kAfterEvent);
+}
+
+// fork and its like, and exec. Threads are refused by name.
+Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
+  MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
+  if (call.number == SYS_execve || call.number == SYS_execveat) {
+    CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
+    CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
+    if (instead) return OnStop(*instead);
+    Event failed = NewEvent(EventKind::kSyscall);
+    failed.number = static_cast<int32_t>(call.number);
+    failed.arguments = call.values;
+    failed.result = static_cast<int64_t>(live_.registers().rax);
+    FinishSyscall(std::move(failed));
+    return std::optional<LiveStop>();
+  }
+  uint64_t flags = CloneFlags(call, read);
+  Event event = NewEvent(EventKind::kSyscall);
+  event.number = static_cast<int32_t>(call.number);
+  event.arguments = call.values;
+  event.syscall_class = SyscallClass::kProcess;
+  if (flags & CLONE_THREAD) {
+    Tell("The program wants to start a thread. Chronofork records programs of one thread only: "
+         "the call was answered with EAGAIN. Run the program with a single thread to go back in time.");
+    ++refused_calls;
+    AnswerSyscall(call, -EAGAIN);
+    return std::optional<LiveStop>();
+  }
+  // A child that shares our memory writes into it until it calls exec.
+  std::unique_ptr<Tracee> before;
+  if (flags & CLONE_VM) {
+    live_.AbandonSyscall();
+    GeneralRegisters at_call = live_.registers();
+    CF_TRY_ASSIGN(before, live_.Fork());
+    live_.SetRegisters(at_call);
+    CF_TRY(live_.Resume(ResumeMode::kContinue));
+    std::optional<Stop> again = live_.Wait();
+    if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
+  }
+  CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
+  CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
+  if (instead) return OnStop(*instead);
+  event.result = static_cast<int64_t>(live_.registers().rax);
+  event.process_was_made = event.result > 0;
+  if (IsRestart(event.result)) return OnSyscallInterrupted(call, std::move(event));
+  PageSet pages;
+  if (before) {
+    CF_TRY_ASSIGN(pages, ExclusivePages(live_.pid()));
+  } else if (flags & CLONE_PARENT_SETTID) {
+    uint64_t parent_tid = call.number == SYS_clone ? call.values[2] : 0;
+    if (parent_tid) pages.push_back({TraceeAddress(parent_tid), TraceeAddress(parent_tid + 4)});
+  }
+  for (const AddressRange& range : pages) {
+    MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
+    write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
+    if (!write.bytes.empty()) event.writes.push_back(std::move(write));
+  }
+  FinishSyscall(std::move(event));
+  return std::optional<LiveStop>();
+}
+
+}  // namespace chronofork

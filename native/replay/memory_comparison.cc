@@ -1,0 +1,61 @@
+// Reads both sides in chunks and compares word by word.
+#include "replay/memory_comparison.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+constexpr size_t kChunkBytes = 64 * 1024;
+
+PageSet WithoutOwnPages(const PageSet& pages, const ProbeSet* probes) {
+  std::vector<AddressRange> own{kCoreRange};
+  if (probes)
+    for (const AddressRange& range : probes->OwnRanges()) own.push_back(range);
+  return Subtract(pages, MakePageSet(std::move(own)));
+}
+
+}  // namespace
+
+std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSet* probes, const Tracee& reference,
+                                            const PageSet& pages, size_t limit) {
+  std::vector<MemoryDifference> differences;
+  std::vector<std::byte> ours(kChunkBytes), theirs(kChunkBytes);
+  for (const AddressRange& range : WithoutOwnPages(pages, probes)) {
+    for (TraceeAddress at = range.start; at < range.end;) {
+      size_t length = std::min<uint64_t>(kChunkBytes, range.end - at);
+      size_t our_length = process.memory().ReadSome(at, std::span(ours.data(), length));
+      size_t their_length = reference.memory().ReadSome(at, std::span(theirs.data(), length));
+      if (probes) probes->Conceal(at, std::span(ours.data(), our_length));
+      size_t common = std::min(our_length, their_length);
+      if (std::memcmp(ours.data(), theirs.data(), common) != 0) {
+        for (size_t i = 0; i + 8 <= common; i += 8) {
+          uint64_t expected;
+          if (std::memcmp(ours.data() + i, theirs.data() + i, 8) == 0) continue;
+          std::memcpy(&expected, theirs.data() + i, 8);
+          differences.push_back({at + i, expected, false});
+          if (differences.size() >= limit) return differences;
+        }
+      }
+      if (our_length != their_length) {
+        differences.push_back({at + common, 0, true});
+        if (differences.size() >= limit) return differences;
+      }
+      // Past an unmapped page of both: on with the next page.
+      at = at + std::max<uint64_t>(common & ~uint64_t{4095}, common < length ? (common & ~uint64_t{4095}) + 4096 : length);
+    }
+  }
+  return differences;
+}
+
+PageSet WritablePages(pid_t pid) {
+  std::vector<AddressRange> ranges;
+  for (const Mapping& mapping : ReadMappings(pid))
+    if (mapping.writable && !mapping.shared && mapping.range.start != kCorePage) ranges.push_back(mapping.range);
+  return MakePageSet(std::move(ranges));
+}
+
+}  // namespace chronofork

@@ -1,0 +1,328 @@
+// Probes in a replay: what is installed when, and proving that a moment in the
+// middle of computing has been reached.
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+#include "checkpoint/dirty_pages.h"
+#include "replay/memory_comparison.h"
+#include "replay/replayer.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("match");
+
+// Room that the heap and the stack may grow into during a replay.
+constexpr uint64_t kHeapRoomBytes = uint64_t{256} << 20;
+constexpr uint64_t kStackRoomBytes = uint64_t{16} << 20;
+
+// Words this close above the stack pointer are looked at first: a loop's counter is mostly there.
+constexpr uint64_t kNearStackBytes = 8192;
+
+bool Mapped(const std::vector<Mapping>& mappings, TraceeAddress address) {
+  auto after = std::upper_bound(mappings.begin(), mappings.end(), address,
+                                [](TraceeAddress a, const Mapping& m) { return a < m.range.start; });
+  return after != mappings.begin() && std::prev(after)->range.Contains(address) && std::prev(after)->executable;
+}
+
+// The XSAVE area without what may differ for equal values: the last x87
+// instruction's address (bytes 6 … 23) and the header (464 … 575), which tells
+// only which parts happen to be in their initial state. Intel SDM vol. 1, 13.4.
+bool SameVectorState(const ExtendedRegisters& a, const ExtendedRegisters& b) {
+  if (a.size() != b.size() || a.size() < 576) return a == b;
+  auto same = [&](size_t from, size_t to) { return std::memcmp(a.data() + from, b.data() + from, to - from) == 0; };
+  return same(0, 6) && same(24, 464) && same(576, a.size());
+}
+
+}  // namespace
+
+Result<void> Replayer::Read(TraceeAddress address, std::span<std::byte> out) {
+  return process_->memory().Read(address, out);
+}
+Result<void> Replayer::Write(TraceeAddress address, std::span<const std::byte> bytes) {
+  return process_->memory().Write(address, bytes);
+}
+
+Result<void> Replayer::Map(TraceeAddress at, uint64_t length_bytes) {
+  CF_TRY_ASSIGN(int64_t result, process_->Syscall(SYS_mmap, {at.value, length_bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                                                             ~uint64_t{0}, 0}));
+  if (static_cast<uint64_t>(result) != at.value)
+    return SystemError("mapFailed", "A page for a probe cannot be mapped", static_cast<int>(-result), process_->pid());
+  return {};
+}
+
+Result<void> Replayer::Unmap(TraceeAddress at, uint64_t length_bytes) {
+  CF_TRY(process_->Syscall(SYS_munmap, {at.value, length_bytes}));
+  return {};
+}
+
+std::vector<AddressRange> Replayer::Mappings() {
+  std::vector<AddressRange> ranges;
+  for (const Mapping& mapping : ReadMappings(process_->pid())) {
+    AddressRange range = mapping.range;
+    if (mapping.path == "[heap]") range.end = range.end + kHeapRoomBytes;
+    if (mapping.path == "[stack]") range.start = range.start - kStackRoomBytes;
+    ranges.push_back(range);
+  }
+  for (size_t i = event_; i < log_->size(); ++i) {
+    const Event& event = log_->at(i);
+    if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0) continue;
+    uint64_t start = static_cast<uint64_t>(event.result);
+    if (event.number == SYS_mmap) ranges.push_back({TraceeAddress(start), TraceeAddress(start + event.arguments[1])});
+    if (event.number == SYS_mremap) ranges.push_back({TraceeAddress(start), TraceeAddress(start + event.arguments[2])});
+    if (event.number == SYS_brk && start > 0) ranges.push_back({TraceeAddress(start - 4096), TraceeAddress(start)});
+  }
+  return ranges;
+}
+
+Result<void> Replayer::Arm() {
+  std::vector<Mapping> mappings = ReadMappings(process_->pid());
+  std::vector<ProbeSpec> specs;
+  pending_probes_ = false;
+  probe_indices_.clear();
+  matches_installed_ = matches_.size();
+  for (ActiveMatch& match : matches_) {
+    match.installed_index = specs.size();
+    ProbeSpec spec;
+    spec.address = TraceeAddress(match.marker.position.registers.rip);
+    spec.match = MatchCondition{match.marker.position.registers, match.words};
+    specs.push_back(std::move(spec));
+  }
+  for (size_t i = 0; i < plan_->probes.size(); ++i) {
+    if (!Mapped(mappings, plan_->probes[i].address)) {
+      pending_probes_ = true;
+      continue;
+    }
+    probe_indices_.push_back(i);
+    specs.push_back(plan_->probes[i]);
+  }
+  for (size_t slot = 0; slot < plan_->watches.size(); ++slot) {
+    const WatchSpec& watch = plan_->watches[slot];
+    CF_TRY(process_->SetWatch(static_cast<int>(slot), watch.address, static_cast<unsigned>(watch.length_bytes),
+                              watch.write_only));
+  }
+  if (specs.empty()) return {};
+  CF_TRY_ASSIGN(probes_, ProbeSet::Install(*this, specs));
+  CF_TRY(probes_->SetTransitions(*this, transitions_));
+  CF_TRY(probes_->SetLastGroup(*this, last_group_));
+  CF_TRY(probes_->SetLimit(*this, plan_->accept ? transitions_ + 1 : plan_->limit));
+  GeneralRegisters r = process_->registers();
+  TraceeAddress pc(r.rip);
+  TraceeAddress from = probes_->Redirect(pc);
+  if (from == pc && !plan_->count_first && kind_ != Position::Kind::kEventEnd) {
+    if (std::optional<TraceeAddress> behind = probes_->ResumeAddress(pc)) from = *behind;
+  }
+  if (from != pc) {
+    r.rip = from.value;
+    r.orig_rax = ~0ull;
+    process_->SetRegisters(r);
+  }
+  return {};
+}
+
+Result<void> Replayer::Disarm() {
+  for (size_t slot = 0; slot < plan_->watches.size(); ++slot)
+    CF_TRY(process_->ClearDebugRegister(static_cast<int>(slot)));
+  if (!probes_) return {};
+  GeneralRegisters r = process_->registers();
+  TraceeAddress original = probes_->Translate(TraceeAddress(r.rip));
+  if (original.value != r.rip) {
+    r.rip = original.value;
+    r.orig_rax = ~0ull;
+    process_->SetRegisters(r);
+  }
+  CF_TRY(NoteCounts());
+  CF_TRY(probes_->Uninstall(*this));
+  probes_.reset();
+  return {};
+}
+
+// The counts live in the process; they outlive the probes here.
+Result<void> Replayer::NoteCounts() {
+  if (!probes_) return {};
+  CF_TRY_ASSIGN(transitions_, probes_->Transitions(*this));
+  CF_TRY_ASSIGN(last_group_, probes_->LastGroup(*this));
+  CF_TRY_ASSIGN(std::optional<size_t> counted, probes_->LastCounted(*this));
+  if (counted && *counted >= matches_installed_) last_counted_ = probe_indices_[*counted - matches_installed_];
+  return {};
+}
+
+// Matches are looked for only in the gap between events where they lie.
+Result<void> Replayer::UpdateMatches() {
+  bool want_end = plan_->end && plan_->end->position.kind == Position::Kind::kComputing &&
+                  plan_->end->position.event == event_;
+  bool want_async = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal &&
+                    log_->at(event_).place == SignalPlace::kAnywhere;
+  bool have_end = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return !m.is_async; });
+  bool have_async = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return m.is_async; });
+  if (want_end == have_end && want_async == have_async) return {};
+  CF_TRY(Disarm());
+  matches_.clear();
+  if (want_end) matches_.push_back({*plan_->end, false, {}, 0});
+  if (want_async) {
+    std::optional<EndMarker> marker;
+    if (async_reference) marker = async_reference(event_);
+    if (!marker) {
+      marker.emplace();
+      marker->position = {Position::Kind::kComputing, event_, *log_->at(event_).registers};
+    }
+    matches_.push_back({std::move(*marker), true, {}, 0});
+  }
+  return Arm();
+}
+
+// Carries out what the probes say: go on, step over, or look closer.
+Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegisters& registers) {
+  GeneralRegisters r = registers;
+  r.orig_rax = ~0ull;
+  switch (outcome.action) {
+    case TrapAction::kNotOurs:
+    case TrapAction::kResume:
+      process_->SetRegisters(r);
+      return std::optional<ReplayStop>();
+    case TrapAction::kStepOver: {
+      process_->SetRegisters(r);
+      TraceeAddress at(r.rip);
+      CF_TRY(probes_->LiftInt3(*this, at));
+      CF_TRY(process_->Resume(ResumeMode::kStep));
+      std::optional<Stop> stop = process_->Wait();
+      if (process_->gone()) return OnStop(*stop, ResumeMode::kContinue);
+      CF_TRY(probes_->LowerInt3(*this, at));
+      if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP && process_->TakeDebugHits() == 0)
+        return std::optional<ReplayStop>();
+      return OnStop(*stop, ResumeMode::kContinue);
+    }
+    case TrapAction::kStop:
+      break;
+  }
+  if (outcome.is_match) {
+    for (ActiveMatch& match : matches_)
+      if (match.installed_index == outcome.probe) return OnMatch(match, outcome, r);
+  }
+  return OnProbe(outcome, r);
+}
+
+Replayer::Outcome Replayer::OnProbe(const TrapOutcome& outcome, GeneralRegisters registers) {
+  size_t index = probe_indices_[outcome.probe - matches_installed_];
+  bool stop_here = true;
+  process_->SetRegisters(registers);
+  if (plan_->accept) {
+    CF_TRY_ASSIGN(stop_here, plan_->accept(index, registers));
+    if (!stop_here) {
+      CF_TRY_ASSIGN(uint64_t transitions, probes_->Transitions(*this));
+      CF_TRY(probes_->SetLimit(*this, transitions + 1));
+    }
+  }
+  if (!stop_here) {
+    CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
+    return Go(next, registers);
+  }
+  ReplayStop stop;
+  stop.kind = ReplayStop::Kind::kProbe;
+  stop.probe = index;
+  return std::optional(stop);
+}
+
+Replayer::Outcome Replayer::OnMatch(ActiveMatch& match, const TrapOutcome& outcome, GeneralRegisters registers) {
+  process_->SetRegisters(registers);
+  CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(match.marker));
+  if (mismatch) {
+    CF_LOG(logger, kDebug, "not yet: %s", mismatch->what.c_str());
+    if (mismatch->word) {
+      if (match.words.size() >= kMaxMatchWords) match.words.erase(match.words.begin());
+      match.words.push_back(*mismatch->word);
+      CF_TRY(probes_->SetMatch(*this, match.installed_index,
+                               MatchCondition{match.marker.position.registers, match.words}));
+    }
+    CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
+    return Go(next, registers);
+  }
+  if (match.is_async) return InjectSignal();
+  ReplayStop stop;
+  stop.kind = ReplayStop::Kind::kReachedEnd;
+  return std::optional(stop);
+}
+
+Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& marker) {
+  Mismatch mismatch;
+  mismatch.what = DifferenceOf(marker.position.registers, process_->registers());
+  if (!mismatch.what.empty()) return std::optional(mismatch);
+  if (!marker.reference) return std::optional<Mismatch>();
+  Tracee& reference = *marker.reference;
+  TraceeAddress sp(process_->registers().rsp);
+  PageSet near = MakePageSet({{sp - 256, sp + kNearStackBytes}});
+  std::vector<MemoryDifference> differences = CompareMemory(*process_, probes_.get(), reference, near, 64);
+  if (differences.empty()) {
+    CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
+    differences = CompareMemory(*process_, probes_.get(), reference, Union(written, marker.reference_pages), 64);
+  }
+  if (differences.empty()) {
+    CF_TRY_ASSIGN(ExtendedRegisters ours, process_->ReadExtended());
+    CF_TRY_ASSIGN(ExtendedRegisters theirs, reference.ReadExtended());
+    if (SameVectorState(ours, theirs)) return std::optional<Mismatch>();
+    mismatch.what = "the vector or floating point registers differ";
+    return std::optional(mismatch);
+  }
+  // The word nearest above the stack pointer is the likeliest to be a counter.
+  auto best = std::find_if(differences.begin(), differences.end(),
+                           [&](const MemoryDifference& d) { return !d.mapping_differs && d.address >= sp; });
+  if (best == differences.end()) best = differences.begin();
+  char text[96];
+  std::snprintf(text, sizeof text, "memory at 0x%llx differs", static_cast<unsigned long long>(best->address.value));
+  mismatch.what = text;
+  if (!best->mapping_differs) mismatch.word = MemoryWord{best->address, best->expected};
+  return std::optional(mismatch);
+}
+
+// An interrupt may find the process between the debuggee's own instructions.
+Result<void> Replayer::LeaveTrampoline(bool translate) {
+  if (!probes_) return {};
+  while (probes_->StepOutNeeded(TraceeAddress(process_->registers().rip))) {
+    CF_TRY(process_->Resume(ResumeMode::kStep));
+    std::optional<Stop> stop = process_->Wait();
+    if (process_->gone()) return Error{"debuggeeGone", "A copy of the program was killed.", "", 0, process_->pid()};
+    if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP) continue;
+    break;
+  }
+  if (!translate) return {};
+  GeneralRegisters r = process_->registers();
+  r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
+  r.orig_rax = ~0ull;
+  process_->SetRegisters(r);
+  return {};
+}
+
+Result<void> Replayer::RemoveProbesFrom(Tracee& copy) {
+  auto restore = [&](TraceeAddress address) -> Result<void> {
+    std::byte bytes[16];
+    size_t length = copy.memory().ReadSome(address, bytes);
+    std::byte original[16];
+    std::memcpy(original, bytes, sizeof bytes);
+    probes_->Conceal(address, std::span(original, length));
+    if (std::memcmp(bytes, original, length) != 0) return copy.memory().Write(address, std::span(original, length));
+    return {};
+  };
+  for (const ActiveMatch& match : matches_) CF_TRY(restore(TraceeAddress(match.marker.position.registers.rip)));
+  for (size_t index : probe_indices_) CF_TRY(restore(plan_->probes[index].address));
+  GeneralRegisters r = copy.registers();
+  r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
+  copy.SetRegisters(r);
+  for (const AddressRange& range : probes_->OwnRanges())
+    CF_TRY(copy.Syscall(SYS_munmap, {range.start.value, range.length()}));
+  return {};
+}
+
+Result<std::unique_ptr<Tracee>> Replayer::Copy() {
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, process_->Fork());
+  if (probes_) CF_TRY(RemoveProbesFrom(*copy));
+  return copy;
+}
+
+}  // namespace chronofork

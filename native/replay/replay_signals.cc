@@ -1,0 +1,158 @@
+// Signals and trapping instructions in a replay: faults come by themselves,
+// the rest is sent where the recording says.
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "replay/replayer.h"
+
+namespace chronofork {
+
+Replayer::Outcome Replayer::InjectSignal() {
+  raised_ = true;
+  CF_TRY(process_->Raise(log_->at(event_).number));
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnSignal(const siginfo_t& info, ResumeMode mode) {
+  if (raised_ && info.si_code == SI_TKILL && info.si_pid == ::getpid()) {
+    raised_ = false;
+    return SignalStruck(info);
+  }
+  if (info.si_signo == SIGTRAP) return OnTrap(info, mode);
+  if (info.si_code <= 0) return std::optional<ReplayStop>();  // meant for the live process, not for a copy
+  if (probes_) {
+    GeneralRegisters r = process_->registers();
+    CF_TRY_ASSIGN(FaultAction action, probes_->HandleFault(*this, r));
+    if (action != FaultAction::kNotOurs) {
+      r.orig_rax = ~0ull;
+      process_->SetRegisters(r);
+    }
+    if (action == FaultAction::kResume) return std::optional<ReplayStop>();
+  }
+  if (info.si_signo == SIGSEGV) {
+    uint8_t code[3] = {};
+    process_->memory().ReadSome(TraceeAddress(process_->registers().rip), std::as_writable_bytes(std::span(code)));
+    if (probes_) probes_->Conceal(TraceeAddress(process_->registers().rip), std::as_writable_bytes(std::span(code)));
+    if (code[0] == 0x0f && (code[1] == 0x31 || (code[1] == 0x01 && code[2] == 0xf9))) {
+      CF_TRY_ASSIGN(std::optional<ReplayStop> stop, OnTimeStamp());
+      if (!stop && mode == ResumeMode::kStep) return std::optional(ReplayStop{});
+      return stop;
+    }
+  }
+  return SignalStruck(info);
+}
+
+Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
+  ReplayStop stop;
+  stop.signal = info.si_signo;
+  stop.siginfo = info;
+  if (event_ >= log_->size()) {
+    stop.kind = ReplayStop::Kind::kEndOfLog;
+    return std::optional(stop);
+  }
+  const Event& event = log_->at(event_);
+  if (event.kind != EventKind::kSignal || event.number != info.si_signo)
+    return Diverged("signal " + std::to_string(info.si_signo) + " came where the recording has " +
+                    Describe(event, event_));
+  if (event.place != SignalPlace::kFault) {
+    CF_TRY(process_->WriteSiginfo(*event.siginfo));
+    stop.siginfo = *event.siginfo;
+  }
+  if (process_->registers().rip != event.pc || DigestOf(process_->registers()) != event.registers_digest)
+    return Diverged("the registers differ at " + Describe(event, event_));
+  ++checked_;
+  if (plan_->report_signals && !plan_->passed_signals.contains(info.si_signo)) {
+    signal_reported_ = true;
+    stop.kind = ReplayStop::Kind::kSignal;
+    return std::optional(stop);
+  }
+  next_signal_ = info.si_signo;
+  ++event_;
+  kind_ = Position::Kind::kComputing;
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
+  GeneralRegisters r = process_->registers();
+  if (info.si_code == SI_KERNEL) {
+    if (probes_) {
+      CF_TRY_ASSIGN(TrapOutcome outcome, probes_->HandleTrap(*this, r));
+      if (outcome.action != TrapAction::kNotOurs) {
+        kind_ = Position::Kind::kComputing;
+        return Go(outcome, r);
+      }
+    }
+    TraceeAddress before(r.rip - 1);
+    if (patched_.contains(before)) {
+      CF_TRY_ASSIGN(std::optional<ReplayStop> stop, OnRandom(before));
+      if (!stop && mode == ResumeMode::kStep) return std::optional(ReplayStop{});
+      return stop;
+    }
+    return SignalStruck(info);  // the program's own int3
+  }
+  kind_ = Position::Kind::kComputing;
+  if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty()) {
+    ReplayStop stop;
+    stop.kind = ReplayStop::Kind::kWatch;
+    while (!(hits & 1)) {
+      hits >>= 1;
+      ++stop.probe;
+    }
+    if (plan_->accept_watch) {
+      if (probes_) r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
+      CF_TRY_ASSIGN(bool accepted, plan_->accept_watch(stop.probe, r));
+      if (!accepted) return std::optional<ReplayStop>();
+    }
+    CF_TRY(LeaveTrampoline(true));
+    return std::optional(stop);
+  }
+  if (mode == ResumeMode::kStep) return std::optional(ReplayStop{});
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnTimeStamp() {
+  if (event_ >= log_->size()) {
+    ReplayStop stop;
+    stop.kind = ReplayStop::Kind::kEndOfLog;
+    return std::optional(stop);
+  }
+  const Event& event = log_->at(event_);
+  if (event.kind != EventKind::kTimeStamp)
+    return Diverged("the program read the time stamp counter where the recording has " + Describe(event, event_));
+  GeneralRegisters r = process_->registers();
+  uint64_t value = static_cast<uint64_t>(event.result);
+  r.rax = value & 0xffffffff;
+  r.rdx = value >> 32;
+  if (event.arguments[0]) r.rcx = event.arguments[1];
+  r.rip += event.arguments[0] ? 3 : 2;
+  process_->SetRegisters(r);
+  CF_TRY(CheckAfter(event));
+  ++event_;
+  kind_ = Position::Kind::kEventEnd;
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnRandom(TraceeAddress address) {
+  GeneralRegisters r = process_->registers();
+  if (event_ >= log_->size()) {
+    r.rip = address.value;
+    r.orig_rax = ~0ull;
+    process_->SetRegisters(r);
+    ReplayStop stop;
+    stop.kind = ReplayStop::Kind::kEndOfLog;
+    return std::optional(stop);
+  }
+  const Event& event = log_->at(event_);
+  if (event.kind != EventKind::kRandom)
+    return Diverged("the program asked for a random number where the recording has " + Describe(event, event_));
+  GeneralRegisters after = *event.registers;
+  after.orig_rax = ~0ull;
+  process_->SetRegisters(after);
+  ++checked_;
+  ++event_;
+  kind_ = Position::Kind::kEventEnd;
+  return std::optional<ReplayStop>();
+}
+
+}  // namespace chronofork

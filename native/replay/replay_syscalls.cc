@@ -1,0 +1,189 @@
+// System calls in a replay: checked against the recording, then answered from
+// it. Only those that shape the process itself are made again, and files that
+// were mapped are mapped from the descriptors that the recording kept.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+#include "replay/replayer.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("replay");
+
+constexpr std::byte kInt3{0xcc};
+
+SyscallArguments CallOf(const GeneralRegisters& r) {
+  return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+}
+
+bool Failed(int64_t result) { return result < 0 && result >= -4095; }
+
+}  // namespace
+
+std::optional<size_t> Replayer::WatchOverlapping(const Event& event) const {
+  for (size_t i = 0; i < plan_->watches.size(); ++i) {
+    AddressRange watched{plan_->watches[i].address, plan_->watches[i].address + plan_->watches[i].length_bytes};
+    for (const MemoryWrite& write : event.writes)
+      if (watched.Overlaps({write.address, write.address + write.bytes.size()})) return i;
+  }
+  return std::nullopt;
+}
+
+Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
+  SyscallArguments call = CallOf(process_->registers());
+  ReplayStop stop;
+  stop.syscall_number = call.number;
+  if (event_ >= log_->size() || AtEnd(Position::Kind::kAtSyscall)) {
+    bool at_end = AtEnd(Position::Kind::kAtSyscall);
+    process_->AbandonSyscall();
+    kind_ = Position::Kind::kAtSyscall;
+    if (at_end && plan_->end->reference) {
+      CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(*plan_->end));
+      if (mismatch) return Diverged(mismatch->what);
+    }
+    stop.kind = at_end ? ReplayStop::Kind::kReachedEnd : ReplayStop::Kind::kEndOfLog;
+    return std::optional(stop);
+  }
+  const Event& event = log_->at(event_);
+  if (event.kind == EventKind::kSignal && event.place == SignalPlace::kBeforeSyscall) {
+    process_->AbandonSyscall();
+    kind_ = Position::Kind::kAtSyscall;
+    return InjectSignal();
+  }
+  if (event.kind != EventKind::kSyscall || event.number != call.number)
+    return Diverged("the program called " + std::string(RowFor(call.number).name) + " where the recording has " +
+                    Describe(event, event_));
+  if (event.arguments != call.values)
+    return Diverged("the arguments of " + std::string(RowFor(call.number).name) + " differ from " +
+                    Describe(event, event_));
+  std::optional<size_t> watch = WatchOverlapping(event);
+  if (watch && plan_->accept_kernel_watch) {
+    CF_TRY_ASSIGN(bool accepted, plan_->accept_kernel_watch(*watch, event_));
+    if (!accepted) watch.reset();
+  }
+  if (watch) {
+    process_->AbandonSyscall();
+    kind_ = Position::Kind::kAtSyscall;
+    stop.kind = ReplayStop::Kind::kKernelWatch;
+    stop.probe = *watch;
+    return std::optional(stop);
+  }
+  if (event.syscall_class == SyscallClass::kExecute && !Failed(event.result)) {
+    CF_TRY(ExecuteAgain(event, call));
+  } else {
+    for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+    if (event.restarted) process_->AbandonSyscall();
+    else process_->SkipSyscall(event.result);
+  }
+  CF_TRY(CheckAfter(event));
+  ++event_;
+  kind_ = Position::Kind::kEventEnd;
+  if (pending_probes_ && (call.number == SYS_mmap || call.number == SYS_mprotect)) {
+    CF_TRY(Disarm());
+    CF_TRY(Arm());
+  }
+  if (plan_->caught_syscalls && (plan_->caught_syscalls->empty() || plan_->caught_syscalls->contains(call.number))) {
+    stop.kind = ReplayStop::Kind::kSyscallReturn;
+    return std::optional(stop);
+  }
+  if (mode == ResumeMode::kStep) {
+    stop.kind = ReplayStop::Kind::kStep;
+    return std::optional(stop);
+  }
+  return std::optional<ReplayStop>();
+}
+
+Result<void> Replayer::CheckAfter(const Event& event) {
+  ++checked_;
+  const GeneralRegisters& r = process_->registers();
+  if (r.rip != event.pc || DigestOf(r) != event.registers_digest)
+    return Diverged("the registers differ after " + Describe(event, event_));
+  return {};
+}
+
+Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& call) {
+  if (call.number == SYS_mmap) return MapAgain(event, call);
+  GeneralRegisters at_entry = process_->registers();
+  GeneralRegisters changed = at_entry;
+  if (call.number == SYS_mremap && static_cast<uint64_t>(event.result) != call.values[0]) {
+    changed.r10 = call.values[3] | MREMAP_MAYMOVE | MREMAP_FIXED;
+    changed.r8 = static_cast<uint64_t>(event.result);
+    process_->SetRegisters(changed);
+  }
+  CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
+  std::optional<Stop> stop = process_->Wait();
+  while (stop->kind == Stop::Kind::kInterrupted) {
+    CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
+    stop = process_->Wait();
+  }
+  if (stop->kind != Stop::Kind::kSyscallExit)
+    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " + Describe(event, event_));
+  GeneralRegisters r = process_->registers();
+  int64_t result = static_cast<int64_t>(r.rax);
+  if (call.number == SYS_rt_sigreturn) {
+    // All registers come from the frame on the stack; what `rax` was is checked with them.
+  } else {
+    if (call.number == SYS_set_tid_address) r.rax = static_cast<uint64_t>(event.result);
+    else if (result != event.result)
+      return Diverged("the kernel answered " + std::to_string(result) + " to " + Describe(event, event_));
+    r.r10 = at_entry.r10;
+    r.r8 = at_entry.r8;
+  }
+  r.orig_rax = ~0ull;
+  process_->SetRegisters(r);
+  for (TraceeAddress address : event.patched) {
+    CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(address));
+    if (!patched_.contains(address)) patched_[address] = original;
+    CF_TRY(process_->memory().WriteValue(address, kInt3));
+  }
+  return {};
+}
+
+// mmap at the recorded address. A file comes from the descriptor that the
+// recording kept, through /proc/OUR_PID/fd, so that a deleted or renamed one is still the same.
+Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call) {
+  uint64_t flags = (call.values[3] & ~uint64_t{MAP_TYPE | MAP_FIXED_NOREPLACE}) | MAP_FIXED | MAP_PRIVATE;
+  uint64_t address = static_cast<uint64_t>(event.result);
+  int64_t descriptor = -1;
+  process_->SkipSyscall(event.result);
+  if (event.file) {
+    struct stat status {};
+    const MappedFile& file = *event.file;
+    if (!file.fd.valid() || ::fstat(file.fd.get(), &status) != 0)
+      return Diverged("the file " + file.path + ", which the program mapped, can no longer be read");
+    if (status.st_size != file.size_bytes ||
+        status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec != file.modified_ns)
+      return Diverged("the file " + file.path + ", which the program mapped, was changed since");
+    std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file.fd.get());
+    CF_TRY(process_->memory().Write(kScratchArea, std::as_bytes(std::span(path.c_str(), path.size() + 1))));
+    CF_TRY_ASSIGN(descriptor, process_->Syscall(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), kScratchArea.value,
+                                                             O_RDONLY | O_CLOEXEC}));
+    if (descriptor < 0)
+      return SystemError("fileUnavailable", "The file " + file.path + " cannot be mapped again",
+                         static_cast<int>(-descriptor), process_->pid());
+  }
+  CF_TRY_ASSIGN(int64_t mapped,
+                process_->Syscall(SYS_mmap, {address, call.values[1], call.values[2], flags,
+                                             static_cast<uint64_t>(descriptor), call.values[5]}));
+  if (descriptor >= 0) CF_TRY(process_->Syscall(SYS_close, {static_cast<uint64_t>(descriptor)}));
+  if (mapped != event.result)
+    return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));
+  for (TraceeAddress at : event.patched) {
+    CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(at));
+    patched_[at] = original;
+    CF_TRY(process_->memory().WriteValue(at, kInt3));
+  }
+  return {};
+}
+
+}  // namespace chronofork

@@ -1,0 +1,154 @@
+// The loop of a replay: what comes before each resume, and what each stop means.
+#include "replay/replayer.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "probe/rep_string.h"
+#include "tracee/core_page.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("replay");
+
+}  // namespace
+
+Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position,
+                   std::map<TraceeAddress, std::byte> patched)
+    : process_(std::move(process)),
+      log_(&log),
+      event_(position.event),
+      kind_(position.kind),
+      patched_(std::move(patched)) {}
+
+Replayer::~Replayer() = default;
+
+Error Replayer::Diverged(const std::string& what) {
+  CF_LOG(logger, kError, "diverged at event %zu: %s", event_, what.c_str());
+  return Error{"diverged", "The replay does not agree with the recording: " + what + ".",
+               "What is shown is only true up to the last checkpoint before. Please report this program.", 0,
+               process_->pid()};
+}
+
+Position Replayer::position() { return {kind_, event_, process_->registers()}; }
+
+Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
+  plan_ = &plan;
+  CF_TRY(Arm());
+  Result<ReplayStop> stop = Loop(ResumeMode::kContinue);
+  if (!process_->gone()) {
+    Result<void> disarmed = Disarm();
+    if (stop.ok() && !disarmed.ok()) return std::move(disarmed).error();
+  }
+  plan_ = nullptr;
+  return stop;
+}
+
+Result<ReplayStop> Replayer::Step(const ReplayPlan& plan) {
+  plan_ = &plan;
+  matches_.clear();
+  Result<ReplayStop> stop = Loop(ResumeMode::kStep);
+  plan_ = nullptr;
+  return stop;
+}
+
+bool Replayer::AtEnd(Position::Kind kind) {
+  return plan_->end && plan_->end->position.event == event_ && plan_->end->position.kind == kind;
+}
+
+Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
+  interrupting_ = false;
+  if (std::exchange(signal_reported_, false)) {
+    next_signal_ = log_->at(event_).number;
+    ++event_;
+    kind_ = Position::Kind::kComputing;
+  }
+  for (;;) {
+    Outcome before = mode == ResumeMode::kStep && next_signal_ == 0 && event_ < log_->size() &&
+                             log_->at(event_).kind == EventKind::kSignal &&
+                             log_->at(event_).place == SignalPlace::kAfterEvent
+                         ? InjectSignal()
+                         : BeforeResume();
+    if (!before.ok()) return std::move(before).error();
+    if (before.value()) return *before.value();
+    if (mode == ResumeMode::kStep && next_signal_ == 0 && !raised_) {
+      CF_TRY_ASSIGN(bool finished, FinishRepString(*process_));
+      if (finished) {
+        kind_ = Position::Kind::kComputing;
+        return ReplayStop{};
+      }
+    }
+    CF_TRY(process_->Resume(mode, std::exchange(next_signal_, 0)));
+    for (bool resumed = true; resumed;) {
+      std::optional<Stop> stop = process_->Wait(true);
+      Outcome outcome = stop ? OnStop(*stop, mode) : OnWake();
+      if (!outcome.ok()) return std::move(outcome).error();
+      if (outcome.value()) return *outcome.value();
+      resumed = !stop;
+    }
+  }
+}
+
+Replayer::Outcome Replayer::BeforeResume() {
+  if (AtEnd(Position::Kind::kEventEnd) && kind_ == Position::Kind::kEventEnd) {
+    if (plan_->end->reference) {
+      CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(*plan_->end));
+      if (mismatch) return Diverged(mismatch->what);
+    }
+    ReplayStop stop;
+    stop.kind = ReplayStop::Kind::kReachedEnd;
+    return std::optional(stop);
+  }
+  if (event_ < log_->size() && !raised_ && next_signal_ == 0) {
+    const Event& next = log_->at(event_);
+    if (next.kind == EventKind::kSignal && next.place == SignalPlace::kAfterEvent) return InjectSignal();
+  }
+  if (!raised_) CF_TRY(UpdateMatches());
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnWake() {
+  if (!interrupting_ && (plan_->cancelled() || plan_->tick)) {
+    interrupting_ = true;
+    CF_TRY(process_->RequestInterrupt());
+  }
+  return std::optional<ReplayStop>();
+}
+
+Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
+  switch (stop.kind) {
+    case Stop::Kind::kSyscallEntry:
+      return OnSyscallEntry(mode);
+    case Stop::Kind::kSignal:
+      return OnSignal(stop.siginfo, mode);
+    case Stop::Kind::kInterrupted: {
+      if (stop.group_stop_signal != 0) return std::optional<ReplayStop>();
+      interrupting_ = false;
+      kind_ = Position::Kind::kComputing;
+      if (plan_->cancelled()) {
+        CF_TRY(LeaveTrampoline(true));
+        ReplayStop cancelled;
+        cancelled.kind = ReplayStop::Kind::kCancelled;
+        return std::optional(cancelled);
+      }
+      if (plan_->tick) {
+        CF_TRY(LeaveTrampoline(false));
+        plan_->tick();
+      }
+      return std::optional<ReplayStop>();
+    }
+    case Stop::Kind::kGone:
+      return Error{"debuggeeGone", "A copy of the program was killed while it was replayed.",
+                   "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, process_->pid()};
+    case Stop::Kind::kSyscallExit:
+    case Stop::Kind::kNewProcess:
+    case Stop::Kind::kExec:
+      break;
+  }
+  return std::optional<ReplayStop>();
+}
+
+}  // namespace chronofork

@@ -1,0 +1,203 @@
+// Runs a copy of the debuggee forward through what was recorded: system calls
+// are answered from the log, signals come where they came, nothing reaches the
+// world.
+//
+// Every event is checked as it passes (number, arguments, pc, registers); the
+// first difference ends the replay with the error "diverged". The places to
+// stop at are probes, so that counting a million hits takes milliseconds.
+//
+// Easy to get wrong:
+//  - a moment in the middle of computing is found by its registers and then
+//    proved by comparing memory; where only memory differs, a differing word
+//    joins the condition and the replay goes on;
+//  - nothing of ours may be left in a process that becomes the present or a
+//    checkpoint: Run() returns with all probes and watchpoints out.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/page_set.h"
+#include "probe/probe_set.h"
+#include "record/event_log.h"
+#include "tracee/tracee.h"
+
+namespace chronofork {
+
+// Where a stopped process stands.
+struct Position {
+  enum class Kind {
+    kEventEnd,   // nothing executed since the event `event - 1`
+    kAtSyscall,  // at the instruction of the call that is event `event`
+    kComputing,  // anywhere else: found by registers and memory
+  };
+  Kind kind = Kind::kComputing;
+  size_t event = 0;  // events passed
+  GeneralRegisters registers{};
+};
+
+// A moment that a replay must recognize when it comes there.
+struct EndMarker {
+  Position position;
+  // A process that stands exactly there, to prove the arrival; may be null
+  // only for kEventEnd and kAtSyscall.
+  Tracee* reference = nullptr;
+  // The pages that the line up to `reference` has written since the replay's start.
+  PageSet reference_pages;
+};
+
+struct WatchSpec {
+  TraceeAddress address;
+  uint64_t length_bytes = 8;  // 1, 2, 4 or 8, aligned
+  bool write_only = true;
+};
+
+struct ReplayPlan {
+  std::vector<ProbeSpec> probes;  // transition probes
+  uint64_t limit = 0;             // stop when so many were counted; 0: never
+  // If set, every counted hit is asked whether to stop there.
+  std::function<Result<bool>(size_t probe, const GeneralRegisters&)> accept;
+  std::vector<WatchSpec> watches;  // at most four
+  std::optional<EndMarker> end;
+  // Whether the place where the replay begins counts, if it is a probe's.
+  bool count_first = true;
+  bool report_signals = false;  // stop before a signal that is not in `passed_signals`
+  std::set<int> passed_signals;
+  std::optional<std::set<long>> caught_syscalls;
+  // Asked after each touch of a watch: whether to stop there. Unset: stop.
+  std::function<Result<bool>(size_t watch, const GeneralRegisters& after)> accept_watch;
+  // Asked before an event that writes to a watch. Unset: stop.
+  std::function<Result<bool>(size_t watch, size_t event)> accept_kernel_watch;
+  std::function<bool()> cancelled = [] { return false; };
+  // Called when stopped at an arbitrary place about every tick; may take copies.
+  std::function<void()> tick;
+};
+
+struct ReplayStop {
+  enum class Kind {
+    kReachedEnd,     // at plan.end, proved
+    kProbe,          // `probe` reached the limit, or was accepted
+    kWatch,          // right after the instruction that touched watch `probe`
+    kKernelWatch,    // at a system call that is going to write watch `probe`
+    kSignal,         // `signal` is about to be delivered, as recorded
+    kStep,           // one instruction was executed
+    kSyscallEntry,   // a caught call
+    kSyscallReturn,
+    kEndOfLog,       // at a call or fault that has not been recorded
+    kCancelled,
+  };
+  Kind kind = Kind::kStep;
+  size_t probe = 0;
+  int signal = 0;
+  siginfo_t siginfo{};
+  long syscall_number = -1;
+};
+
+class Replayer : private ProbeHost {
+ public:
+  // `process` stands at `position` of `log`. `patched`: its random instructions that trap.
+  Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position,
+           std::map<TraceeAddress, std::byte> patched);
+  ~Replayer() override;
+
+  // Runs until the plan says stop. Errors: "diverged", "debuggeeGone".
+  Result<ReplayStop> Run(const ReplayPlan& plan);
+  // Executes one instruction (a system call: its event).
+  Result<ReplayStop> Step(const ReplayPlan& plan);
+
+  Tracee& process() { return *process_; }
+  // A copy of the process as it is now, free of probes. Also from plan.tick.
+  Result<std::unique_ptr<Tracee>> Copy();
+  std::unique_ptr<Tracee> Release() { return std::move(process_); }
+  Position position();
+  size_t event() const { return event_; }
+  const EventLog& log() const { return *log_; }
+  const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
+  // Hits counted by all runs of this replay so far, and the plan's probe that counted last.
+  uint64_t transitions() const { return transitions_; }
+  std::optional<size_t> last_counted() const { return last_counted_; }
+  // Events whose calls were checked so far.
+  uint64_t checked() const { return checked_; }
+  // What stands where an asynchronous signal struck: kept by the owner.
+  std::function<std::optional<EndMarker>(size_t event)> async_reference;
+
+ private:
+  using Outcome = Result<std::optional<ReplayStop>>;  // nullopt: go on
+
+  // ProbeHost
+  Result<void> Read(TraceeAddress address, std::span<std::byte> out) override;
+  Result<void> Write(TraceeAddress address, std::span<const std::byte> bytes) override;
+  Result<void> Map(TraceeAddress at, uint64_t length_bytes) override;
+  Result<void> Unmap(TraceeAddress at, uint64_t length_bytes) override;
+  std::vector<AddressRange> Mappings() override;
+
+  Result<ReplayStop> Loop(ResumeMode mode);
+  Outcome BeforeResume();
+  Outcome OnStop(const Stop& stop, ResumeMode mode);
+  Outcome OnWake();
+  // replay_syscalls.cc
+  Outcome OnSyscallEntry(ResumeMode mode);
+  Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
+  Result<void> MapAgain(const Event& event, const SyscallArguments& call);
+  Result<void> CheckAfter(const Event& event);
+  std::optional<size_t> WatchOverlapping(const Event& event) const;
+  // replay_signals.cc
+  Outcome OnSignal(const siginfo_t& info, ResumeMode mode);
+  Outcome OnTrap(const siginfo_t& info, ResumeMode mode);
+  Outcome OnTimeStamp();
+  Outcome OnRandom(TraceeAddress address);
+  Outcome InjectSignal();
+  Outcome SignalStruck(const siginfo_t& info);
+  // replay_probes.cc
+  struct ActiveMatch {
+    EndMarker marker;
+    bool is_async = false;  // a signal strikes there; else it is the plan's end
+    std::vector<MemoryWord> words;
+    size_t installed_index = 0;
+  };
+  Result<void> Arm();
+  Result<void> Disarm();
+  Result<void> NoteCounts();
+  Result<void> UpdateMatches();
+  Outcome OnProbe(const TrapOutcome& outcome, GeneralRegisters registers);
+  Outcome OnMatch(ActiveMatch& match, const TrapOutcome& outcome, GeneralRegisters registers);
+  // nullopt: the same state; else a word that differs, or none if no word can tell.
+  struct Mismatch {
+    std::optional<MemoryWord> word;
+    std::string what;
+  };
+  Result<std::optional<Mismatch>> Compare(const EndMarker& marker);
+  Outcome Go(const TrapOutcome& outcome, const GeneralRegisters& registers);
+  Result<void> LeaveTrampoline(bool translate);
+  Result<void> RemoveProbesFrom(Tracee& copy);
+
+  Error Diverged(const std::string& what);
+  bool AtEnd(Position::Kind kind);
+
+  std::unique_ptr<Tracee> process_;
+  const EventLog* log_;
+  size_t event_;
+  Position::Kind kind_;
+  std::map<TraceeAddress, std::byte> patched_;
+  const ReplayPlan* plan_ = nullptr;
+  std::unique_ptr<ProbeSet> probes_;
+  std::vector<size_t> probe_indices_;  // installed transition probe → index in the plan
+  std::vector<ActiveMatch> matches_;
+  bool pending_probes_ = false;        // some places are not mapped yet
+  size_t matches_installed_ = 0;
+  uint64_t transitions_ = 0;
+  uint32_t last_group_ = 0;
+  std::optional<size_t> last_counted_;
+  bool interrupting_ = false;
+  bool raised_ = false;
+  int next_signal_ = 0;
+  bool signal_reported_ = false;
+  uint64_t checked_ = 0;
+};
+
+}  // namespace chronofork

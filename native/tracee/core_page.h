@@ -1,0 +1,24 @@
+// Two pages that we map into every debuggee: a `syscall; int3` through which
+// system calls are made on its behalf, and scratch memory for their arguments.
+//
+// The seccomp filter lets calls from kRemoteSyscallEnd pass without a stop.
+#pragma once
+
+#include <cstdint>
+
+#include "base/tracee_address.h"
+
+namespace chronofork {
+
+// Far from where the kernel, glibc and the sanitizers put anything (the
+// program at 0x5555…, libraries and stack at 0x7ff…, ASan's shadow below
+// 0x1000_8000_0000): 0x6f00_0000_0000.
+inline constexpr TraceeAddress kCorePage{0x6f0000000000};
+inline constexpr uint64_t kCorePageBytes = 2 * 4096;
+inline constexpr TraceeAddress kRemoteSyscall = kCorePage;
+inline constexpr TraceeAddress kRemoteSyscallEnd = kCorePage + 2;  // what seccomp sees as the caller
+inline constexpr TraceeAddress kRemoteTrap = kCorePage + 3;        // pc after the int3
+inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
+inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + kCorePageBytes};
+
+}  // namespace chronofork

@@ -1,0 +1,163 @@
+// One process under ptrace: the live debuggee, or a frozen or replaying copy.
+//
+// Everything here runs on the one tracer thread (asserted): ptrace answers no
+// other. Only this folder includes <sys/ptrace.h>.
+//
+// Easy to get wrong, and kept in here:
+//  - waiting is `__WALL | __WNOTHREAD`, or we would reap gdb and Node's children;
+//  - copies are made with CLONE_PARENT and no exit signal, or the debuggee's own
+//    wait(-1) finds them;
+//  - a remote call is interrupted by a pending signal: it is set aside
+//    (`TakeDeferredSignals`) and the call made again.
+#pragma once
+
+#include <time.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "tracee/memory.h"
+#include "tracee/registers.h"
+#include "tracee/stop.h"
+
+namespace chronofork {
+
+struct LaunchSpec {
+  std::string program;
+  std::vector<std::string> arguments;  // without argv[0]
+  std::string working_directory;
+  std::vector<std::string> environment;
+  std::array<int, 3> stdio{0, 1, 2};
+  bool controlling_terminal = false;
+  bool disable_aslr = true;
+  int cpu = -1;  // pinned to this CPU; -1: not pinned
+};
+
+enum class ResumeMode {
+  kContinue,       // until a signal, seccomp or event stop
+  kStep,           // one instruction
+  kToSyscallExit,  // from a syscall entry: until the call is done
+};
+
+class Tracee {
+ public:
+  // Starts the program, stopped before its first instruction (in ld.so), with
+  // the seccomp filter and the core pages in place, vdso hidden from it, rdtsc trapping.
+  // Errors: "programMissing", "notExecutable", "ptraceForbidden", "seccompForbidden", "forkRefused" …
+  static Result<std::unique_ptr<Tracee>> Launch(const LaunchSpec& spec);
+
+  Tracee(const Tracee&) = delete;
+  Tracee& operator=(const Tracee&) = delete;
+  ~Tracee();  // kills and reaps it, unless it is gone or released
+
+  pid_t pid() const { return pid_; }
+  const TraceeMemory& memory() const { return memory_; }
+  bool gone() const { return gone_; }
+
+  // -- Registers: cached between stops, written back on Resume ---------------
+  const GeneralRegisters& registers();
+  void SetRegisters(const GeneralRegisters& registers);
+  Result<ExtendedRegisters> ReadExtended();
+  Result<void> WriteExtended(const ExtendedRegisters& registers);
+  Result<siginfo_t> ReadSiginfo();
+  Result<void> WriteSiginfo(const siginfo_t& info);
+  Result<uint64_t> ReadSignalMask();
+  // Debug registers: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
+  Result<void> SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only);
+  Result<void> SetHardwareBreakpoint(int slot, TraceeAddress address);
+  Result<void> ClearDebugRegister(int slot);
+  // Which slots have triggered since this was last called (DR6), as a bit set.
+  unsigned TakeDebugHits();
+
+  // -- Running ----------------------------------------------------------------
+  Result<void> Resume(ResumeMode mode, int signal = 0);
+  // The next stop of this process; other processes' stops go to their own
+  // queues. nullopt: woken by WakeTracer() or a WakeTimer instead.
+  std::optional<Stop> Wait(bool wakeable = false);
+  Result<void> RequestInterrupt();  // asks a running process to stop (kInterrupted)
+  // Sends `signal` to the process as thread-directed; it shows up as a kSignal stop.
+  Result<void> Raise(int signal);
+
+  // -- Acting inside it, while stopped -----------------------------------------
+  Result<int64_t> Syscall(long number, std::array<uint64_t, 6> arguments = {});
+  // A copy by fork: stopped, same registers, copy-on-write memory.
+  // `with_signal` 0: not a child of the debuggee. Errors: "forkRefused".
+  Result<std::unique_ptr<Tracee>> Fork();
+  std::vector<siginfo_t> TakeDeferredSignals();
+  // Leaves a system call that is about to be made (at kSyscallEntry) as if its
+  // instruction had not been executed; only rcx and r11 are lost.
+  void AbandonSyscall();
+  // At kSyscallEntry: the call is not made; it returns `result`.
+  void SkipSyscall(int64_t result);
+
+  // Lets it go: it runs on untraced (`true`), or is killed by its owner's end.
+  void Detach(int signal = 0);
+  // CPU time used by the process, nanoseconds; 0 if gone.
+  uint64_t CpuTimeNs() const;
+  // Memory that is private to this process, by /proc/PID/smaps_rollup; bytes.
+  uint64_t PrivateBytes() const;
+
+  // ptrace stops seen by this thread so far (all processes): what recording costs.
+  static uint64_t StopCount();
+
+ private:
+  friend class TracerThread;
+  explicit Tracee(pid_t pid);
+
+  Result<void> PrepareAfterExec();
+  Result<int64_t> SyscallAt(TraceeAddress syscall_instruction, long number, std::array<uint64_t, 6> arguments,
+                            std::unique_ptr<Tracee>* forked);
+  Result<void> FlushRegisters();
+  std::optional<Stop> Interpret(int status);
+
+  pid_t pid_;
+  TraceeMemory memory_;
+  bool gone_ = false;
+  bool registers_valid_ = false;
+  bool registers_dirty_ = false;
+  GeneralRegisters registers_{};
+  std::vector<siginfo_t> deferred_;
+  uint64_t debug_control_ = 0;
+};
+
+// Processes that the debuggee has started: they inherit the seccomp filter and
+// so must stay traced; they are let run through every stop at once.
+class ChildProcesses {
+ public:
+  // A stop of a process that is nobody's Tracee. True if it was handled here.
+  static bool HandleStop(pid_t pid, int status);
+  static void Adopt(pid_t pid, const std::vector<int>& cpus);
+  static size_t Count();
+  static void KillAll();
+};
+
+// Makes Tracee::Wait(true) return, from any thread. Holds until taken.
+void WakeTracer();
+// While it lives, Tracee::Wait(true) returns about every `interval_ms`.
+// Made and destroyed on the tracer thread.
+class WakeTimer {
+ public:
+  explicit WakeTimer(double interval_ms);
+  ~WakeTimer();
+  WakeTimer(const WakeTimer&) = delete;
+  WakeTimer& operator=(const WakeTimer&) = delete;
+
+ private:
+  timer_t timer_{};
+  bool running_ = false;
+};
+// The tracer thread calls this once; everything in this folder belongs to it.
+void BecomeTracerThread();
+// The CPUs that this process may use, as it was before any pinning.
+const std::vector<int>& OriginalCpus();
+
+// Tries, in a forked child, whether this machine lets us trace: for ProbeKernel().
+Result<void> TryPtrace();
+
+}  // namespace chronofork
