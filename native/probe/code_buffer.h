@@ -34,7 +34,7 @@ class CodeBuffer {
   void Emit64(uint64_t value) { EmitLittleEndian(value, 8); }
 
   // A 32-bit displacement to `target`; `bytes_after` of the instruction follow it.
-  // Out of reach: finished() is false from then on.
+  // Finish() is false if it is out of reach.
   void EmitRelative32(TraceeAddress target, int bytes_after = 0);
 
   Label NewLabel();

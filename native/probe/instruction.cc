@@ -35,10 +35,8 @@ bool IsTrap(ZydisMnemonic mnemonic) {
     case ZYDIS_MNEMONIC_UD0:
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
-    case ZYDIS_MNEMONIC_HLT:
-      return true;
-    default:
-      return false;
+    case ZYDIS_MNEMONIC_HLT: return true;
+    default: return false;
   }
 }
 
@@ -48,44 +46,30 @@ FlowKind FlowOf(const ZydisDecodedInstruction& decoded, const ZydisDecodedOperan
   if (IsTrap(decoded.mnemonic)) return FlowKind::kTrap;
   if (decoded.mnemonic == ZYDIS_MNEMONIC_XBEGIN || decoded.mnemonic == ZYDIS_MNEMONIC_XABORT) return FlowKind::kOther;
   switch (decoded.meta.category) {
-    case ZYDIS_CATEGORY_CALL:
-      return is_far ? FlowKind::kOther : FlowKind::kCall;
+    case ZYDIS_CATEGORY_CALL: return is_far ? FlowKind::kOther : FlowKind::kCall;
     case ZYDIS_CATEGORY_RET: {
       const bool is_near = decoded.mnemonic == ZYDIS_MNEMONIC_RET && (decoded.opcode == 0xC3 || decoded.opcode == 0xC2);
       return is_near ? FlowKind::kReturn : FlowKind::kOther;
     }
-    case ZYDIS_CATEGORY_UNCOND_BR:
-      return is_far ? FlowKind::kOther : FlowKind::kJump;
-    case ZYDIS_CATEGORY_COND_BR:
-      return FlowKind::kConditionalJump;
-    case ZYDIS_CATEGORY_SYSCALL:
-      return FlowKind::kSyscall;
+    case ZYDIS_CATEGORY_UNCOND_BR: return is_far ? FlowKind::kOther : FlowKind::kJump;
+    case ZYDIS_CATEGORY_COND_BR: return FlowKind::kConditionalJump;
+    case ZYDIS_CATEGORY_SYSCALL: return FlowKind::kSyscall;
     case ZYDIS_CATEGORY_SYSRET:
-    case ZYDIS_CATEGORY_INTERRUPT:
-      return FlowKind::kOther;
-    default:
-      return FlowKind::kNext;
+    case ZYDIS_CATEGORY_INTERRUPT: return FlowKind::kOther;
+    default: return FlowKind::kNext;
   }
 }
 
 NondeterministicKind NondeterminismOf(ZydisMnemonic mnemonic) {
   switch (mnemonic) {
-    case ZYDIS_MNEMONIC_RDRAND:
-      return kRdrand;
-    case ZYDIS_MNEMONIC_RDSEED:
-      return kRdseed;
-    case ZYDIS_MNEMONIC_RDTSC:
-      return kRdtsc;
-    case ZYDIS_MNEMONIC_RDTSCP:
-      return kRdtscp;
-    case ZYDIS_MNEMONIC_RDPID:
-      return kRdpid;
-    case ZYDIS_MNEMONIC_CPUID:
-      return kCpuid;
-    case ZYDIS_MNEMONIC_XBEGIN:
-      return kXbegin;
-    default:
-      return kDeterministic;
+    case ZYDIS_MNEMONIC_RDRAND: return kRdrand;
+    case ZYDIS_MNEMONIC_RDSEED: return kRdseed;
+    case ZYDIS_MNEMONIC_RDTSC: return kRdtsc;
+    case ZYDIS_MNEMONIC_RDTSCP: return kRdtscp;
+    case ZYDIS_MNEMONIC_RDPID: return kRdpid;
+    case ZYDIS_MNEMONIC_CPUID: return kCpuid;
+    case ZYDIS_MNEMONIC_XBEGIN: return kXbegin;
+    default: return kDeterministic;
   }
 }
 
@@ -98,18 +82,14 @@ bool WritesElsewhere(const ZydisDecodedInstruction& decoded) {
     case ZYDIS_MNEMONIC_ENQCMDS:
     case ZYDIS_MNEMONIC_CLZERO:
     case ZYDIS_MNEMONIC_TILESTORED:
-    case ZYDIS_MNEMONIC_STTILECFG:
-      return true;
-    default:
-      break;
+    case ZYDIS_MNEMONIC_STTILECFG: return true;
+    default: break;
   }
   switch (decoded.meta.category) {
     case ZYDIS_CATEGORY_XSAVE:
     case ZYDIS_CATEGORY_XSAVEOPT:
-    case ZYDIS_CATEGORY_SCATTER:
-      return true;
-    default:
-      return false;
+    case ZYDIS_CATEGORY_SCATTER: return true;
+    default: return false;
   }
 }
 
@@ -238,8 +218,7 @@ bool MayBeNondeterministic(std::span<const std::byte> code, size_t offset) {
       return true;
     case 0x01:  // rdtscp
       return third == 0xF9;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -256,10 +235,8 @@ bool IsPrefix(uint8_t byte) {
     case 0x67:
     case 0xF0:
     case 0xF2:
-    case 0xF3:
-      return true;
-    default:
-      return (byte & 0xF0) == 0x40;
+    case 0xF3: return true;
+    default: return (byte & 0xF0) == 0x40;
   }
 }
 

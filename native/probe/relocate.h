@@ -23,10 +23,11 @@
 namespace chronofork {
 
 // A place in moved code where a pc may be found, in the order of addresses.
+// Registers and memory are there exactly as at `original`.
 struct MovedPoint {
   TraceeAddress at;        // in the moved code
-  TraceeAddress original;  // the instruction that it belongs to
-  bool is_exact = false;   // registers and memory are as before the original instruction
+  TraceeAddress original;  // the instruction that executes next
+  bool is_copy = false;    // it is the moved form of that instruction; else a jump to it
 };
 
 // Where branches into the moved code itself go: original address → label.

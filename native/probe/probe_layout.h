@@ -1,0 +1,82 @@
+// Lays out everything that a set of probes puts into a process: which pages to
+// map, what to write there, which bytes to patch, and the tables by which a
+// stop in all this is understood. Computes only; ProbeSet carries it out.
+//
+//     region near some sites   [counters, scratch slots][match code …][site code …]
+//     chunks of stubs          jmp to the site code, where a constrained jump leads
+#pragma once
+
+#include <map>
+#include <span>
+#include <vector>
+
+#include "base/tracee_address.h"
+#include "probe/address_room.h"
+#include "probe/instrumentation.h"
+#include "probe/probe_set.h"
+#include "probe/site_plan.h"
+
+namespace chronofork {
+
+struct Patch {
+  TraceeAddress address;
+  std::vector<std::byte> original;
+  std::vector<std::byte> patched;
+};
+
+// What is true from an address in our pages up to the next one in the table.
+enum class PointState {
+  kBefore,  // all as before `original`, whose probes have not been evaluated
+  kInside,  // registers are ours
+  kAfter,   // all as before `original`, whose probes have been evaluated
+  kPlain,   // all as before `original`, which has no probes or is about to be jumped to
+};
+
+struct CodePoint {
+  TraceeAddress original;
+  PointState state = PointState::kPlain;
+};
+
+struct TrapPoint {
+  size_t probe = 0;
+  bool is_match = false;
+  TraceeAddress address;  // the original place
+  TraceeAddress resume;
+};
+
+// A whole instruction under a patch.
+struct Place {
+  ProbeKind kind = ProbeKind::kJump;
+  const char* reason = "";
+  TraceeAddress copy;  // where its moved form lies; 0 if there is none
+  std::vector<size_t> probes;
+};
+
+struct MatchBlock {
+  ScratchSlots slots;
+  TraceeAddress block;  // kMaxMatchCodeBytes long
+  TraceeAddress next;   // where it goes on
+  TraceeAddress place;
+  TraceeAddress mismatch;  // changes with the condition
+};
+
+struct ProbeLayout {
+  TraceeAddress counters;
+  std::vector<AddressRange> regions;  // to map
+  std::map<TraceeAddress, std::vector<std::byte>> contents;
+  std::vector<Patch> patches;                       // in the order of their addresses
+  std::map<TraceeAddress, CodePoint> points;        // by address in our pages
+  std::map<TraceeAddress, TrapPoint> traps;         // by the address of the int3 in our pages
+  std::map<TraceeAddress, TraceeAddress> interior;  // original address under a jump → where to go on
+  std::map<TraceeAddress, Place> places;            // by original address
+  std::map<size_t, MatchBlock> matches;             // by probe; only those that are compared in the process
+};
+
+// Fails when there is not even room for the counters.
+Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, AddressRoom& room);
+
+// The code of a match, at its block; updates the layout's tables. For
+// LayOutProbes and for a condition that is replaced later.
+std::vector<std::byte> LayOutMatch(size_t probe, const MatchCondition& condition, ProbeLayout& layout);
+
+}  // namespace chronofork

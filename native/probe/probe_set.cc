@@ -1,0 +1,351 @@
+#include "probe/probe_set.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "probe/instrumentation.h"
+#include "probe/probe_layout.h"
+#include "probe/site_plan.h"
+
+namespace chronofork {
+namespace {
+
+const Log& ProbeLog() {
+  static const Log log("probe");
+  return log;
+}
+
+// Writes nearer to each other than this are made as one, zeros between them:
+// only within pages that are ours and new.
+constexpr uint64_t kMergeGapBytes = 4096;
+
+std::span<const std::byte> BytesOf(const SharedCounters& counters) {
+  return std::as_bytes(std::span<const SharedCounters, 1>(&counters, 1));
+}
+
+Result<void> WriteContents(ProbeHost& host, const ProbeLayout& layout) {
+  std::vector<std::byte> run;
+  TraceeAddress run_start;
+  for (const auto& [address, bytes] : layout.contents) {
+    const bool same_region = std::any_of(layout.regions.begin(), layout.regions.end(), [&](const AddressRange& region) {
+      return region.Contains(run_start) && region.Contains(address);
+    });
+    if (!run.empty() && (!same_region || address - (run_start + run.size()) > kMergeGapBytes)) {
+      CF_TRY(host.Write(run_start, run));
+      run.clear();
+    }
+    if (run.empty()) run_start = address;
+    run.resize(address - run_start);
+    run.insert(run.end(), bytes.begin(), bytes.end());
+  }
+  if (!run.empty()) CF_TRY(host.Write(run_start, run));
+  return {};
+}
+
+enum class PatchStep { kPutIn, kTakeOut };
+
+// All patches of a page in one read and one write. Bytes that are not what
+// they should be (the debuggee has changed its code) are left alone.
+Result<void> ApplyPatches(ProbeHost& host, std::span<const Patch> patches, PatchStep step) {
+  for (size_t first = 0; first < patches.size();) {
+    const TraceeAddress start = patches[first].address;
+    size_t end = first;
+    while (end < patches.size() && patches[end].address.PageStart() == start.PageStart()) ++end;
+    const Patch& last = patches[end - 1];
+    std::vector<std::byte> bytes(last.address + last.original.size() - start);
+    CF_TRY(host.Read(start, bytes));
+    for (const Patch& patch : patches.subspan(first, end - first)) {
+      const auto& expected = step == PatchStep::kPutIn ? patch.original : patch.patched;
+      const auto& wanted = step == PatchStep::kPutIn ? patch.patched : patch.original;
+      const auto at = bytes.begin() + static_cast<ptrdiff_t>(patch.address - start);
+      if (std::equal(expected.begin(), expected.end(), at)) std::copy(wanted.begin(), wanted.end(), at);
+    }
+    CF_TRY(host.Write(start, bytes));
+    first = end;
+  }
+  return {};
+}
+
+}  // namespace
+
+struct ProbeSet::Parts {
+  std::vector<ProbeSpec> specs;
+  ProbeLayout layout;
+  uint64_t limit = 0;
+
+  bool IsOurs(TraceeAddress pc) const {
+    return std::any_of(layout.regions.begin(), layout.regions.end(),
+                       [&](const AddressRange& region) { return region.Contains(pc); });
+  }
+  // The point that `pc`, in our pages, belongs to; nullptr if no code is there.
+  const CodePoint* PointOf(TraceeAddress pc) const {
+    if (!IsOurs(pc)) return nullptr;
+    auto after = layout.points.upper_bound(pc);
+    return after == layout.points.begin() ? nullptr : &std::prev(after)->second;
+  }
+
+  Result<SharedCounters> ReadCounters(ProbeHost& host) const {
+    SharedCounters counters;
+    CF_TRY(host.Read(layout.counters, std::as_writable_bytes(std::span<SharedCounters, 1>(&counters, 1))));
+    return counters;
+  }
+  Result<void> WriteCounters(ProbeHost& host, const SharedCounters& counters) const {
+    return host.Write(layout.counters, BytesOf(counters));
+  }
+
+  // Does the condition hold? Words that cannot be read do not agree.
+  bool Matches(ProbeHost& host, const MatchCondition& condition, const GeneralRegisters& registers) const {
+    if (!RegistersAgree(condition.registers, registers)) return false;
+    for (const MemoryWord& word : condition.words) {
+      uint64_t value = 0;
+      if (!host.Read(word.address, std::as_writable_bytes(std::span<uint64_t, 1>(&value, 1))).ok()) return false;
+      if (value != word.value) return false;
+    }
+    return true;
+  }
+
+  // The probes of an int3 place from number `next` on, in C++.
+  Result<TrapOutcome> Evaluate(ProbeHost& host, TraceeAddress address, size_t next, GeneralRegisters& registers) {
+    const Place& place = layout.places.at(address);
+    registers.rip = address.value;
+    for (; next < place.probes.size(); ++next) {
+      const size_t probe = place.probes[next];
+      const ProbeSpec& spec = specs[probe];
+      bool stops = false;
+      if (spec.match) {
+        stops = Matches(host, *spec.match, registers);
+      } else {
+        CF_TRY_ASSIGN(SharedCounters counters, ReadCounters(host));
+        stops = CountTransition(spec, static_cast<uint32_t>(probe), registers.rsp, counters);
+        CF_TRY(WriteCounters(host, counters));
+      }
+      if (!stops) continue;
+      return TrapOutcome{.action = TrapAction::kStop,
+                         .probe = probe,
+                         .is_match = spec.match.has_value(),
+                         .address = address,
+                         .resume = {},
+                         .next = next + 1};
+    }
+    TrapOutcome outcome;
+    outcome.address = address;
+    outcome.action = place.copy == TraceeAddress() ? TrapAction::kStepOver : TrapAction::kResume;
+    if (outcome.action == TrapAction::kResume) registers.rip = place.copy.value;
+    return outcome;
+  }
+
+  const Patch* PatchAt(TraceeAddress address) const {
+    const auto found = std::lower_bound(layout.patches.begin(), layout.patches.end(), address,
+                                        [](const Patch& patch, TraceeAddress a) { return patch.address < a; });
+    return found != layout.patches.end() && found->address == address ? &*found : nullptr;
+  }
+};
+
+ProbeSet::ProbeSet(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+ProbeSet::~ProbeSet() = default;
+
+Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<const ProbeSpec> specs) {
+  for (const ProbeSpec& spec : specs) {
+    CHRONOFORK_ASSERT(!spec.match || spec.match->words.size() <= kMaxMatchWords);
+  }
+  auto parts = std::make_unique<Parts>();
+  parts->specs.assign(specs.begin(), specs.end());
+  CodeReader code(host);
+  CF_TRY_ASSIGN(std::vector<Site> sites, PlanSites(specs, code));
+  const std::vector<AddressRange> mappings = host.Mappings();
+  AddressRoom room(mappings);
+  CF_TRY_ASSIGN(parts->layout, LayOutProbes(specs, std::move(sites), room));
+  ProbeLayout& layout = parts->layout;
+  std::vector<std::byte> initial(BytesOf(SharedCounters{}).begin(), BytesOf(SharedCounters{}).end());
+  layout.contents[layout.counters] = std::move(initial);
+
+  const auto put_in = [&](size_t& mapped) -> Result<void> {
+    for (; mapped < layout.regions.size(); ++mapped) {
+      CF_TRY(host.Map(layout.regions[mapped].start, layout.regions[mapped].length()));
+    }
+    CF_TRY(WriteContents(host, layout));
+    return ApplyPatches(host, layout.patches, PatchStep::kPutIn);
+  };
+  size_t mapped = 0;
+  if (auto done = put_in(mapped); !done.ok()) {
+    (void)ApplyPatches(host, layout.patches, PatchStep::kTakeOut);
+    while (mapped > 0) {
+      --mapped;
+      (void)host.Unmap(layout.regions[mapped].start, layout.regions[mapped].length());
+    }
+    return std::move(done).error();
+  }
+  CF_LOG(ProbeLog(), kDebug, "%zu probes, %zu patches, %zu regions", specs.size(), layout.patches.size(),
+         layout.regions.size());
+  return std::unique_ptr<ProbeSet>(new ProbeSet(std::move(parts)));
+}
+
+Result<void> ProbeSet::Uninstall(ProbeHost& host) {
+  CF_TRY(ApplyPatches(host, parts_->layout.patches, PatchStep::kTakeOut));
+  for (const AddressRange& region : parts_->layout.regions) CF_TRY(host.Unmap(region.start, region.length()));
+  parts_ = std::make_unique<Parts>();
+  return {};
+}
+
+Result<void> ProbeSet::SetLimit(ProbeHost& host, uint64_t limit) {
+  CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+  counters.remaining += limit - parts_->limit;
+  parts_->limit = limit;
+  return parts_->WriteCounters(host, counters);
+}
+
+Result<void> ProbeSet::SetLastGroup(ProbeHost& host, uint32_t group) {
+  CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+  counters.last_group = group;
+  return parts_->WriteCounters(host, counters);
+}
+
+Result<void> ProbeSet::SetTransitions(ProbeHost& host, uint64_t transitions) {
+  CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+  counters.remaining = parts_->limit - transitions;
+  return parts_->WriteCounters(host, counters);
+}
+
+Result<uint64_t> ProbeSet::Transitions(ProbeHost& host) {
+  CF_TRY_ASSIGN(const SharedCounters counters, parts_->ReadCounters(host));
+  return parts_->limit - counters.remaining;
+}
+
+Result<uint32_t> ProbeSet::LastGroup(ProbeHost& host) {
+  CF_TRY_ASSIGN(const SharedCounters counters, parts_->ReadCounters(host));
+  return counters.last_group;
+}
+
+Result<std::optional<size_t>> ProbeSet::LastCounted(ProbeHost& host) {
+  CF_TRY_ASSIGN(const SharedCounters counters, parts_->ReadCounters(host));
+  if (counters.last_counted == SharedCounters::kNoneCounted) return std::optional<size_t>();
+  return std::optional<size_t>(counters.last_counted);
+}
+
+Result<void> ProbeSet::SetMatch(ProbeHost& host, size_t probe, const MatchCondition& condition) {
+  CHRONOFORK_ASSERT(probe < parts_->specs.size() && parts_->specs[probe].match.has_value());
+  CHRONOFORK_ASSERT(condition.words.size() <= kMaxMatchWords);
+  parts_->specs[probe].match = condition;
+  if (!parts_->layout.matches.contains(probe)) return {};
+  const auto code = LayOutMatch(probe, condition, parts_->layout);
+  return host.Write(parts_->layout.matches.at(probe).block, code);
+}
+
+Result<TrapOutcome> ProbeSet::HandleTrap(ProbeHost& host, GeneralRegisters& registers) {
+  const ProbeLayout& layout = parts_->layout;
+  const TraceeAddress at(registers.rip - 1);
+  if (const auto trap = layout.traps.find(at); trap != layout.traps.end()) {
+    registers.rip = trap->second.address.value;
+    return TrapOutcome{.action = TrapAction::kStop,
+                       .probe = trap->second.probe,
+                       .is_match = trap->second.is_match,
+                       .address = trap->second.address,
+                       .resume = trap->second.resume,
+                       .next = 0};
+  }
+  if (const auto interior = layout.interior.find(at); interior != layout.interior.end()) {
+    registers.rip = interior->second.value;
+    TrapOutcome outcome;
+    outcome.action = TrapAction::kResume;
+    outcome.address = at;
+    return outcome;
+  }
+  const auto place = layout.places.find(at);
+  if (place == layout.places.end() || place->second.kind == ProbeKind::kJump) return TrapOutcome{};
+  return parts_->Evaluate(host, at, 0, registers);
+}
+
+Result<TrapOutcome> ProbeSet::GoOn(ProbeHost& host, const TrapOutcome& stop, GeneralRegisters& registers) {
+  CHRONOFORK_ASSERT(stop.action == TrapAction::kStop);
+  if (stop.resume == TraceeAddress()) return parts_->Evaluate(host, stop.address, stop.next, registers);
+  registers.rip = stop.resume.value;
+  TrapOutcome outcome;
+  outcome.action = TrapAction::kResume;
+  outcome.address = stop.address;
+  return outcome;
+}
+
+Result<FaultAction> ProbeSet::HandleFault(ProbeHost&, GeneralRegisters& registers) {
+  const TraceeAddress pc(registers.rip);
+  const CodePoint* point = parts_->PointOf(pc);
+  if (point == nullptr) return FaultAction::kNotOurs;
+  if (point->state != PointState::kInside) {
+    registers.rip = point->original.value;
+    return FaultAction::kDebuggee;
+  }
+  for (const auto& [probe, match] : parts_->layout.matches) {
+    if (!AddressRange{match.block, match.block + kMaxMatchCodeBytes}.Contains(pc)) continue;
+    registers.rip = match.mismatch.value;
+    return FaultAction::kResume;
+  }
+  return Error{.code = "probeFault", .message = "a probe's own code faulted", .remedy = ""};
+}
+
+std::optional<TraceeAddress> ProbeSet::ResumeAddress(TraceeAddress address) const {
+  const ProbeLayout& layout = parts_->layout;
+  if (const auto place = layout.places.find(address); place != layout.places.end()) {
+    if (place->second.copy == TraceeAddress()) return std::nullopt;
+    return place->second.copy;
+  }
+  return Redirect(address);
+}
+
+Result<void> ProbeSet::LiftInt3(ProbeHost& host, TraceeAddress address) {
+  const Patch* patch = parts_->PatchAt(address);
+  CHRONOFORK_ASSERT(patch != nullptr && patch->original.size() == 1);
+  return host.Write(address, patch->original);
+}
+
+Result<void> ProbeSet::LowerInt3(ProbeHost& host, TraceeAddress address) {
+  const Patch* patch = parts_->PatchAt(address);
+  CHRONOFORK_ASSERT(patch != nullptr && patch->original.size() == 1);
+  return host.Write(address, patch->patched);
+}
+
+TraceeAddress ProbeSet::Redirect(TraceeAddress pc) const {
+  const auto interior = parts_->layout.interior.find(pc);
+  return interior == parts_->layout.interior.end() ? pc : interior->second;
+}
+
+TraceeAddress ProbeSet::Translate(TraceeAddress pc) const {
+  const CodePoint* point = parts_->PointOf(pc);
+  return point == nullptr ? pc : point->original;
+}
+
+bool ProbeSet::StepOutNeeded(TraceeAddress pc) const {
+  const CodePoint* point = parts_->PointOf(pc);
+  return point != nullptr && point->state == PointState::kInside;
+}
+
+bool ProbeSet::IsAfterProbes(TraceeAddress pc) const {
+  const CodePoint* point = parts_->PointOf(pc);
+  return point != nullptr && point->state == PointState::kAfter;
+}
+
+void ProbeSet::Conceal(TraceeAddress address, std::span<std::byte> bytes) const {
+  const AddressRange read{address, address + bytes.size()};
+  const auto& patches = parts_->layout.patches;
+  // A patch that begins up to four bytes before may reach in.
+  auto patch = std::lower_bound(patches.begin(), patches.end(), address, [](const Patch& p, TraceeAddress a) {
+    return p.address.value + p.original.size() <= a.value;
+  });
+  for (; patch != patches.end() && patch->address < read.end; ++patch) {
+    for (size_t i = 0; i < patch->original.size(); ++i) {
+      const TraceeAddress at = patch->address + i;
+      if (read.Contains(at) && bytes[at - address] == patch->patched[i]) bytes[at - address] = patch->original[i];
+    }
+  }
+}
+
+std::vector<AddressRange> ProbeSet::OwnRanges() const { return parts_->layout.regions; }
+
+ProbeKind ProbeSet::KindOf(size_t probe) const { return parts_->layout.places.at(parts_->specs[probe].address).kind; }
+
+const char* ProbeSet::ReasonOf(size_t probe) const {
+  return parts_->layout.places.at(parts_->specs[probe].address).reason;
+}
+
+}  // namespace chronofork
