@@ -139,6 +139,7 @@ function hasPackageLists() {
  * @param {import('./lib/requirements.mjs').Requirement[]} missing
  */
 function choosePackages(missing) {
+  if (!hasPackageLists()) return missing.map(({ packages }) => packages[0]);
   const chosen = [];
   for (const { packages, optional } of missing) {
     const known = packages.find((name) =>
