@@ -39,7 +39,7 @@ int DebuggeeFiles::Open(const std::string& path) {
     if (name->find("..") != std::string::npos || *name == "mem" || *name == "pagemap") return -EACCES;
     Result<std::string> content = target_.ReadProcFile(*name);
     if (!content) return content.error().error_number != 0 ? -content.error().error_number : -ENOENT;
-    file.content = *std::move(content);
+    file.content = std::move(content).value();
   } else {
     // O_NONBLOCK: a FIFO must not hang us.
     file.fd = ScopedFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -95,7 +95,7 @@ int DebuggeeFiles::ReadLink(const std::string& path, std::string& out) {
     if (*name != "cwd" && *name != "root") return -EINVAL;
     Result<std::string> link = target_.ReadProcFile(*name);
     if (!link) return -ENOENT;
-    out = *std::move(link);
+    out = std::move(link).value();
     return 0;
   }
   char buffer[PATH_MAX];

@@ -61,7 +61,7 @@ void ReadOne(SessionState& state, PacketCursor& packet, Reply& reply) {
   } else {
     Result<ExtendedRegisters> read = state.target.ReadExtendedRegisters(tid);
     if (!read) return state.Refuse(read.error(), reply);
-    extended = *std::move(read);
+    extended = std::move(read).value();
   }
   WriteRegisterValue(layout, *number, general, extended, reply);
 }
@@ -86,7 +86,7 @@ void WriteOne(SessionState& state, PacketCursor& packet, Reply& reply) {
   } else {
     Result<ExtendedRegisters> read = state.target.ReadExtendedRegisters(tid);
     if (!read) return state.Refuse(read.error(), reply);
-    extended = *std::move(read);
+    extended = std::move(read).value();
     if (!layout.Write(*number, *value, general, extended)) return reply.Failed();
     written = state.target.WriteExtendedRegisters(tid, extended);
   }

@@ -99,7 +99,7 @@ void ReadObject(SessionState& state, const Object& object, PacketCursor& packet,
     state.transfer_name.clear();
     Result<std::string> content = object.read(state, annex);
     if (!content) return state.Refuse(content.error(), reply);
-    state.transfer_content = *std::move(content);
+    state.transfer_content = std::move(content).value();
     state.transfer_name = std::move(name);
   }
   std::string_view content = state.transfer_content;
