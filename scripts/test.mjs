@@ -14,7 +14,7 @@
  * suite without files, one that ends without counts, and one whose runner
  * fails all count as failed, and a run without any test fails.
  */
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { bootstrap } from './bootstrap.mjs';
@@ -171,7 +171,10 @@ async function main(args) {
     total.skipped += counts.skipped;
   });
   if (total.passed + total.failed === 0) total.failed = 1;
-  console.log(`\n${Math.round((Date.now() - started) / 1000)} s`);
+  const seconds = Math.round((Date.now() - started) / 1000);
+  if (chosen === suites)
+    writeFileSync(path.join(results, 'summary.json'), JSON.stringify({ ...total, seconds }) + '\n');
+  console.log(`\n${seconds} s`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   return total.failed > 0 ? 1 : 0;
 }

@@ -13,7 +13,16 @@ import { ScriptError, capture, root } from './run.mjs';
  */
 export function sourceFiles(wanted = () => true) {
   // safe.directory: in a container the checkout often belongs to another user.
-  const args = ['-c', 'safe.directory=*', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+  const args = [
+    '-c',
+    'safe.directory=*',
+    'ls-files',
+    '-z',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '--deduplicate',
+  ];
   const listed = capture('git', args);
   if (listed.status !== 0) throw new ScriptError(`git cannot list the project's files: ${listed.stderr.trim()}`);
   const files = listed.stdout.split('\0').filter((file) => file !== '' && wanted(file));
