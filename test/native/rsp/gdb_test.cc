@@ -1,0 +1,236 @@
+// Stock gdb against the server: it connects, looks around, steps, goes back,
+// and prints what it should. The debuggee is the scripted program of
+// fake_target.h, so that every stop is known beforehand.
+#include <doctest/doctest.h>
+#include <elf.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "../test/native/rsp/client.h"
+#include "../test/native/rsp/fake_target.h"
+#include "rsp/register_layout.h"
+#include "rsp/server.h"
+
+namespace chronofork {
+namespace {
+
+using namespace rsp_test;
+
+bool HasGdb() {
+  if (std::system("command -v gdb >/dev/null 2>&1") == 0) return true;
+  std::printf("skipped: gdb is not installed\n");
+  return false;
+}
+
+// The least that gdb takes for an executable: no symbols, no sections.
+void WriteExecutable(const std::string& path, const std::vector<std::byte>& code) {
+  constexpr size_t kOffset = 0x1000;
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_ident[EI_VERSION] = EV_CURRENT;
+  header.e_type = ET_EXEC;
+  header.e_machine = EM_X86_64;
+  header.e_version = EV_CURRENT;
+  header.e_entry = kProgramStart;
+  header.e_phoff = sizeof header;
+  header.e_ehsize = sizeof header;
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 1;
+  Elf64_Phdr load{};
+  load.p_type = PT_LOAD;
+  load.p_flags = PF_R | PF_X;
+  load.p_offset = kOffset;
+  load.p_vaddr = load.p_paddr = kProgramStart;
+  load.p_filesz = load.p_memsz = code.size();
+  load.p_align = 0x1000;
+  std::string file(kOffset + code.size(), '\0');
+  std::memcpy(file.data(), &header, sizeof header);
+  std::memcpy(file.data() + sizeof header, &load, sizeof load);
+  std::memcpy(file.data() + kOffset, code.data(), code.size());
+  std::ofstream(path, std::ios::binary).write(file.data(), static_cast<std::streamsize>(file.size()));
+}
+
+struct GdbSession {
+  PrivateDirectory directory;
+  FakeTarget target;
+  std::unique_ptr<RspServer> server;
+
+  GdbSession() {
+    target.executable = directory.path() + "/program";
+    WriteExecutable(target.executable, target.memory[kProgramStart]);
+    target.auxv.resize(16);  // AT_NULL
+    target.extended.resize(4096);
+    uint64_t xcr0 = 0xe7;
+    std::memcpy(target.extended.data() + 464, &xcr0, 8);
+    auto listening = RspServer::Listen(directory.path() + "/gdb", target);
+    REQUIRE(listening.ok());
+    server = std::move(listening).value();
+  }
+
+  // Runs gdb with `commands` after connecting; what it printed, errors too.
+  std::string Run(const std::string& commands) {
+    std::string script = directory.path() + "/script";
+    std::ofstream(script) << "set sysroot /\nset confirm off\nset width 0\nset remotelogfile " << LogPath()
+                          << "\ntarget remote " << directory.path() << "/gdb\n"
+                          << commands << "\n";
+    std::string command = "timeout 60 gdb -nx -q -batch -x '" + script + "' 2>&1 </dev/null";
+    FILE* pipe = ::popen(command.c_str(), "r");
+    REQUIRE(pipe);
+    std::string output;
+    std::array<char, 4096> buffer;
+    while (size_t count = std::fread(buffer.data(), 1, buffer.size(), pipe)) output.append(buffer.data(), count);
+    ::pclose(pipe);
+    return output;
+  }
+
+  std::string LogPath() const { return directory.path() + "/packets"; }
+
+  // Packets that gdb sent in the last Run() whose text begins with `prefix`.
+  int SentPackets(std::string_view prefix = "") const {
+    std::ifstream log(LogPath());
+    std::string line;
+    int count = 0;
+    std::string start = "w $" + std::string(prefix);
+    while (std::getline(log, line)) {
+      // Before QStartNoAckMode the acknowledgement stands before the packet.
+      if (line.starts_with("w +$")) line.erase(2, 1);
+      count += line.starts_with(start);
+    }
+    return count;
+  }
+};
+
+// Whether the lines of `output` hold `expected`, in this order.
+void CheckInOrder(const std::string& output, const std::vector<std::string>& expected) {
+  size_t at = 0;
+  for (const std::string& text : expected) {
+    size_t found = output.find(text, at);
+    if (found == std::string::npos) {
+      FAIL_CHECK("missing or out of order: ", text, "\n--- gdb said ---\n", output);
+      return;
+    }
+    at = found + text.size();
+  }
+}
+
+TEST_CASE("rsp gdb: connects, and sees registers and memory") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  RegisterLayout layout(RegisterLayout::Xcr0Of(session.target.extended));
+  GeneralRegisters ignored{};
+  const bool avx = layout.registers().size() > 60;
+  for (size_t i = 40; i < layout.registers().size(); ++i) {
+    const RegisterSpec& spec = layout.registers()[i];
+    std::vector<std::byte> value(spec.length_bytes());
+    value[0] = spec.name == "xmm1" ? std::byte{17} : spec.name == "ymm1h" ? std::byte{34} : std::byte{0};
+    if (spec.place == RegisterPlace::kExtended) layout.Write(i, value, ignored, session.target.extended);
+  }
+  std::string output = session.Run(
+      "info registers rip eflags\nx/2i $pc\np $xmm1.v16_int8[0]\np $ymm1.v32_int8[16]\ninfo threads\n"
+      "monitor hello\np $rsp\np $mxcsr\np/x $fs_base\ninfo auxv\ninfo proc mappings\np $_siginfo.si_signo\n"
+      "p *(long *)0x402000 = 77\np *(long *)0x402000\np $rbx = 5\np $st0 = 1.5\np $st0\n"
+      "p $ymm1.v8_int32[7] = 9\np $ymm1.v8_int32");
+  CheckInOrder(output, {"rip            0x401000", "eflags         0x202               [ IF ]",
+                        "=> 0x401000:", "$0x0,%rax", "0x401007:", "%rax", "= 17\n", avx ? "= 34\n" : "$2",
+                        "Thread 4660.4660 \"fake <1>\"", "said hello", "7fff0800", "/fake", "= 5\n", "= 77\n",
+                        "= 77\n", "= 5\n", "= 1.5\n", "= 1.5\n"});
+  if (avx) CheckInOrder(output, {"= 9\n", "= {17, 0, 0, 0, 34, 0, 0, 9}"});
+  CHECK(session.target.registers.rbx == 5);
+}
+
+TEST_CASE("rsp gdb: conditions are evaluated here, and only their stop is reported") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  std::string output = session.Run("break *0x40100a if $rax == 3\ncontinue\np $rax\ncontinue");
+  CheckInOrder(output, {"Breakpoint 1, 0x000000000040100a", "= 3", "reverse-execution history"});
+  CHECK(session.target.evaluated_conditions == 5);
+  CHECK(session.SentPackets("vCont;c") == 2);
+  CHECK(session.SentPackets("Z0,40100a,1;X") >= 1);
+}
+
+TEST_CASE("rsp gdb: goes back by instruction, to breakpoints, to a write, and to the beginning") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  std::string output = session.Run(
+      "break *0x40100a\ncontinue\ncontinue\ncontinue\ndelete\n"
+      "echo == back\\n\nreverse-stepi\np $rax\nreverse-stepi\nreverse-stepi\n"
+      "echo == write\\n\nwatch *(long *)0x402000\nreverse-continue\np $rax\np *(long *)0x402000\nx/i $pc\n"
+      "echo == breakpoint\\n\ndelete\nbreak *0x401007\nreverse-continue\np $rax\n"
+      "echo == begin\\n\ndelete\nreverse-continue\ninfo registers rip\n"
+      "echo == end\\n\ncontinue\ninfo registers rip\np $rax\n"
+      "echo == again\\n\nreverse-continue\ninfo registers rip\nstepi\ninfo registers rip");
+  CheckInOrder(output, {"Breakpoint 1, 0x000000000040100a", "Breakpoint 1, 0x000000000040100a",
+                        "Breakpoint 1, 0x000000000040100a",
+                        // before the third inc, then the jump and the compare of the second round
+                        "== back", "0x0000000000401007", "= 2", "0x0000000000401016", "0x0000000000401012",
+                        // the write of the second round is undone: 2 becomes 1
+                        "== write", "Hardware watchpoint 2", "Old value = 2", "New value = 1", "= 2", "= 1",
+                        "=> 0x40100a:", "== breakpoint", "Breakpoint 3, 0x0000000000401007", "= 1", "== begin",
+                        "reverse-execution history", "0x401000", "== end", "reverse-execution history", "0x401018",
+                        "= 5", "== again", "reverse-execution history", "0x401000", "0x0000000000401007",
+                        "0x401007"});
+}
+
+TEST_CASE("rsp gdb: signals have gdb's names") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  session.target.next_stop = StopReply{};
+  session.target.next_stop->tid = kPid;
+  session.target.next_stop->signal = SIGUSR1;
+  std::string output = session.Run("continue\ncontinue");
+  CheckInOrder(output, {"received signal SIGUSR1", "reverse-execution history"});
+  bool delivered = false;
+  for (const std::string& note : session.target.TakeNotes()) delivered |= note.starts_with("continue signal 10");
+  CHECK(delivered);
+}
+
+TEST_CASE("rsp gdb: system calls are caught by number") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  session.target.next_stop = StopReply{};
+  session.target.next_stop->tid = kPid;
+  session.target.next_stop->kind = StopKind::kSyscallEntry;
+  session.target.next_stop->syscall_number = 1;
+  std::string output = session.Run("catch syscall write\ncontinue");
+  CheckInOrder(output, {"(call to syscall write)"});
+}
+
+TEST_CASE("rsp gdb: an armed jump's answer makes gdb look at everything anew") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  std::string output = session.Run("p *(long *)0x402000\ncontinue\np *(long *)0x402000\np $rax\n"
+                                   "reverse-continue\np *(long *)0x402000\np $rax");
+  CheckInOrder(output, {"= 0", "= 5", "= 5", "= 0", "= 0"});
+}
+
+// Round trips are what a debugger's user waits for. A number that grows here
+// is a reason to look, with `set debug remote 1`, at what gdb now asks.
+TEST_CASE("rsp gdb: connecting and stepping cost few packets") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  session.Run("");
+  const int connect = session.SentPackets();
+  CHECK(connect > 5);
+  CHECK(connect <= 40);
+  session.Run("stepi 10");
+  const int steps_forward = session.SentPackets() - connect;
+  CHECK(session.SentPackets("vCont;s") == 10);
+  session.Run("reverse-stepi 10");
+  const int steps_back = session.SentPackets() - connect;
+  CHECK(session.SentPackets("bs") == 10);
+  MESSAGE("packets: connect ", connect, ", 10 steps ", steps_forward, ", 10 steps back ", steps_back);
+  // The registers that matter come with each stop: at most one more packet a step.
+  CHECK(steps_forward <= 10 + 12);
+  CHECK(steps_back <= 10 + 12);
+}
+
+}  // namespace
+}  // namespace chronofork
