@@ -6,8 +6,10 @@
  * A client is expected to treat a moment's `id` as opaque and to compare
  * moments by `order`.
  *
- * A failed `chronofork/…` request answers with a sentence for the user in
- * `message` and `showUser: false`: the client that asked shows it, once.
+ * A request whose arguments are an empty object may come without any (VS Code
+ * leaves them out). A failed `chronofork/…` request answers with a sentence for
+ * the user in `message` and `showUser: false`: the client that asked shows it,
+ * once.
  */
 
 /**
