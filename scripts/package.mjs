@@ -1,12 +1,13 @@
 /**
- * `npm run package`: makes build/chronofork-linux-x64.vsix, which installs and
- * runs without a compiler, and tries it out.
+ * `npm run package`: makes build/chronofork-linux-x64.vsix, and the same as an
+ * npm package, build/chronofork-npm.tgz, which brings the command `chronofork`.
+ * Both install and run without a compiler; that is tried out.
  *
  *     1. the addon, linked with a static Zydis, libstdc++ and libgcc, stripped
  *     2. the bundles
  *     3. a staging folder with exactly what the extension needs
- *     4. vsce
- *     5. the finished VSIX is unpacked elsewhere, and what it promises is checked
+ *     4. vsce, npm pack
+ *     5. the finished files are installed elsewhere, and what they promise is checked
  *
  * Where Zydis's sources cannot be had, its shared library is put beside the
  * addon instead (found there by rpath), and that is said.
@@ -22,6 +23,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -39,7 +41,8 @@ import { unzip } from './lib/unzip.mjs';
 
 const work = path.join(root, 'build/package');
 const stage = path.join(work, 'stage');
-export const vsixFile = path.join(root, 'build/chronofork-linux-x64.vsix');
+const vsixFile = path.join(root, 'build/chronofork-linux-x64.vsix');
+const npmFile = path.join(root, 'build/chronofork-npm.tgz');
 
 // What every Linux with glibc has; anything else would have to come with us.
 const glibcLibraries = /^(lib(c|m|dl|rt|pthread)\.so\.\d+|ld-linux-x86-64\.so\.2)$/;
@@ -94,7 +97,7 @@ async function fillStage({ libraries, zydisLicense }) {
   writeFileSync(path.join(stage, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(inputs, zydisLicense));
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   // All that is used is bundled; and what only a checkout has must not be promised.
-  for (const key of ['scripts', 'dependencies', 'devDependencies', 'files', 'bin']) delete manifest[key];
+  for (const key of ['scripts', 'dependencies', 'devDependencies', 'files']) delete manifest[key];
   writeFileSync(path.join(stage, 'package.json'), JSON.stringify(manifest, null, 2) + '\n');
 }
 
@@ -107,14 +110,23 @@ function runVsce() {
   if (made.status !== 0) throw new ScriptError(`vsce failed:\n${made.stdout}${made.stderr}`);
 }
 
+function runNpmPack() {
+  const made = capture('npm', ['pack', '--json', '--pack-destination', work], { cwd: stage });
+  if (made.status !== 0) throw new ScriptError(`npm pack failed:\n${made.stderr}`);
+  renameSync(path.join(work, JSON.parse(made.stdout)[0].filename), npmFile);
+}
+
 /**
- * What the VSIX promises, each tried on the finished file.
+ * What the two files promise, each tried on the finished file.
  * @returns {{ promise: string, broken?: string }[]}
  */
 function tryOut() {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'chronofork-vsix-'));
+  const home = mkdtempSync(path.join(os.tmpdir(), 'chronofork-package-'));
   try {
     const names = unzip(vsixFile, home);
+    const prefix = path.join(home, 'prefix');
+    const install = ['install', '--global', '--offline', '--no-audit', '--no-fund', '--prefix', prefix, npmFile];
+    const installed = capture('npm', install, { cwd: home });
     const extension = path.join(home, 'extension');
     const needed = [
       'package.json',
@@ -138,6 +150,11 @@ function tryOut() {
       {
         promise: 'the command line starts from it',
         broken: failure([path.join(extension, 'dist/cli.cjs'), '--version'], home),
+      },
+      {
+        promise: 'the npm package installs without a network, and its command starts',
+        broken:
+          installed.status === 0 ? failure([path.join(prefix, 'bin/chronofork'), '--version'], home) : installed.stderr,
       },
     ];
   } finally {
@@ -172,12 +189,17 @@ function failure(args, cwd) {
 async function main() {
   await bootstrap(['build'], { build: false });
   mkdirSync(work, { recursive: true });
+  // A run that breaks must not leave the files of an earlier one behind.
+  for (const file of [vsixFile, npmFile]) rmSync(file, { force: true });
   await fillStage(await buildAddon());
   runVsce();
+  runNpmPack();
   const promises = tryOut();
   for (const { promise, broken } of promises)
     console.log(`${broken ? 'FAILED' : 'ok    '}  ${promise}${broken ? `: ${broken}` : ''}`);
-  console.log(`${path.relative(root, vsixFile)}: ${(statSync(vsixFile).size / 1e6).toFixed(2)} MB`);
+  for (const file of [vsixFile, npmFile]) {
+    console.log(`${path.relative(root, file)}: ${(statSync(file).size / 1e6).toFixed(2)} MB`);
+  }
   const failed = promises.filter(({ broken }) => broken).length;
   console.log(`${promises.length - failed} passed, ${failed} failed, 0 skipped`);
   return failed > 0 ? 1 : 0;

@@ -15,6 +15,7 @@ import { parseDoctest, parseMocha, parseSummary } from './lib/counts.mjs';
  * @property {string[]} command
  * @property {(output: string) => import('./lib/counts.mjs').Counts | undefined} parse
  * @property {string[]} after
+ * @property {string[]} [needs] suites whose product it uses: they run too when only this one is asked for
  * @property {boolean} [alone]
  * @property {boolean} [unprivileged] run as an ordinary user; needs root to become one
  * @property {number} limitSeconds
@@ -112,6 +113,7 @@ export const suites = [
     files: ['test/workbench/run.mjs'],
     command: [node, 'test/workbench/run.mjs'],
     parse: parseSummary,
+    needs: ['package'],
     after: ['package', 'journeys', 'cli', 'demo'],
     limitSeconds: 900,
   },

@@ -3,7 +3,7 @@
  * with one line, `N passed, N failed, N skipped`.
  *
  *     npm test                          everything
- *     npm test -- --only journeys,cli   some suites
+ *     npm test -- --only journeys,cli   some suites, and what they need
  *     npm test -- --no-build            as it is, without bootstrap and build
  *     npm test -- --list
  *
@@ -50,7 +50,9 @@ function readArguments(args) {
       if (unknown.length > 0 || names.length === 0) {
         throw new ScriptError(`There is no suite "${unknown.join(', ')}". There are ${listNames()}.`);
       }
-      chosen = suites.filter((suite) => names.includes(suite.name));
+      const asked = suites.filter((suite) => names.includes(suite.name));
+      const needed = asked.flatMap((suite) => suite.needs ?? []);
+      chosen = suites.filter((suite) => asked.includes(suite) || needed.includes(suite.name));
     } else {
       throw new ScriptError(`npm test knows --only NAME[,NAME…], --no-build and --list, not ${args[i]}.`);
     }
