@@ -142,7 +142,10 @@ function tryOut() {
         promise: 'holds what runs, and nothing else',
         broken: [...absent.map((name) => `no ${name}`), ...surplus].join(', '),
       },
-      { promise: 'the addon needs nothing but glibc', broken: foreignLibraries(path.join(extension, 'build')) },
+      {
+        promise: 'the addon needs nothing but glibc and what is beside it',
+        broken: foreignLibraries(path.join(extension, 'build')),
+      },
       {
         promise: 'the addon loads in Node',
         broken: failure([`require(${JSON.stringify(path.join(extension, 'build/chronofork.node'))})`], home),
