@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/**
+ * The command line: `chronofork dap | verify | doctor | tty-holder`. Says what
+ * it takes when it is asked wrongly, and exits with 64 then, as sysexits.h has it.
+ */
+import { messageOf } from './errors.js';
+
+const usage = `Usage:
+  chronofork dap [--port N]                speak the Debug Adapter Protocol on stdin and stdout,
+                                           or with each client of a port on this machine
+  chronofork verify [--interval MS] [--report FILE] [--native] -- PROGRAM ARGS…
+                                           record a program, replay it from everywhere, compare;
+                                           exit code 0: identical, 1: diverged, 2: not recorded
+  chronofork doctor [--json]               what this machine allows, and how to get the rest
+  chronofork --version | --help
+`;
+
+const usageError = 64;
+
+class UsageError extends Error {}
+
+async function run(args: string[]): Promise<number | undefined> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'dap':
+      return dap(rest);
+    case 'verify':
+      return (await import('./cli/verify.js')).verifyCommand(rest, UsageError);
+    case 'doctor':
+      return (await import('./cli/doctor.js')).doctorCommand(rest, UsageError);
+    case 'tty-holder': {
+      const [socket] = rest;
+      if (!socket || rest.length !== 1) throw new UsageError('tty-holder needs the path of a socket');
+      return (await import('./cli/ttyHolder.js')).ttyHolder(socket);
+    }
+    case '--version':
+      process.stdout.write(`chronofork ${(await import('./version.js')).version()}\n`);
+      return 0;
+    case '--help':
+    case 'help':
+      process.stdout.write(usage);
+      return 0;
+    default:
+      throw new UsageError(command ? `there is no command "${command}"` : 'a command is missing');
+  }
+}
+
+/** Undefined: the process goes on until its client leaves. */
+async function dap(args: string[]): Promise<undefined> {
+  const { servePort, serveStdio } = await import('./main.js');
+  if (args.length === 0) {
+    serveStdio();
+    return undefined;
+  }
+  const [option, value] = args[0]!.startsWith('--port=') ? ['--port', args[0]!.slice(7)] : args;
+  const port = Number(value);
+  if (option !== '--port' || !/^\d+$/.test(value ?? '') || port > 65535) throw new UsageError('dap takes --port N, with N from 0 to 65535');
+  const listening = await servePort(port);
+  process.stderr.write(`chronofork: listening on 127.0.0.1:${listening}\n`);
+  return undefined;
+}
+
+run(process.argv.slice(2)).then(
+  code => {
+    if (code !== undefined) process.exit(code);
+  },
+  (error: unknown) => {
+    if (error instanceof UsageError) process.stderr.write(`chronofork: ${error.message}\n\n${usage}`);
+    else process.stderr.write(`chronofork: ${messageOf(error)}\n`);
+    process.exit(error instanceof UsageError ? usageError : 2);
+  },
+);

@@ -1,0 +1,200 @@
+/**
+ * Everything that lives from launch to the end of a session: gdb, the core,
+ * the debuggee's console, breakpoints, and what is known of the present stop.
+ *
+ * Everything dies together: whichever ends first takes the others with it.
+ */
+import type { Client } from './client.js';
+import { sendOutput } from './client.js';
+import type { Core } from './core/core.js';
+import { ChronoforkError, messageOf } from './errors.js';
+import { Execution, type Stop, type StepOrigin } from './gdb/execution.js';
+import type { MiConnection } from './gdb/miConnection.js';
+import type { MiTuple } from './gdb/miParser.js';
+import type { Console } from './launch/console.js';
+import type { LaunchConfig } from './launch/launchArguments.js';
+import type { PrivateFolder } from './launch/privateFolder.js';
+import { Log } from './log.js';
+import type { Checkpoint } from './protocol/timeTravel.js';
+import { BreakpointTable } from './requests/breakpointTable.js';
+import { Exceptions, type Exception } from './requests/exceptions.js';
+import { StackFrames } from './requests/stackFrames.js';
+import { StopReporter } from './stopReporter.js';
+import { ReverseSteps } from './timeline/reverseSteps.js';
+import { TimelineReporter } from './timeline/timelineReporter.js';
+import { TimeTravel } from './timeline/timeTravel.js';
+
+const log = new Log('session');
+
+export interface Parts {
+  client: Client;
+  config: LaunchConfig;
+  gdb: MiConnection;
+  core: Core;
+  console: Console;
+  folder: PrivateFolder;
+  /** Ends the session: gdb or the debuggee is gone. */
+  onGone: () => void;
+}
+
+/** What the last stop was at, from chronofork_stack.stop(). */
+export interface StopPlace {
+  tid: number;
+  pc: string;
+  cfa: string | null;
+  file: string;
+  line: number;
+  function?: string;
+  path?: string;
+}
+
+export class Debuggee {
+  readonly client: Client;
+  readonly config: LaunchConfig;
+  readonly gdb: MiConnection;
+  readonly core: Core;
+  readonly console: Console;
+  readonly execution: Execution;
+  readonly breakpoints: BreakpointTable;
+  readonly exceptions: Exceptions;
+  readonly stackFrames = new StackFrames();
+  readonly time: TimeTravel;
+  readonly reverseSteps: ReverseSteps;
+  readonly timelineReporter: TimelineReporter;
+  readonly stops: StopReporter;
+  place: StopPlace | undefined;
+  exception: Exception | undefined;
+  /** The last stop was the program's end: there is nothing to continue. */
+  atEnd = false;
+  /** Places in the source of the moments that were stopped at, by the moment's id. */
+  readonly places = new Map<number, StopPlace>();
+  /** gdb's number of the temporary breakpoint for stopOnEntry. */
+  entryBreakpoint: number | undefined;
+  private ended = false;
+
+  constructor(private readonly parts: Parts) {
+    this.client = parts.client;
+    this.config = parts.config;
+    this.gdb = parts.gdb;
+    this.core = parts.core;
+    this.console = parts.console;
+    this.execution = new Execution(this.gdb);
+    this.breakpoints = new BreakpointTable(this.gdb, breakpoint =>
+      this.client.send('breakpoint', { reason: 'changed', breakpoint }),
+    );
+    this.exceptions = new Exceptions(this.gdb);
+    this.time = new TimeTravel(this.core, this.execution);
+    this.reverseSteps = new ReverseSteps(this.gdb, this.time, () => this.core.present().moment.id);
+    this.timelineReporter = new TimelineReporter(this.core, this.client);
+    this.stops = new StopReporter(this);
+    this.listen();
+  }
+
+  get over(): boolean {
+    return this.ended;
+  }
+
+  /** gdb's thread and stack frame for a DAP frameId; the innermost one without. */
+  frameArguments(frameId: number | undefined): { tid?: number; level?: number } {
+    if (frameId !== undefined) return this.stackFrames.find(frameId);
+    return this.place ? { tid: this.place.tid, level: 0 } : {};
+  }
+
+  /** The core's checkpoints, with their places in the source as far as known. */
+  checkpoints(): Checkpoint[] {
+    return this.core.timeline().checkpoints.map(checkpoint => {
+      const place = this.places.get(checkpoint.moment.id);
+      if (!place || checkpoint.location) return checkpoint;
+      const { function: name, path, line } = place;
+      return { ...checkpoint, location: { ...(name ? { function: name } : {}), ...(path ? { path, line } : {}) } };
+    });
+  }
+
+  /** Resumes in the background; the stop is reported when it comes. */
+  resume(command: string, options: { origin?: StepOrigin; backwards?: boolean } = {}): void {
+    this.leave();
+    this.background(async () => {
+      const stop = await this.execution.run(command, options.origin);
+      await this.stops.report(stop, options.backwards ?? false);
+    });
+  }
+
+  /** Forgets what belonged to the stop that is being left. */
+  leave(): void {
+    this.exception = undefined;
+    this.atEnd = false;
+    this.stackFrames.clear();
+  }
+
+  /** Where a step begins, so that a silent interruption does not lose it. */
+  stepOrigin(): StepOrigin | undefined {
+    if (!this.place) return undefined;
+    const { tid, cfa, file, line } = this.place;
+    return { tid, cfa, file, line };
+  }
+
+  /** Something that nobody waits for: its failure is told, and the client learns where the debuggee is. */
+  background(action: () => Promise<void>): void {
+    action().catch(async (error: unknown) => {
+      if (this.ended) return;
+      log.write('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
+      sendOutput(this.client, 'important', `${messageOf(error)}\n`);
+      if (!this.execution.running)
+        await this.stops.reportPlain('pause', 'Could not go on').catch((again: unknown) => log.write('error', String(again)));
+    });
+  }
+
+  /** The process ended without being kept (gdb says so). */
+  programGone(exitCode: string): void {
+    this.console.drain();
+    // gdb writes exit codes in octal.
+    if (exitCode !== '') this.client.send('exited', { exitCode: parseInt(exitCode, 8) });
+    this.parts.onGone();
+  }
+
+  /** Ends gdb, the core with the debuggee, and the console. Harmless when done before. */
+  async dispose(options: { letExit: boolean }): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    this.timelineReporter.stop();
+    const gone = new ChronoforkError('notLaunched', 'The debug session has ended.');
+    this.execution.abandon(gone);
+    // The core first: a debuggee that is let go writes its last output.
+    await this.core.dispose(options).catch((error: unknown) => log.write('error', messageOf(error)));
+    await this.gdb.quit();
+    this.console.close();
+    this.parts.folder.remove();
+  }
+
+  private listen(): void {
+    this.gdb.listener = {
+      onExec: (className, fields) => this.execution.onExec(className, fields),
+      onNotify: (className, fields) => this.onNotify(className, fields),
+      onConsole: text => log.write('debug', `gdb: ${text.trimEnd()}`),
+      onLogpoint: message => {
+        const source = message.path ? { source: { path: message.path }, line: message.line } : {};
+        this.console.drain();
+        this.client.send('output', { category: 'console', output: `${message.text}\n`, ...source });
+      },
+      onExit: (asked, description) => this.onGdbExit(asked, description),
+    };
+    this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
+    this.core.on('notice', (severity, message) => {
+      this.client.send('chronofork/notice', { severity, message });
+      sendOutput(this.client, severity === 'info' ? 'console' : 'important', `${message}\n`);
+    });
+  }
+
+  private onNotify(className: string, fields: MiTuple): void {
+    if (className === 'breakpoint-modified') this.breakpoints.modified(fields);
+    if (className === 'library-loaded' || className === 'library-unloaded') this.reverseSteps.forgetCode();
+  }
+
+  private onGdbExit(asked: boolean, description: string): void {
+    if (asked || this.ended) return;
+    const error = new ChronoforkError('gdbCrashed', description);
+    this.execution.abandon(error);
+    sendOutput(this.client, 'important', `${description} Start the debug session again.\n`);
+    this.parts.onGone();
+  }
+}

@@ -1,0 +1,23 @@
+/** What a handler of one DAP request is, and what it may use. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Client } from './client.js';
+import type { CoreModule } from './core/core.js';
+import type { Debuggee } from './debuggee.js';
+
+export interface Context {
+  readonly client: Client;
+  /** Loads the native core when first asked for. */
+  core(): CoreModule;
+  /** @throws ChronoforkError 'notLaunched' */
+  debuggee(): Debuggee;
+  setDebuggee(debuggee: Debuggee): void;
+  /** Does it after the response to the request being handled has been sent. */
+  afterResponse(action: () => void): void;
+  /** Ends everything; sends `terminated` if that was not done. */
+  shutDown(options: { letExit: boolean }): Promise<void>;
+}
+
+/** Answers with the body of the response; what it throws becomes an error response. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each handler names its own type of arguments
+export type Handler = (context: Context, args: any, request: DebugProtocol.Request) => Promise<unknown>;
+export type Handlers = Record<string, Handler>;

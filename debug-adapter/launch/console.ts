@@ -1,0 +1,62 @@
+/**
+ * The debuggee's standard input, output and error.
+ *
+ *     internalConsole      0 ◀── /dev/null or the stdin file
+ *                          1 ──▶ pty (so that it writes line by line) ──▶ output events 'stdout'
+ *                          2 ──▶ pipe ──▶ output events 'stderr'
+ *     integratedTerminal   0 1 2 ◀─▶ pty, the controlling terminal ◀─▶ tty-holder in the user's terminal
+ *
+ * The debuggee never has the real terminal: a replay must not write to it, and
+ * its settings must survive whatever the debuggee does.
+ */
+import { closeSync, constants, openSync } from 'node:fs';
+import type { CoreModule } from '../core/core.js';
+import { ChronoforkError } from '../errors.js';
+import { OutputReader } from './outputReader.js';
+
+export interface Console {
+  /** Descriptors for the debuggee; `launched` closes our copies. */
+  readonly stdio: [number, number, number];
+  readonly controllingTerminal: boolean;
+  launched(): void;
+  /** Forwards what has been written so far. */
+  drain(): void;
+  close(): void;
+}
+
+export function openInput(path: string | undefined): number {
+  try {
+    return openSync(path ?? '/dev/null', constants.O_RDONLY);
+  } catch {
+    throw new ChronoforkError('stdinMissing', `The file for standard input, "${path}", cannot be opened.`, 'Correct "stdin" in launch.json.');
+  }
+}
+
+/** Output as DAP events; no input but a file. */
+export class InternalConsole implements Console {
+  readonly stdio: [number, number, number];
+  readonly controllingTerminal = false;
+  private readonly readers: OutputReader[];
+
+  constructor(module: CoreModule, stdinPath: string | undefined, onOutput: (category: 'stdout' | 'stderr', text: string) => void) {
+    const input = openInput(stdinPath);
+    const pty = module.openPty(true);
+    const pipe = module.openPipe();
+    this.stdio = [input, pty.slave, pipe.write];
+    const out: OutputReader = new OutputReader(pty.master, 'pty', data => onOutput('stdout', out.text(data)));
+    const error: OutputReader = new OutputReader(pipe.read, 'pipe', data => onOutput('stderr', error.text(data)));
+    this.readers = [out, error];
+  }
+
+  launched(): void {
+    for (const descriptor of this.stdio) closeSync(descriptor);
+  }
+
+  drain(): void {
+    for (const reader of this.readers) reader.drain();
+  }
+
+  close(): void {
+    for (const reader of this.readers) reader.close();
+  }
+}

@@ -1,0 +1,81 @@
+/** initialize, launch, configurationDone, terminate, disconnect, cancel. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { text, tuple } from '../gdb/miParser.js';
+import type { Context, Handlers } from '../handlers.js';
+import { checkLaunchArguments } from '../launch/launchArguments.js';
+import { launchDebuggee } from '../launch/launch.js';
+import { exceptionFilters } from './exceptions.js';
+
+/** What is announced works; what is not here does not. */
+const capabilities: DebugProtocol.Capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsFunctionBreakpoints: true,
+  supportsConditionalBreakpoints: true,
+  supportsHitConditionalBreakpoints: true,
+  supportsEvaluateForHovers: true,
+  exceptionBreakpointFilters: exceptionFilters,
+  supportsStepBack: true,
+  supportsSetVariable: true,
+  supportsSetExpression: true,
+  supportsCompletionsRequest: true,
+  completionTriggerCharacters: ['.', '>', ':', ' '],
+  supportsModulesRequest: true,
+  additionalModuleColumns: [],
+  supportsExceptionInfoRequest: true,
+  supportTerminateDebuggee: true,
+  supportsDelayedStackTraceLoading: true,
+  supportsLoadedSourcesRequest: true,
+  supportsLogPoints: true,
+  supportsTerminateRequest: true,
+  supportsDataBreakpoints: true,
+  supportsDataBreakpointBytes: true,
+  supportsReadMemoryRequest: true,
+  supportsWriteMemoryRequest: true,
+  supportsDisassembleRequest: true,
+  supportsCancelRequest: true,
+  supportsBreakpointLocationsRequest: true,
+  supportsSteppingGranularity: true,
+  supportsInstructionBreakpoints: true,
+  supportsValueFormattingOptions: true,
+};
+
+async function initialize(): Promise<DebugProtocol.Capabilities> {
+  return capabilities;
+}
+
+async function launch(context: Context, args: unknown): Promise<void> {
+  const config = checkLaunchArguments(args);
+  const debuggee = await launchDebuggee(context, config);
+  context.setDebuggee(debuggee);
+  context.afterResponse(() => context.client.send('initialized'));
+}
+
+/** All breakpoints are known now: let it run. */
+async function configurationDone(context: Context): Promise<void> {
+  const debuggee = context.debuggee();
+  const { gdb, config } = debuggee;
+  if (config.stopOnEntry) {
+    const entry = await gdb.call<{ address: string | null; main: boolean }>('entry_point');
+    const where = entry.main ? '--function main' : entry.address ? `*${entry.address}` : undefined;
+    if (where) {
+      const shown = tuple(await gdb.command(`-break-insert -t ${where}`), 'bkpt');
+      debuggee.entryBreakpoint = parseInt(text(shown, 'number'), 10);
+    }
+  }
+  context.afterResponse(() => debuggee.resume('-exec-continue'));
+}
+
+async function terminate(context: Context): Promise<void> {
+  context.afterResponse(() => void context.shutDown({ letExit: false }));
+}
+
+async function disconnect(context: Context): Promise<void> {
+  await context.shutDown({ letExit: false });
+}
+
+/** Ends a jump in time that is under way; nothing else takes long. */
+async function cancel(context: Context): Promise<void> {
+  context.debuggee().time.cancel();
+}
+
+export const lifecycleHandlers: Handlers = { initialize, launch, configurationDone, terminate, disconnect, cancel };

@@ -1,0 +1,111 @@
+/**
+ * Running and stepping, forwards and backwards.
+ *
+ * Forwards is gdb's: at the end of what is recorded the core runs on into the
+ * live process by itself. Backwards a step is a jump (reverseSteps.ts), and
+ * reverse continue is gdb's own, stopping at its breakpoints.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { sendOutput } from '../client.js';
+import type { Debuggee } from '../debuggee.js';
+import { ChronoforkError } from '../errors.js';
+import type { Context, Handlers } from '../handlers.js';
+import { runJump } from './timeTravel.js';
+import type { Granularity } from '../timeline/reverseSteps.js';
+
+/**
+ * What must happen before going forwards from a moment in the past where
+ * something was changed. False: the client shall ask its user first, and has
+ * been told so.
+ */
+async function readyToGoForward(context: Context, threadId: number): Promise<boolean> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  const { live, edited, moment } = debuggee.core.present();
+  if (live || !edited) return true;
+  switch (debuggee.config.onEditedContinue) {
+    case 'branch': {
+      const { message } = await debuggee.core.branch();
+      sendOutput(context.client, 'console', `Going on live from here, because something was changed.${message ? ` ${message}` : ''}\n`);
+      return true;
+    }
+    case 'discard':
+      await debuggee.time.jump({ kind: 'seek', moment: moment.id });
+      return true;
+    case 'ask':
+      context.afterResponse(() =>
+        debuggee.background(async () => {
+          await debuggee.stops.reportPlain('pause', 'Something was changed here');
+          context.client.send('chronofork/editedContinue', { threadId });
+        }),
+      );
+      return false;
+  }
+}
+
+async function forward(context: Context, threadId: number, command: string, isStep: boolean): Promise<void> {
+  if (!(await readyToGoForward(context, threadId))) return;
+  const debuggee = context.debuggee();
+  await debuggee.breakpoints.enableLogpoints(true);
+  const origin = isStep ? debuggee.stepOrigin() : undefined;
+  context.afterResponse(() => debuggee.resume(command, { origin }));
+}
+
+async function continue_(context: Context, args: DebugProtocol.ContinueArguments): Promise<{ allThreadsContinued: boolean }> {
+  const debuggee = context.debuggee();
+  if (debuggee.atEnd) {
+    context.afterResponse(() => void context.shutDown({ letExit: true }));
+    return { allThreadsContinued: true };
+  }
+  await forward(context, args.threadId, '-exec-continue', false);
+  return { allThreadsContinued: true };
+}
+
+async function next(context: Context, args: DebugProtocol.NextArguments): Promise<void> {
+  const instruction = args.granularity === 'instruction';
+  await forward(context, args.threadId, instruction ? '-exec-next-instruction' : '-exec-next', !instruction);
+}
+
+async function stepIn(context: Context, args: DebugProtocol.StepInArguments): Promise<void> {
+  const instruction = args.granularity === 'instruction';
+  await forward(context, args.threadId, instruction ? '-exec-step-instruction' : '-exec-step', !instruction);
+}
+
+async function stepOut(context: Context, args: DebugProtocol.StepOutArguments): Promise<void> {
+  await forward(context, args.threadId, '-exec-finish', true);
+}
+
+async function stepBack(context: Context, args: DebugProtocol.StepBackArguments): Promise<void> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  const granularity: Granularity = args.granularity ?? 'line';
+  context.afterResponse(() =>
+    debuggee.background(async () => {
+      await runJump(context, 'Stepping back', 'step', () => debuggee.reverseSteps.over(args.threadId, granularity));
+    }),
+  );
+}
+
+async function reverseContinue(context: Context): Promise<void> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  await debuggee.breakpoints.enableLogpoints(false);
+  context.afterResponse(() => debuggee.resume('-exec-continue --reverse', { backwards: true }));
+}
+
+async function pause(context: Context): Promise<void> {
+  const debuggee: Debuggee = context.debuggee();
+  if (debuggee.time.cancel()) return;
+  if (!(await debuggee.execution.interrupt()))
+    throw new ChronoforkError('invalidArguments', 'The program is stopped already.');
+}
+
+export const steppingHandlers: Handlers = {
+  continue: continue_,
+  next,
+  stepIn,
+  stepOut,
+  stepBack,
+  reverseContinue,
+  pause,
+};

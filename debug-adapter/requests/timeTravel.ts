@@ -1,0 +1,239 @@
+/**
+ * The custom requests about time (protocol/timeTravel.ts): each answers with
+ * where it arrived, and a `stopped` event follows.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { Progress } from '../progress.js';
+import type { OperationResult, TimeOperation } from '../core/core.js';
+import type { Debuggee } from '../debuggee.js';
+import { ChronoforkError } from '../errors.js';
+import type { Context, Handlers } from '../handlers.js';
+import type { ArgumentsOf, Arrival, Checkpoint, ResponseOf } from '../protocol/timeTravel.js';
+import type { ReverseStepResult } from '../timeline/reverseSteps.js';
+
+const messages: Partial<Record<OperationResult['outcome'], string>> = {
+  begin: 'This is the beginning of the recording.',
+  end: 'This is the end of what has been recorded.',
+  cancelled: 'Cancelled.',
+};
+
+/** Where an operation has arrived, as the client is told. */
+function arrivalOf({ result, message }: ReverseStepResult): Arrival {
+  const { outcome, moment } = result;
+  const said = message ?? messages[outcome];
+  const seen = outcome === 'begin' || outcome === 'end' || outcome === 'cancelled' ? outcome : 'found';
+  return { moment, outcome: seen, ...(said ? { message: said } : {}) };
+}
+
+/**
+ * Carries out a jump with progress, and reports the stop that it ends with.
+ *
+ * @param reason  of the `stopped` event of an ordinary arrival
+ */
+export async function runJump(
+  context: Context,
+  title: string,
+  reason: string,
+  action: () => Promise<ReverseStepResult>,
+  reportAfter: (report: () => void) => void = report => report(),
+): Promise<ReverseStepResult> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  await debuggee.breakpoints.enableLogpoints(false);
+  debuggee.leave();
+  const progress = new Progress(context.client, title);
+  debuggee.time.onProgress = (fraction, text) => progress.update(fraction, text);
+  try {
+    const arrived = await action();
+    reportAfter(() => debuggee.background(() => debuggee.stops.reportArrival(arrived.result, reason, arrived.message)));
+    return arrived;
+  } catch (error) {
+    // gdb's view is that of wherever the core is now.
+    reportAfter(() => debuggee.background(() => debuggee.stops.reportPlain(reason, 'The jump in time failed')));
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+function jumpFor(
+  context: Context,
+  title: string,
+  reason: string,
+  action: (debuggee: Debuggee) => Promise<ReverseStepResult>,
+): Promise<ReverseStepResult> {
+  return runJump(context, title, reason, () => action(context.debuggee()), report => context.afterResponse(report));
+}
+
+async function plainJump(context: Context, title: string, operation: TimeOperation): Promise<Arrival> {
+  const arrived = await jumpFor(context, title, 'goto', async debuggee => ({ result: await debuggee.time.jump(operation) }));
+  return arrivalOf(arrived);
+}
+
+async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeline'>> {
+  const debuggee = context.debuggee();
+  return { ...debuggee.core.timeline(), checkpoints: debuggee.checkpoints() };
+}
+
+async function present(context: Context): Promise<ResponseOf<'chronofork/present'>> {
+  return context.debuggee().core.present();
+}
+
+async function seek(context: Context, args: ArgumentsOf<'chronofork/seek'>): Promise<Arrival> {
+  if ('checkpoint' in args) return plainJump(context, 'Going to the checkpoint', { kind: 'seekCheckpoint', checkpoint: args.checkpoint });
+  if ('moment' in args) return plainJump(context, 'Going there', { kind: 'seek', moment: args.moment });
+  if (args.to === 'begin') return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
+  if (args.to === 'end') return plainJump(context, 'Going to the end', { kind: 'seekEnd' });
+  throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "checkpoint", "moment" or "to".');
+}
+
+async function checkpoint(
+  context: Context,
+  args: ArgumentsOf<'chronofork/checkpoint'>,
+): Promise<ResponseOf<'chronofork/checkpoint'>> {
+  const debuggee = context.debuggee();
+  const { core } = debuggee;
+  let made: Checkpoint | undefined;
+  switch (args.action) {
+    case 'list':
+      break;
+    case 'create':
+      debuggee.execution.requireStopped();
+      made = await core.createCheckpoint(args.name === undefined ? 'user' : 'bookmark', args.name);
+      if (args.pinned) await core.setCheckpoint(made.id, { pinned: true });
+      break;
+    case 'delete':
+      await core.deleteCheckpoint(args.id);
+      break;
+    case 'pin':
+    case 'unpin':
+      await core.setCheckpoint(args.id, { pinned: args.action === 'pin' });
+      break;
+    case 'rename':
+      await core.setCheckpoint(args.id, { name: args.name });
+      break;
+    default:
+      throw new ChronoforkError('invalidArguments', 'chronofork/checkpoint needs an "action": list, create, delete, pin, unpin or rename.');
+  }
+  if (args.action !== 'list') debuggee.timelineReporter.now();
+  const checkpoints = debuggee.checkpoints();
+  const shown = made && checkpoints.find(({ id }) => id === made.id);
+  return { checkpoints, ...(shown ? { checkpoint: shown } : {}) };
+}
+
+async function reverseStepOver(context: Context, args: ArgumentsOf<'chronofork/reverseStepOver'>): Promise<Arrival> {
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.over(args.threadId, args.granularity ?? 'line');
+  return arrivalOf(await jumpFor(context, 'Stepping back', 'step', step));
+}
+
+async function reverseStepIn(context: Context, args: ArgumentsOf<'chronofork/reverseStepIn'>): Promise<Arrival> {
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.into(args.threadId, args.granularity ?? 'line');
+  return arrivalOf(await jumpFor(context, 'Stepping back into', 'step', step));
+}
+
+async function reverseStepOut(context: Context, args: ArgumentsOf<'chronofork/reverseStepOut'>): Promise<Arrival> {
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.out(args.threadId);
+  return arrivalOf(await jumpFor(context, 'Stepping back to the caller', 'step', step));
+}
+
+interface Place {
+  expression: string;
+  address: string;
+  size: number;
+  path: string | null;
+  value: string;
+}
+
+async function placeFor(debuggee: Debuggee, args: ArgumentsOf<'chronofork/lastWrite'>): Promise<Place> {
+  if ('address' in args) {
+    const { address, size } = args;
+    if (!/^0x[0-9a-f]+$/i.test(address) || !Number.isInteger(size) || size < 1)
+      throw new ChronoforkError('invalidArguments', 'chronofork/lastWrite needs an "address" as 0x… and a "size" in bytes.');
+    return { expression: address, address, size, path: null, value: '' };
+  }
+  try {
+    return await debuggee.gdb.call<Place>(
+      'place_in_memory',
+      'variablesReference' in args
+        ? { ref: args.variablesReference, name: args.name }
+        : { expression: args.expression, ...debuggee.frameArguments(args.frameId) },
+    );
+  } catch (error) {
+    if (!(error instanceof ChronoforkError)) throw error;
+    throw new ChronoforkError('notInMemory', error.message, 'Give an address and a size, or look at it where it is in memory.');
+  }
+}
+
+async function lastWrite(
+  context: Context,
+  args: ArgumentsOf<'chronofork/lastWrite'>,
+): Promise<ResponseOf<'chronofork/lastWrite'>> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  const place = await placeFor(debuggee, args);
+  const { expression, address, size } = place;
+  const arrived = await jumpFor(context, `Looking for the last write of ${expression}`, 'data breakpoint', async ({ time }) => {
+    const result = await time.jump({ kind: 'lastWrite', address, size });
+    return { result, ...(result.outcome === 'begin' ? { message: `${expression} was not written since the beginning of the recording.` } : {}) };
+  });
+  // The same bytes, now as they were before the write: by address, because the name may mean nothing here.
+  const before = place.path
+    ? await debuggee.gdb.call<{ value: string }>('evaluate', { expression: place.path }).catch(() => undefined)
+    : undefined;
+  return {
+    ...arrivalOf(arrived),
+    expression,
+    address,
+    size,
+    ...(before ? { oldValue: before.value } : {}),
+    ...(place.value ? { newValue: place.value } : {}),
+  };
+}
+
+async function branch(context: Context, args: ArgumentsOf<'chronofork/branch'>): Promise<ResponseOf<'chronofork/branch'>> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  const made = await debuggee.core.branch(args.name);
+  debuggee.atEnd = false;
+  context.afterResponse(() => debuggee.timelineReporter.now());
+  return made;
+}
+
+async function discardEdits(context: Context): Promise<Arrival> {
+  const debuggee = context.debuggee();
+  const { live, edited, moment } = debuggee.core.present();
+  if (live || !edited) throw new ChronoforkError('nothingChanged', 'Nothing was changed here.');
+  return plainJump(context, 'Forgetting the change', { kind: 'seek', moment: moment.id });
+}
+
+/** To the last checkpoint before the fatal signal: from there the user walks up to it again. */
+async function replayCrash(context: Context): Promise<Arrival> {
+  const { core } = context.debuggee();
+  const { checkpoints, end, ended } = core.timeline();
+  const end_ = core.endState();
+  if (end_.kind !== 'signalled' && !ended?.signal)
+    throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
+  const before = checkpoints.filter(({ moment }) => moment.branch === end.branch && moment.order < end.order);
+  const last = before.reduce<Checkpoint | undefined>((best, one) => (best && best.moment.order > one.moment.order ? best : one), undefined);
+  if (!last) return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
+  return plainJump(context, 'Going to before the crash', { kind: 'seekCheckpoint', checkpoint: last.id });
+}
+
+export const timeTravelHandlers: Handlers = {
+  'chronofork/timeline': timeline,
+  'chronofork/present': present,
+  'chronofork/seek': seek,
+  'chronofork/checkpoint': checkpoint,
+  'chronofork/reverseStepOver': reverseStepOver,
+  'chronofork/reverseStepIn': reverseStepIn,
+  'chronofork/reverseStepOut': reverseStepOut,
+  'chronofork/lastWrite': lastWrite,
+  'chronofork/branch': branch,
+  'chronofork/discardEdits': discardEdits,
+  'chronofork/replayCrash': replayCrash,
+};
+
+/** Custom requests whose errors the client shows itself. */
+export function isTimeTravelRequest(request: DebugProtocol.Request): boolean {
+  return request.command.startsWith('chronofork/');
+}

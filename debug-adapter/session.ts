@@ -1,0 +1,172 @@
+/**
+ * One debug session with one client: takes each DAP request to its handler and
+ * its answer back. The one place where errors become responses: a
+ * ChronoforkError as a numbered DAP error with its remedy, anything else as a
+ * bug, logged with its stack.
+ *
+ * Requests are handled side by side; gdb puts them in order.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { Event, Response } from '@vscode/debugadapter';
+import { ProtocolServer } from '@vscode/debugadapter/lib/protocol.js';
+import { pipeline, type Readable, type Writable } from 'node:stream';
+import type { Client } from './client.js';
+import { sendOutput } from './client.js';
+import type { CoreModule } from './core/core.js';
+import type { Debuggee } from './debuggee.js';
+import { ChronoforkError, expectedError } from './errors.js';
+import type { Context, Handlers } from './handlers.js';
+import { Log } from './log.js';
+import { breakpointHandlers } from './requests/breakpoints.js';
+import { lifecycleHandlers } from './requests/lifecycle.js';
+import { memoryHandlers } from './requests/memory.js';
+import { stackHandlers } from './requests/stack.js';
+import { steppingHandlers } from './requests/stepping.js';
+import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.js';
+import { variablesHandlers } from './requests/variables.js';
+import { StrictFraming } from './strictFraming.js';
+
+const log = new Log('dap');
+
+const handlers: Handlers = {
+  ...lifecycleHandlers,
+  ...breakpointHandlers,
+  ...steppingHandlers,
+  ...stackHandlers,
+  ...variablesHandlers,
+  ...memoryHandlers,
+  ...timeTravelHandlers,
+};
+
+/** A client answers a reverse request (a terminal, mostly) within this, or never. */
+const reverseRequestWithin_ms = 30_000;
+
+export class Session extends ProtocolServer implements Client {
+  capabilities: DebugProtocol.InitializeRequestArguments = { adapterID: '' };
+  private debuggee_: Debuggee | undefined;
+  private terminated = false;
+  private shutDown_: Promise<void> | undefined;
+
+  /**
+   * @param loadCore  called at launch; what it throws becomes the launch's error
+   * @param onEnd     the session is over and everything it had is gone
+   */
+  constructor(
+    private readonly loadCore: () => CoreModule,
+    private readonly onEnd: () => void,
+  ) {
+    super();
+  }
+
+  /** Speaks with a client over two streams until one of them ends. */
+  serve(input: Readable, output: Writable): void {
+    const framed = new StrictFraming();
+    pipeline(input, framed, error => {
+      // A client that is gone and one that speaks nonsense end the same way; the latter is told.
+      if (error && error.constructor.name === 'MalformedMessage') this.refuseClient(error.message);
+      else void this.end();
+    });
+    this.on('error', () => void this.end());
+    this.start(framed, output);
+  }
+
+  send(event: string, body?: unknown): void {
+    if (log.enabled('debug')) log.write('debug', `event ${event} ${JSON.stringify(body ?? {}).slice(0, 500)}`);
+    if (event === 'terminated') this.terminated = true;
+    this.sendEvent(new Event(event, body));
+  }
+
+  request<T>(command: string, args: unknown, timeout_ms = reverseRequestWithin_ms): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.sendRequest(command, args, timeout_ms, response => {
+        if (response.success) resolve(response.body as T);
+        else reject(new ChronoforkError('terminalFailed', `The client refused "${command}": ${response.message ?? 'no reason given'}`));
+      });
+    });
+  }
+
+  /** Ends the debuggee and everything that belongs to the session. Harmless when done before. */
+  shutDown(options: { letExit: boolean }): Promise<void> {
+    this.shutDown_ ??= this.disposeOfDebuggee(options);
+    return this.shutDown_;
+  }
+
+  /** The client is gone, or this process is asked to end. */
+  async end(): Promise<void> {
+    await this.shutDown({ letExit: false });
+    this.onEnd();
+  }
+
+  protected override dispatchRequest(request: DebugProtocol.Request): void {
+    void this.handle(request);
+  }
+
+  private async handle(request: DebugProtocol.Request): Promise<void> {
+    if (log.enabled('debug')) log.write('debug', `request ${request.command} ${JSON.stringify(request.arguments ?? {}).slice(0, 500)}`);
+    const later: (() => void)[] = [];
+    const response: DebugProtocol.Response = new Response(request);
+    try {
+      if (request.command === 'initialize') this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
+      const handler = Object.hasOwn(handlers, request.command) ? handlers[request.command] : undefined;
+      if (!handler) throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
+      response.body = await handler(this.contextFor(later), (request.arguments ?? {}) as object, request);
+    } catch (error) {
+      this.describeFailure(request, response, error);
+    }
+    this.sendResponse(response);
+    for (const action of later) action();
+    if (request.command === 'disconnect') this.onEnd();
+  }
+
+  private describeFailure(request: DebugProtocol.Request, response: DebugProtocol.Response, error: unknown): void {
+    const known = expectedError(error);
+    if (!known) log.write('error', `${request.command}: ${error instanceof Error ? error.stack : String(error)}`);
+    const told = known ?? new ChronoforkError('internal', `Chronofork failed at "${request.command}": ${String(error)}.`, 'Please report this.');
+    response.success = false;
+    response.message = told.text;
+    response.body = {
+      error: {
+        id: told.number,
+        format: told.text.replace(/[{}]/g, bracket => (bracket === '{' ? '(' : ')')),
+        showUser: !isTimeTravelRequest(request),
+        variables: { code: told.code },
+      } satisfies DebugProtocol.Message,
+    };
+  }
+
+  private contextFor(later: (() => void)[]): Context {
+    return {
+      client: this,
+      core: () => this.loadCore(),
+      debuggee: () => {
+        if (!this.debuggee_ || this.debuggee_.over) throw new ChronoforkError('notLaunched', 'No program is being debugged.');
+        return this.debuggee_;
+      },
+      setDebuggee: debuggee => {
+        this.debuggee_ = debuggee;
+        // The client may have left while the program was being started.
+        if (this.shutDown_) void debuggee.dispose({ letExit: false });
+      },
+      afterResponse: action => later.push(action),
+      shutDown: options => this.shutDown(options),
+    };
+  }
+
+  private async disposeOfDebuggee(options: { letExit: boolean }): Promise<void> {
+    const debuggee = this.debuggee_;
+    if (debuggee && !debuggee.over) {
+      const end = debuggee.core.endState();
+      await debuggee.dispose(options);
+      if (options.letExit && end.kind === 'exited') this.send('exited', { exitCode: end.exitCode });
+      // As a shell would say it.
+      if (options.letExit && end.kind === 'signalled') this.send('exited', { exitCode: 128 + end.signal });
+    }
+    if (!this.terminated) this.send('terminated');
+  }
+
+  private refuseClient(why: string): void {
+    log.write('error', `malformed DAP: ${why}`);
+    sendOutput(this, 'important', `The editor sent ${why}; this is not the Debug Adapter Protocol, so the session ends.\n`);
+    void this.end();
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The steps backwards, made of armed searches (see core.ts) over the places
+ * that stepFrames.ts computes.
+ *
+ * Step back over, from S in stack frame F:
+ *   1. search the last transition among the statement starts of F's function,
+ *      within F; breakpoints on the way win;
+ *   2. if it ended at the function's entry (and gdb skips its prologue, so one
+ *      never stops there), or S is the entry: search on among the statement
+ *      starts of the caller's frame. That is the line that holds the call;
+ *   3. compare the CFA with F's: a deeper call of the same function may have
+ *      been met where its frame cannot be told apart beforehand; search on.
+ *
+ * Without line information all of them are steps of one instruction.
+ */
+import type { OperationResult, TimeOperation } from '../core/core.js';
+import type { Gdb } from '../gdb/miConnection.js';
+import {
+  entryGroup,
+  entryPlaces,
+  placesOf,
+  placesWithReturnSites,
+  type FunctionCode,
+  type StepFrame,
+} from './stepFrames.js';
+
+export type Granularity = 'statement' | 'line' | 'instruction';
+
+export interface ReverseStepResult {
+  result: OperationResult;
+  /** Why it is not quite what was asked for. */
+  message?: string;
+}
+
+interface Jumper {
+  jump(operation: TimeOperation): Promise<OperationResult>;
+}
+
+const noCallerLines = 'The caller has no source lines: step back by instruction, or use reverse continue, to go further.';
+const noLines = 'There are no source lines here, so this was a step of one instruction.';
+
+/** A search that meets this many deeper calls of the same function gives up where it is. */
+const mostDeeperCalls = 10_000;
+
+export class ReverseSteps {
+  private readonly codeByFunction = new Map<string, FunctionCode>();
+
+  constructor(
+    private readonly gdb: Gdb,
+    private readonly time: Jumper,
+    private readonly presentMoment: () => number,
+  ) {}
+
+  /** Libraries came or went: addresses may mean something else now. */
+  forgetCode(): void {
+    this.codeByFunction.clear();
+  }
+
+  async over(tid: number, granularity: Granularity): Promise<ReverseStepResult> {
+    if (granularity === 'instruction') return { result: await this.instruction(tid) };
+    const [frame, caller] = await this.frames(tid);
+    const code = frame && this.codeOf(frame);
+    if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
+    if (same(frame.pc, code.entry)) return this.toCaller(caller);
+    const result = await this.searchWithin(tid, frame, {
+      kind: 'lastTransition',
+      places: placesOf(frame, code),
+      stopAtBreakpoints: true,
+    });
+    if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame) return this.toCaller(caller);
+    return { result };
+  }
+
+  /** To the call instruction in the caller. */
+  async out(tid: number): Promise<ReverseStepResult> {
+    const [frame, caller] = await this.frames(tid);
+    const code = frame && this.codeOf(frame);
+    if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
+    if (!same(frame.pc, code.entry)) {
+      const passed = await this.searchWithin(tid, frame, {
+        kind: 'lastTransition',
+        places: entryPlaces(frame, code),
+        stopAtBreakpoints: true,
+      });
+      if (passed.outcome !== 'found') return { result: passed };
+      if (passed.group !== entryGroup) {
+        const atEntry = await this.instruction(tid);
+        if (atEntry.outcome !== 'found') return { result: atEntry };
+      }
+    }
+    if (!caller || !this.codeOf(caller)) return { result: await this.here(), message: noCallerLines };
+    return { result: await this.instruction(tid) };
+  }
+
+  /** To the previous statement, or into the function that was called last on the way there. */
+  async into(tid: number, granularity: Granularity): Promise<ReverseStepResult> {
+    if (granularity === 'instruction') return { result: await this.instruction(tid) };
+    const [frame] = await this.frames(tid);
+    const code = frame && this.codeOf(frame);
+    if (!frame || !code || code.returnSites.length === 0 || same(frame.pc, code.entry)) return this.over(tid, granularity);
+    const start = this.presentMoment();
+    const { places, firstSite } = placesWithReturnSites(frame, code);
+    const found = await this.searchWithin(tid, frame, { kind: 'lastTransition', places, stopAtBreakpoints: true });
+    if (found.outcome !== 'found') return { result: found };
+    if (found.group !== undefined && found.group >= firstSite) {
+      const entered = await this.intoCallee(tid, frame);
+      if (entered) return { result: entered };
+    }
+    // Nothing with lines was called: an ordinary step back from where we were.
+    await this.time.jump({ kind: 'seek', moment: start });
+    return this.over(tid, granularity);
+  }
+
+  /** From right after a call to the last line of the function called; undefined if that has no lines. */
+  private async intoCallee(tid: number, from: StepFrame): Promise<OperationResult | undefined> {
+    const atReturn = await this.instruction(tid);
+    if (atReturn.outcome !== 'found') return atReturn;
+    const [callee] = await this.frames(tid);
+    const code = callee && this.codeOf(callee);
+    if (!callee || !code || callee.cfa === from.cfa) return undefined;
+    return this.searchWithin(tid, callee, {
+      kind: 'lastTransition',
+      places: placesOf(callee, code),
+      stopAtBreakpoints: true,
+    });
+  }
+
+  async instruction(tid: number): Promise<OperationResult> {
+    const functions = await this.gdb.call<{ start: string; end: string }[]>('code_ranges', { tid });
+    return this.time.jump({ kind: 'stepInstructionBack', functions });
+  }
+
+  /** From a function's entry to the start of the caller's line that called it. */
+  private async toCaller(caller: StepFrame | undefined): Promise<ReverseStepResult> {
+    const code = caller && this.codeOf(caller);
+    if (!caller || !code) return { result: await this.here(), message: noCallerLines };
+    const result = await this.time.jump({ kind: 'lastTransition', places: placesOf(caller, code), stopAtBreakpoints: true });
+    return { result };
+  }
+
+  /** Searches until the stack frame arrived in is `frame`. */
+  private async searchWithin(tid: number, frame: StepFrame, operation: TimeOperation): Promise<OperationResult> {
+    for (let round = 0; ; round++) {
+      const result = await this.time.jump(operation);
+      if (result.outcome !== 'found' || frame.cfa === null || round >= mostDeeperCalls) return result;
+      const { cfa } = await this.gdb.call<{ cfa: string | null }>('where', { tid });
+      if (cfa === null || same(cfa, frame.cfa)) return result;
+    }
+  }
+
+  /** An arrival where one is already, with gdb told so. */
+  private here(): Promise<OperationResult> {
+    return this.time.jump({ kind: 'seek', moment: this.presentMoment() });
+  }
+
+  private async frames(tid: number): Promise<StepFrame[]> {
+    const frames = await this.gdb.call<StepFrame[]>('step_frames', { tid, known: [...this.codeByFunction.keys()] });
+    for (const frame of frames) if (frame.function && frame.code) this.codeByFunction.set(frame.function, frame.code);
+    return frames;
+  }
+
+  private codeOf(frame: StepFrame): FunctionCode | undefined {
+    return frame.function === undefined ? undefined : this.codeByFunction.get(frame.function);
+  }
+}
+
+function same(one: string, other: string): boolean {
+  return BigInt(one) === BigInt(other);
+}

@@ -1,0 +1,48 @@
+/**
+ * Tells the client that the timeline changed: at most every 200 ms while the
+ * debuggee runs, and at once at a stop.
+ */
+import type { Client } from '../client.js';
+import type { Core } from '../core/core.js';
+import type { TimeTravelEvents } from '../protocol/timeTravel.js';
+
+/** A status line that changes faster cannot be read. */
+const atMostEvery_ms = 200;
+
+export class TimelineReporter {
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly core: Core,
+    private readonly client: Client,
+  ) {
+    core.on('timelineChanged', () => this.soon());
+  }
+
+  now(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.stopped) return;
+    const { live, edited, behindMs, moment, branch } = this.core.present();
+    const checkpointCount = this.core.timeline().checkpoints.length;
+    const body: TimeTravelEvents['chronofork/timelineChanged'] = {
+      live,
+      edited,
+      behindMs,
+      present: moment,
+      branch,
+      checkpointCount,
+    };
+    this.client.send('chronofork/timelineChanged', body);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private soon(): void {
+    this.timer ??= setTimeout(() => this.now(), atMostEvery_ms);
+  }
+}
