@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "probe/instruction.h"
 #include "probe/relocate.h"
 
 namespace chronofork {
@@ -80,7 +81,9 @@ class ClusterLayout {
 };
 
 void ClusterLayout::AddPlace(const Site& site, const SiteInstruction& instruction, TraceeAddress copy) {
-  layout_.places[instruction.address] = {site.kind, site.reason, copy, instruction.probes};
+  const auto decoded = DecodeInstruction(instruction.bytes, instruction.address);
+  const bool is_rep_string = decoded && decoded->is_rep_string;
+  layout_.places[instruction.address] = {site.kind, site.reason, copy, is_rep_string, instruction.probes};
 }
 
 void ClusterLayout::AddCode(const CodeBuffer& code) {

@@ -49,6 +49,7 @@ struct Place {
   ProbeKind kind = ProbeKind::kJump;
   const char* reason = "";
   TraceeAddress copy;  // where its moved form lies; 0 if there is none
+  bool is_rep_string = false;
   std::vector<size_t> probes;
 };
 

@@ -305,6 +305,10 @@ Result<void> ProbeSet::LowerInt3(ProbeHost& host, TraceeAddress address) {
   return host.Write(address, patch->patched);
 }
 
+bool ProbeSet::StepAgain(TraceeAddress address, TraceeAddress pc_after_step) const {
+  return pc_after_step == address && parts_->layout.places.at(address).is_rep_string;
+}
+
 TraceeAddress ProbeSet::Redirect(TraceeAddress pc) const {
   const auto interior = parts_->layout.interior.find(pc);
   return interior == parts_->layout.interior.end() ? pc : interior->second;

@@ -78,7 +78,7 @@ enum class TrapAction {
   kNotOurs,   // registers unchanged
   kStop,      // `probe` wants to stop; registers.rip is the original address
   kResume,    // nothing to stop for: go on with registers.rip
-  kStepOver,  // nothing to stop for: lift the int3 at registers.rip, step, put it back (LiftInt3, LowerInt3)
+  kStepOver,  // nothing to stop for: LiftInt3(registers.rip), step while StepAgain(), LowerInt3()
 };
 
 struct TrapOutcome {
@@ -141,7 +141,11 @@ class ProbeSet {
   // probe) without its probes: nullopt means `address` itself, after LiftInt3.
   // An address that has no probe but lies inside patched bytes is answered too.
   std::optional<TraceeAddress> ResumeAddress(TraceeAddress address) const;
+  // For kInPlace, to execute the instruction at home: take the int3 out, step
+  // once, and again while StepAgain (a rep string takes a step for each round,
+  // and is one execution), put the int3 back.
   Result<void> LiftInt3(ProbeHost& host, TraceeAddress address);
+  bool StepAgain(TraceeAddress address, TraceeAddress pc_after_step) const;
   Result<void> LowerInt3(ProbeHost& host, TraceeAddress address);
 
   // If `pc` is an instruction boundary inside patched bytes (not their start),
