@@ -90,8 +90,8 @@ std::string TargetDescription(const RegisterLayout& layout) {
       if (i != 0) xml += "</feature>";
       xml += std::string("<feature name=\"") + FeatureName(spec.feature) + "\">" + FeatureTypes(spec.feature);
     }
-    xml += "<reg name=\"" + spec.name + "\" bitsize=\"" + std::to_string(spec.bits) + "\" type=\"" + spec.type +
-           "\" regnum=\"" + std::to_string(i) + "\"";
+    // Numbered by their order; saying so would cost gdb one more piece to read.
+    xml += "<reg name=\"" + spec.name + "\" bitsize=\"" + std::to_string(spec.bits) + "\" type=\"" + spec.type + "\"";
     if (*spec.group) xml += std::string(" group=\"") + spec.group + "\"";
     xml += "/>";
   }

@@ -58,7 +58,8 @@ Result<std::string> Libraries(SessionState& state, std::string_view) {
   xml += ">";
   for (const TargetLibrary& library : libraries->libraries) {
     xml += "<library name=\"" + EscapeXml(library.path) + "\"" + HexAttribute("lm", library.link_map.value) +
-           HexAttribute("l_addr", library.load_bias) + HexAttribute("l_ld", library.dynamic.value) + "/>";
+           HexAttribute("l_addr", library.load_bias) + HexAttribute("l_ld", library.dynamic.value) +
+           HexAttribute("lmid", libraries->r_debug.value) + "/>";  // gdb 13 takes no list without it
   }
   return xml + "</library-list-svr4>";
 }

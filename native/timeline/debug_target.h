@@ -90,6 +90,9 @@ struct TargetLibrary {
 };
 
 struct TargetLibraries {
+  // As the program's DT_DEBUG says (a program's own symbol may be a copy), or
+  // 0: gdb looks names up only in libraries whose r_debug is the one it finds.
+  TraceeAddress r_debug;
   TraceeAddress main_link_map;
   std::vector<TargetLibrary> libraries;
 };

@@ -264,11 +264,11 @@ TEST_CASE("rsp session: objects are read in pieces that fit together") {
   CHECK(c.Ask("qXfer:threads:read::0,1000") ==
         "l<threads><thread id=\"p1234.1234\" name=\"fake &lt;1&gt;\"/></threads>");
   CHECK(c.Ask("qXfer:libraries-svr4:read::0,1000") == "l<library-list-svr4 version=\"1.0\"/>");
-  c.target.libraries =
-      TargetLibraries{TraceeAddress(0x10), {{"/lib/a&b.so", TraceeAddress(0x20), 0x30, TraceeAddress(0x40)}}};
+  c.target.libraries = TargetLibraries{
+      TraceeAddress(0x50), TraceeAddress(0x10), {{"/lib/a&b.so", TraceeAddress(0x20), 0x30, TraceeAddress(0x40)}}};
   CHECK(c.Ask("qXfer:libraries-svr4:read::0,1000") ==
         "l<library-list-svr4 version=\"1.0\" main-lm=\"0x10\"><library name=\"/lib/a&amp;b.so\" lm=\"0x20\" "
-        "l_addr=\"0x30\" l_ld=\"0x40\"/></library-list-svr4>");
+        "l_addr=\"0x30\" l_ld=\"0x40\" lmid=\"0x50\"/></library-list-svr4>");
   c.target.auxv = {std::byte{'#'}, std::byte{0}};
   CHECK(c.Ask("qXfer:auxv:read::0,1000") == std::string("l}\x03\0", 4));
   CHECK(c.Ask("qXfer:features:read:other.xml:0,1000") == "E01");
