@@ -54,14 +54,15 @@ async function dap(args: string[]): Promise<undefined> {
   }
   const [option, value] = args[0]!.startsWith('--port=') ? ['--port', args[0]!.slice(7)] : args;
   const port = Number(value);
-  if (option !== '--port' || !/^\d+$/.test(value ?? '') || port > 65535) throw new UsageError('dap takes --port N, with N from 0 to 65535');
+  if (option !== '--port' || !/^\d+$/.test(value ?? '') || port > 65535)
+    throw new UsageError('dap takes --port N, with N from 0 to 65535');
   const listening = await servePort(port);
   process.stderr.write(`chronofork: listening on 127.0.0.1:${listening}\n`);
   return undefined;
 }
 
 run(process.argv.slice(2)).then(
-  code => {
+  (code) => {
     if (code !== undefined) process.exit(code);
   },
   (error: unknown) => {

@@ -79,7 +79,7 @@ export class Debuggee {
     this.core = parts.core;
     this.console = parts.console;
     this.execution = new Execution(this.gdb);
-    this.breakpoints = new BreakpointTable(this.gdb, breakpoint =>
+    this.breakpoints = new BreakpointTable(this.gdb, (breakpoint) =>
       this.client.send('breakpoint', { reason: 'changed', breakpoint }),
     );
     this.exceptions = new Exceptions(this.gdb);
@@ -88,6 +88,13 @@ export class Debuggee {
     this.timelineReporter = new TimelineReporter(this.core, this.client);
     this.stops = new StopReporter(this);
     this.listen();
+  }
+
+  /** gdb is connected: from here on a stop is news for the client. */
+  async begin(): Promise<void> {
+    this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
+    await this.exceptions.begin();
+    this.place = (await this.gdb.call<StopPlace | null>('stop')) ?? undefined;
   }
 
   get over(): boolean {
@@ -102,7 +109,7 @@ export class Debuggee {
 
   /** The core's checkpoints, with their places in the source as far as known. */
   checkpoints(): Checkpoint[] {
-    return this.core.timeline().checkpoints.map(checkpoint => {
+    return this.core.timeline().checkpoints.map((checkpoint) => {
       const place = this.places.get(checkpoint.moment.id);
       if (!place || checkpoint.location) return checkpoint;
       const { function: name, path, line } = place;
@@ -140,7 +147,9 @@ export class Debuggee {
       log.write('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
       sendOutput(this.client, 'important', `${messageOf(error)}\n`);
       if (!this.execution.running)
-        await this.stops.reportPlain('pause', 'Could not go on').catch((again: unknown) => log.write('error', String(again)));
+        await this.stops
+          .reportPlain('pause', 'Could not go on')
+          .catch((again: unknown) => log.write('error', String(again)));
     });
   }
 
@@ -170,15 +179,14 @@ export class Debuggee {
     this.gdb.listener = {
       onExec: (className, fields) => this.execution.onExec(className, fields),
       onNotify: (className, fields) => this.onNotify(className, fields),
-      onConsole: text => log.write('debug', `gdb: ${text.trimEnd()}`),
-      onLogpoint: message => {
+      onConsole: (text) => log.write('debug', `gdb: ${text.trimEnd()}`),
+      onLogpoint: (message) => {
         const source = message.path ? { source: { path: message.path }, line: message.line } : {};
         this.console.drain();
         this.client.send('output', { category: 'console', output: `${message.text}\n`, ...source });
       },
       onExit: (asked, description) => this.onGdbExit(asked, description),
     };
-    this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
     this.core.on('notice', (severity, message) => {
       this.client.send('chronofork/notice', { severity, message });
       sendOutput(this.client, severity === 'info' ? 'console' : 'important', `${message}\n`);

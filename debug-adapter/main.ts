@@ -15,7 +15,7 @@ const sessions = new Set<Session>();
 function endOnSignals(): void {
   const end = () => {
     setTimeout(() => process.exit(1), endWithin_ms).unref();
-    void Promise.all([...sessions].map(session => session.end())).then(() => process.exit(0));
+    void Promise.all([...sessions].map((session) => session.end())).then(() => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
 }
@@ -48,7 +48,7 @@ export function serveStdio(loadCore: () => CoreModule = loadNativeCore): void {
  */
 export function servePort(port: number, loadCore: () => CoreModule = loadNativeCore): Promise<number> {
   endOnSignals();
-  const server = createServer(socket => {
+  const server = createServer((socket) => {
     const session = openSession(loadCore, () => socket.end());
     socket.on('error', () => void session.end());
     session.serve(socket, socket);

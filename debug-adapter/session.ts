@@ -61,7 +61,7 @@ export class Session extends ProtocolServer implements Client {
   /** Speaks with a client over two streams until one of them ends. */
   serve(input: Readable, output: Writable): void {
     const framed = new StrictFraming();
-    pipeline(input, framed, error => {
+    pipeline(input, framed, (error) => {
       // A client that is gone and one that speaks nonsense end the same way; the latter is told.
       if (error && error.constructor.name === 'MalformedMessage') this.refuseClient(error.message);
       else void this.end();
@@ -78,9 +78,15 @@ export class Session extends ProtocolServer implements Client {
 
   request<T>(command: string, args: unknown, timeout_ms = reverseRequestWithin_ms): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.sendRequest(command, args, timeout_ms, response => {
+      this.sendRequest(command, args, timeout_ms, (response) => {
         if (response.success) resolve(response.body as T);
-        else reject(new ChronoforkError('terminalFailed', `The client refused "${command}": ${response.message ?? 'no reason given'}`));
+        else
+          reject(
+            new ChronoforkError(
+              'terminalFailed',
+              `The client refused "${command}": ${response.message ?? 'no reason given'}`,
+            ),
+          );
       });
     });
   }
@@ -102,13 +108,16 @@ export class Session extends ProtocolServer implements Client {
   }
 
   private async handle(request: DebugProtocol.Request): Promise<void> {
-    if (log.enabled('debug')) log.write('debug', `request ${request.command} ${JSON.stringify(request.arguments ?? {}).slice(0, 500)}`);
+    if (log.enabled('debug'))
+      log.write('debug', `request ${request.command} ${JSON.stringify(request.arguments ?? {}).slice(0, 500)}`);
     const later: (() => void)[] = [];
     const response: DebugProtocol.Response = new Response(request);
     try {
-      if (request.command === 'initialize') this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
+      if (request.command === 'initialize')
+        this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
       const handler = Object.hasOwn(handlers, request.command) ? handlers[request.command] : undefined;
-      if (!handler) throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
+      if (!handler)
+        throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
       response.body = await handler(this.contextFor(later), (request.arguments ?? {}) as object, request);
     } catch (error) {
       this.describeFailure(request, response, error);
@@ -121,13 +130,19 @@ export class Session extends ProtocolServer implements Client {
   private describeFailure(request: DebugProtocol.Request, response: DebugProtocol.Response, error: unknown): void {
     const known = expectedError(error);
     if (!known) log.write('error', `${request.command}: ${error instanceof Error ? error.stack : String(error)}`);
-    const told = known ?? new ChronoforkError('internal', `Chronofork failed at "${request.command}": ${String(error)}.`, 'Please report this.');
+    const told =
+      known ??
+      new ChronoforkError(
+        'internal',
+        `Chronofork failed at "${request.command}": ${String(error)}.`,
+        'Please report this.',
+      );
     response.success = false;
     response.message = told.text;
     response.body = {
       error: {
         id: told.number,
-        format: told.text.replace(/[{}]/g, bracket => (bracket === '{' ? '(' : ')')),
+        format: told.text.replace(/[{}]/g, (bracket) => (bracket === '{' ? '(' : ')')),
         showUser: !isTimeTravelRequest(request),
         variables: { code: told.code },
       } satisfies DebugProtocol.Message,
@@ -139,16 +154,17 @@ export class Session extends ProtocolServer implements Client {
       client: this,
       core: () => this.loadCore(),
       debuggee: () => {
-        if (!this.debuggee_ || this.debuggee_.over) throw new ChronoforkError('notLaunched', 'No program is being debugged.');
+        if (!this.debuggee_ || this.debuggee_.over)
+          throw new ChronoforkError('notLaunched', 'No program is being debugged.');
         return this.debuggee_;
       },
-      setDebuggee: debuggee => {
+      setDebuggee: (debuggee) => {
         this.debuggee_ = debuggee;
         // The client may have left while the program was being started.
         if (this.shutDown_) void debuggee.dispose({ letExit: false });
       },
-      afterResponse: action => later.push(action),
-      shutDown: options => this.shutDown(options),
+      afterResponse: (action) => later.push(action),
+      shutDown: (options) => this.shutDown(options),
     };
   }
 
@@ -166,7 +182,11 @@ export class Session extends ProtocolServer implements Client {
 
   private refuseClient(why: string): void {
     log.write('error', `malformed DAP: ${why}`);
-    sendOutput(this, 'important', `The editor sent ${why}; this is not the Debug Adapter Protocol, so the session ends.\n`);
+    sendOutput(
+      this,
+      'important',
+      `The editor sent ${why}; this is not the Debug Adapter Protocol, so the session ends.\n`,
+    );
     void this.end();
   }
 }

@@ -80,7 +80,8 @@ export class StopReporter {
     for (const name of watchTuples) if (fields[name] !== undefined) return this.watchpoint(fields, tuple(fields, name));
     if (stepReasons.has(reason)) return { reason: 'step' };
     if (reason === 'signal-received') return this.signal(stop, text(fields, 'signal-name'));
-    if (reason === 'watchpoint-scope') return { reason: 'data breakpoint', description: 'The watched variable is gone' };
+    if (reason === 'watchpoint-scope')
+      return { reason: 'data breakpoint', description: 'The watched variable is gone' };
     return this.unexplained(stop, backwards);
   }
 
@@ -95,12 +96,22 @@ export class StopReporter {
     if (kind) {
       const exception = await debuggee.exceptions.thrown(kind);
       const verb = kind === 'throw' ? 'thrown' : 'caught';
-      return { reason: 'exception', description: `C++ exception ${verb}`, text: 'type' in exception ? exception.type : '', exception };
+      return {
+        reason: 'exception',
+        description: `C++ exception ${verb}`,
+        text: 'type' in exception ? exception.type : '',
+        exception,
+      };
     }
     await debuggee.breakpoints.afterHit(number);
     const found = debuggee.breakpoints.withNumber(number);
     if (!found) return { reason: 'breakpoint' };
-    const reason = { source: 'breakpoint', function: 'function breakpoint', instruction: 'instruction breakpoint', data: 'data breakpoint' };
+    const reason = {
+      source: 'breakpoint',
+      function: 'function breakpoint',
+      instruction: 'instruction breakpoint',
+      data: 'data breakpoint',
+    };
     return { reason: reason[found.spec.kind], hitBreakpointIds: [found.id] };
   }
 
@@ -143,7 +154,11 @@ export class StopReporter {
       this.tellOnce(`${description}; you can step back. Continue ends the session.`);
       return { reason: 'exit', description, text: description };
     }
-    const description = explainSignal(end.signalName, undefined, end.faultAddress === undefined ? undefined : BigInt(end.faultAddress));
+    const description = explainSignal(
+      end.signalName,
+      undefined,
+      end.faultAddress === undefined ? undefined : BigInt(end.faultAddress),
+    );
     this.tellOnce(`${description} You can step back. Continue ends the session.`);
     return {
       reason: 'exception',

@@ -33,7 +33,8 @@ export class StrictFraming extends Transform {
     if (end < 0) {
       if (this.rest.length > longestHeader_bytes) throw new MalformedMessage('a header has no end');
       const start = this.rest.toString('latin1', 0, Math.min(this.rest.length, 15));
-      if (!'Content-Length:'.startsWith(start) && !/^[A-Za-z-]+(:|$)/.test(start)) throw new MalformedMessage('bytes that are no header');
+      if (!'Content-Length:'.startsWith(start) && !/^[A-Za-z-]+(:|$)/.test(start))
+        throw new MalformedMessage('bytes that are no header');
       return undefined;
     }
     const header = this.rest.toString('latin1', 0, end);
@@ -58,7 +59,9 @@ function checkBody(body: Buffer): void {
     throw new MalformedMessage('a message that is not JSON');
   }
   const type = typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined;
-  if (type !== 'request' && type !== 'response') throw new MalformedMessage('a message that is neither request nor response');
+  if (type !== 'request' && type !== 'response')
+    throw new MalformedMessage('a message that is neither request nor response');
   const { command, seq } = message as { command?: unknown; seq?: unknown };
-  if (typeof command !== 'string' || typeof seq !== 'number') throw new MalformedMessage('a message without "command" and "seq"');
+  if (typeof command !== 'string' || typeof seq !== 'number')
+    throw new MalformedMessage('a message without "command" and "seq"');
 }

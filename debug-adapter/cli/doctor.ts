@@ -28,7 +28,13 @@ async function gdbCapability(path: string): Promise<Capability> {
 
 function nodeCapability(): Capability {
   const major = Number(process.versions.node.split('.')[0]);
-  return { name: 'Node 20 or later', ok: major >= 20, detail: process.versions.node, remedy: 'Install a newer Node.js.', required: true };
+  return {
+    name: 'Node 20 or later',
+    ok: major >= 20,
+    detail: process.versions.node,
+    remedy: 'Install a newer Node.js.',
+    required: true,
+  };
 }
 
 function kernelCapabilities(): Capability[] {
@@ -37,7 +43,13 @@ function kernelCapabilities(): Capability[] {
   } catch (error) {
     const known = expectedError(error);
     return [
-      { name: 'native core', ok: false, detail: known?.message ?? messageOf(error), remedy: known?.remedy ?? '', required: true },
+      {
+        name: 'native core',
+        ok: false,
+        detail: known?.message ?? messageOf(error),
+        remedy: known?.remedy ?? '',
+        required: true,
+      },
     ];
   }
 }
@@ -50,17 +62,22 @@ function table(capabilities: Capability[]): string {
     return ok || !remedy ? line : `${line}\n${' '.repeat(11)}→ ${remedy}`;
   });
   const missing = capabilities.filter(({ ok, required }) => required && !ok).length;
-  const verdict = missing === 0 ? 'Chronofork can work here.' : `Chronofork cannot work here: ${missing} of what it needs is missing.`;
+  const verdict =
+    missing === 0
+      ? 'Chronofork can work here.'
+      : `Chronofork cannot work here: ${missing} of what it needs is missing.`;
   return `chronofork ${version()}\n\n${lines.join('\n')}\n\n${verdict}\n`;
 }
 
 export async function doctorCommand(args: string[], UsageError: UsageErrorClass): Promise<number> {
   const json = args.includes('--json');
-  const gdbOption = args.find(arg => arg.startsWith('--gdb='));
-  const unknown = args.find(arg => arg !== '--json' && arg !== gdbOption);
+  const gdbOption = args.find((arg) => arg.startsWith('--gdb='));
+  const unknown = args.find((arg) => arg !== '--json' && arg !== gdbOption);
   if (unknown !== undefined) throw new UsageError(`doctor does not know ${unknown}`);
   const capabilities = [nodeCapability(), await gdbCapability(gdbOption?.slice(6) ?? 'gdb'), ...kernelCapabilities()];
-  const ok = capabilities.every(one => one.ok || !one.required);
-  process.stdout.write(json ? `${JSON.stringify({ version: version(), ok, capabilities }, null, 2)}\n` : table(capabilities));
+  const ok = capabilities.every((one) => one.ok || !one.required);
+  process.stdout.write(
+    json ? `${JSON.stringify({ version: version(), ok, capabilities }, null, 2)}\n` : table(capabilities),
+  );
   return ok ? 0 : 1;
 }

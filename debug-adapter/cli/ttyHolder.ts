@@ -39,9 +39,9 @@ function guard(): Promise<number> {
     env: { ...process.env, [relayMark]: settings ?? '' },
   });
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     child.on('error', () => resolve(1));
-    child.on('exit', code => {
+    child.on('exit', (code) => {
       restore(settings);
       resolve(code ?? 1);
     });
@@ -49,7 +49,7 @@ function guard(): Promise<number> {
 }
 
 function relay(socketPath: string, saved: string): Promise<number> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const done = (code: number) => {
       if (process.stdin.isTTY) process.stdin.setRawMode(false);
       restore(saved || undefined);

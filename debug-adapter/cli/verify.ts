@@ -34,7 +34,14 @@ type UsageErrorClass = new (message: string) => Error;
 
 /** @throws UsageError */
 export function parseVerifyOptions(given: string[], UsageError: UsageErrorClass): Options {
-  const options: Options = { intervalMs: 100, memoryMb: 0, reportFile: undefined, native: false, program: '', args: [] };
+  const options: Options = {
+    intervalMs: 100,
+    memoryMb: 0,
+    reportFile: undefined,
+    native: false,
+    program: '',
+    args: [],
+  };
   const rest = [...given];
   const number = (name: string, value: string | undefined) => {
     if (!/^\d+(\.\d+)?$/.test(value ?? '')) throw new UsageError(`${name} needs a number`);
@@ -120,17 +127,24 @@ async function record(options: Options): Promise<VerifyReport> {
       checkpointMemoryBytes: options.memoryMb * 1024 * 1024,
     });
   } catch (error) {
-    const known = expectedError(error) ?? new ChronoforkError('internal', error instanceof Error ? error.message : String(error));
-    return { ...notRecorded, recorded: false, error: { code: known.code, message: known.message, remedy: known.remedy } };
+    const known =
+      expectedError(error) ?? new ChronoforkError('internal', error instanceof Error ? error.message : String(error));
+    return {
+      ...notRecorded,
+      recorded: false,
+      error: { code: known.code, message: known.message, remedy: known.remedy },
+    };
   }
 }
 
 function summary(report: VerifyReport): string {
-  if (!report.recorded) return `could not be recorded: ${report.error?.message ?? 'unknown reason'} ${report.error?.remedy ?? ''}`.trim();
+  if (!report.recorded)
+    return `could not be recorded: ${report.error?.message ?? 'unknown reason'} ${report.error?.remedy ?? ''}`.trim();
   const ended = report.signal ? `ended by ${report.signal}` : `exit code ${report.exitCode}`;
   const counts = `${report.events} events, ${report.checkpoints} checkpoints, ${report.replays} replays`;
   const first = report.diverged[0];
-  if (first) return `${report.diverged.length} divergences (${counts}; ${ended}); the first at ${first.moment}: ${first.what}`;
+  if (first)
+    return `${report.diverged.length} divergences (${counts}; ${ended}); the first at ${first.moment}: ${first.what}`;
   return `identical (${counts}; ${ended})`;
 }
 

@@ -59,7 +59,8 @@ export class Execution {
 
   /** @throws ChronoforkError 'running' */
   requireStopped(): void {
-    if (this.running && !this.silent) throw new ChronoforkError('running', 'The program is running.', 'Pause it first.');
+    if (this.running && !this.silent)
+      throw new ChronoforkError('running', 'The program is running.', 'Pause it first.');
   }
 
   /**
@@ -142,7 +143,7 @@ export class Execution {
       return action();
     }
     let resolve: (resumable: boolean) => void = () => undefined;
-    const promise = new Promise<boolean>(done => (resolve = done));
+    const promise = new Promise<boolean>((done) => (resolve = done));
     this.silent = { promise, resolve };
     await this.gdb.command('-exec-interrupt').catch(() => undefined);
     const resumable = await promise;
@@ -156,7 +157,7 @@ export class Execution {
 
   private async untilStopped(): Promise<void> {
     // Jumps take milliseconds; they have no other observer than their own caller.
-    while (this.run_) await new Promise(resolve => setTimeout(resolve, 5));
+    while (this.run_) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   private async takeUp(run: Run): Promise<void> {
@@ -174,12 +175,12 @@ export class Execution {
     const { level } = await this.gdb.call<{ level: number | null }>('level_of', { tid: origin.tid, cfa: origin.cfa });
     if (level === null || level === 0) return this.resume(run.command);
     const outer = { ...run };
-    run.resolve = stop => {
+    run.resolve = (stop) => {
       const returned = stop.reason === 'function-finished' && !stop.interrupted;
       if (!returned) return outer.resolve(stop);
       this.gdb
         .call<{ file: string; line: number }>('where', { tid: origin.tid })
-        .then(now => {
+        .then((now) => {
           if (now.file !== origin.file || now.line !== origin.line) return outer.resolve(stop);
           this.run_ = { ...outer };
           this.resume(outer.command);

@@ -31,7 +31,8 @@ export function gdbVersionIn(text: string): string | undefined {
 export async function askGdb(gdb: MiConnection): Promise<GdbFacts> {
   const banner = await gdb.console('show version');
   const version = gdbVersionIn(banner);
-  if (!version) throw new ChronoforkError('gdbTooOld', 'The program named as gdb does not answer like gdb.', 'Check "gdbPath".');
+  if (!version)
+    throw new ChronoforkError('gdbTooOld', 'The program named as gdb does not answer like gdb.', 'Check "gdbPath".');
   const features = await gdb.command('-list-features');
   const listed = Array.isArray(features.features) ? features.features : [];
   return { version, major: Number(version.split('.')[0]), python: listed.includes('python') };
@@ -39,7 +40,11 @@ export async function askGdb(gdb: MiConnection): Promise<GdbFacts> {
 
 function refuseUnfit(facts: GdbFacts): void {
   if (facts.major < oldestGdb)
-    throw new ChronoforkError('gdbTooOld', `gdb ${facts.version} is too old: Chronofork needs gdb ${oldestGdb} or later.`, installRemedy);
+    throw new ChronoforkError(
+      'gdbTooOld',
+      `gdb ${facts.version} is too old: Chronofork needs gdb ${oldestGdb} or later.`,
+      installRemedy,
+    );
   if (!facts.python)
     throw new ChronoforkError(
       'gdbNoPython',
@@ -60,7 +65,11 @@ export async function startGdb(path: string): Promise<{ gdb: MiConnection; facts
     refuseUnfit(facts);
     const script = findResource('debug-adapter/gdb/chronofork_gdb.py', 'gdb/chronofork_gdb.py');
     if (!script)
-      throw new ChronoforkError('gdbRefused', 'The part of Chronofork that runs in gdb is missing.', 'Install Chronofork again.');
+      throw new ChronoforkError(
+        'gdbRefused',
+        'The part of Chronofork that runs in gdb is missing.',
+        'Install Chronofork again.',
+      );
     for (const setting of settings) await gdb.command(`-gdb-set ${setting}`).catch(tolerate(setting));
     await gdb.command(`-interpreter-exec console ${quoteMi(`source ${script}`)}`);
     return { gdb, facts };
@@ -100,7 +109,7 @@ const settings = [
 const optionalSettings = new Set(['debuginfod enabled off', 'style enabled off']);
 
 function tolerate(setting: string): (error: unknown) => undefined {
-  return error => {
+  return (error) => {
     if (!optionalSettings.has(setting)) throw error;
     return undefined;
   };

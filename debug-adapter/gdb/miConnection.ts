@@ -74,10 +74,13 @@ export class MiConnection implements Gdb {
   private readonly exited: Promise<void>;
 
   private constructor(private readonly child: ChildProcessWithoutNullStreams) {
-    createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', line => this.receive(line));
-    child.stderr.on('data', (data: Buffer) => (this.lastErrorOutput = (this.lastErrorOutput + data.toString()).slice(-2000)));
+    createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', (line) => this.receive(line));
+    child.stderr.on(
+      'data',
+      (data: Buffer) => (this.lastErrorOutput = (this.lastErrorOutput + data.toString()).slice(-2000)),
+    );
     child.stdin.on('error', () => undefined); // told by the exit that follows
-    this.exited = new Promise(resolve => {
+    this.exited = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         this.ended(signal ? `it was ended by ${signal}` : `it ended with code ${code}`);
         resolve();
@@ -148,7 +151,7 @@ export class MiConnection implements Gdb {
         command,
         printed: captured ? [] : undefined,
         logged: [],
-        resolve: fields => resolve({ fields, log: entry.logged.join(''), printed: entry.printed?.join('') ?? '' }),
+        resolve: (fields) => resolve({ fields, log: entry.logged.join(''), printed: entry.printed?.join('') ?? '' }),
         reject,
       };
       this.pending.set(token, entry);
@@ -251,5 +254,9 @@ export function cannotStart(path: string, error: NodeJS.ErrnoException): Chronof
       `gdb was not found (tried "${path}").`,
       'Install it (Debian and Ubuntu: sudo apt-get install gdb; Fedora: sudo dnf install gdb) or set "gdbPath" to it.',
     );
-  return new ChronoforkError('gdbMissing', `gdb could not be started from "${path}": ${error.message}.`, 'Check "gdbPath".');
+  return new ChronoforkError(
+    'gdbMissing',
+    `gdb could not be started from "${path}": ${error.message}.`,
+    'Check "gdbPath".',
+  );
 }

@@ -28,7 +28,11 @@ export function openInput(path: string | undefined): number {
   try {
     return openSync(path ?? '/dev/null', constants.O_RDONLY);
   } catch {
-    throw new ChronoforkError('stdinMissing', `The file for standard input, "${path}", cannot be opened.`, 'Correct "stdin" in launch.json.');
+    throw new ChronoforkError(
+      'stdinMissing',
+      `The file for standard input, "${path}", cannot be opened.`,
+      'Correct "stdin" in launch.json.',
+    );
   }
 }
 
@@ -38,13 +42,17 @@ export class InternalConsole implements Console {
   readonly controllingTerminal = false;
   private readonly readers: OutputReader[];
 
-  constructor(module: CoreModule, stdinPath: string | undefined, onOutput: (category: 'stdout' | 'stderr', text: string) => void) {
+  constructor(
+    module: CoreModule,
+    stdinPath: string | undefined,
+    onOutput: (category: 'stdout' | 'stderr', text: string) => void,
+  ) {
     const input = openInput(stdinPath);
     const pty = module.openPty(true);
     const pipe = module.openPipe();
     this.stdio = [input, pty.slave, pipe.write];
-    const out: OutputReader = new OutputReader(pty.master, 'pty', data => onOutput('stdout', out.text(data)));
-    const error: OutputReader = new OutputReader(pipe.read, 'pipe', data => onOutput('stderr', error.text(data)));
+    const out: OutputReader = new OutputReader(pty.master, 'pty', (data) => onOutput('stdout', out.text(data)));
+    const error: OutputReader = new OutputReader(pipe.read, 'pipe', (data) => onOutput('stderr', error.text(data)));
     this.readers = [out, error];
   }
 

@@ -66,7 +66,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       onGone: () => void context.shutDown({ letExit: true }),
     });
     await connect(gdb, config, gdbSocket, context);
-    await debuggee.exceptions.begin();
+    await debuggee.begin();
     return debuggee;
   } catch (error) {
     await core?.dispose({ letExit: false }).catch(() => undefined);
@@ -79,7 +79,9 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
 
 function openConsole(context: Context, config: LaunchConfig, folder: PrivateFolder): Promise<Console> | Console {
   if (config.console === 'internalConsole')
-    return new InternalConsole(context.core(), config.stdin, (category, text) => sendOutput(context.client, category, text));
+    return new InternalConsole(context.core(), config.stdin, (category, text) =>
+      sendOutput(context.client, category, text),
+    );
   if (!context.client.capabilities.supportsRunInTerminalRequest)
     throw new ChronoforkError(
       'terminalFailed',
@@ -115,7 +117,7 @@ async function connect(gdb: MiConnection, config: LaunchConfig, gdbSocket: strin
     }
   }
   await gdb.command(`-file-exec-and-symbols ${quoteMi(config.program)}`);
-  await gdb.command(`-target-select remote ${quoteMi(gdbSocket)}`);
+  await gdb.command(`-target-select remote ${gdbSocket}`);
   if (!(await hasSourceLines(gdb, config.program))) tellNoSymbols(context, config);
 }
 
@@ -123,7 +125,7 @@ async function hasSourceLines(gdb: MiConnection, program: string): Promise<boole
   const { known } = await gdb.call<{ known: boolean }>('main_has_lines');
   if (known) return true;
   const files = tuples(await gdb.command('-file-list-exec-source-files --group-by-objfile'), 'files');
-  const own = files.find(file => text(file, 'filename') === program);
+  const own = files.find((file) => text(file, 'filename') === program);
   return own !== undefined && text(own, 'debug-info') !== 'none';
 }
 

@@ -43,7 +43,13 @@ function wrong(option: string, expected: string, value: unknown): ChronoforkErro
   );
 }
 
-function optional<T>(raw: Raw, option: string, expected: string, check: (value: unknown) => value is T, fallback: T): T {
+function optional<T>(
+  raw: Raw,
+  option: string,
+  expected: string,
+  check: (value: unknown) => value is T,
+  fallback: T,
+): T {
   const value = raw[option];
   if (value === undefined || value === null) return fallback;
   if (!check(value)) throw wrong(option, expected, value);
@@ -65,7 +71,8 @@ function environment(raw: Raw): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) result[name] = value;
   // What was set for the adapter alone is not the debuggee's business.
-  for (const name of Object.keys(result)) if (name.startsWith('CHRONOFORK_') || name === 'ELECTRON_RUN_AS_NODE') delete result[name];
+  for (const name of Object.keys(result))
+    if (name.startsWith('CHRONOFORK_') || name === 'ELECTRON_RUN_AS_NODE') delete result[name];
   const env = optional(raw, 'env', 'an object of strings', isObject, {});
   for (const [name, value] of Object.entries(env)) {
     if (value === null) delete result[name];
@@ -137,7 +144,13 @@ export function checkLaunchArguments(given: unknown): LaunchConfig {
     disableAslr: optional(given, 'disableAslr', 'true or false', isBoolean, true),
     checkpointIntervalMs: points.intervalMs,
     checkpointMemoryMb: points.memoryMb,
-    onEditedContinue: optional(given, 'onEditedContinue', '"ask", "branch" or "discard"', isOneOf('ask', 'branch', 'discard'), 'branch'),
+    onEditedContinue: optional(
+      given,
+      'onEditedContinue',
+      '"ask", "branch" or "discard"',
+      isOneOf('ask', 'branch', 'discard'),
+      'branch',
+    ),
     noDebug: given.noDebug === true,
   };
 }

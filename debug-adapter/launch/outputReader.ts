@@ -26,8 +26,9 @@ export class OutputReader {
     kind: 'pty' | 'pipe',
     private readonly onData: (data: Buffer) => void,
   ) {
-    this.stream = kind === 'pty' ? new ReadStream(descriptor) : new Socket({ fd: descriptor, readable: true, writable: false });
-    this.ended = new Promise(resolve => {
+    this.stream =
+      kind === 'pty' ? new ReadStream(descriptor) : new Socket({ fd: descriptor, readable: true, writable: false });
+    this.ended = new Promise((resolve) => {
       this.stream.on('data', (data: Buffer) => this.onData(data));
       this.stream.on('error', () => this.stream.destroy());
       this.stream.on('end', () => this.stream.destroy());

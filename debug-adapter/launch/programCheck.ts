@@ -19,8 +19,16 @@ function statOf(path: string): Stats {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES')
-      throw new ChronoforkError('programMissing', `The program "${path}" cannot be reached: permission denied.`, 'Check the permissions of its folders.');
-    throw new ChronoforkError('programMissing', `The program "${path}" does not exist.`, 'Build it first, or correct "program" in launch.json.');
+      throw new ChronoforkError(
+        'programMissing',
+        `The program "${path}" cannot be reached: permission denied.`,
+        'Check the permissions of its folders.',
+      );
+    throw new ChronoforkError(
+      'programMissing',
+      `The program "${path}" does not exist.`,
+      'Build it first, or correct "program" in launch.json.',
+    );
   }
 }
 
@@ -30,7 +38,11 @@ function firstBytes(path: string): Buffer {
   try {
     descriptor = openSync(path, 'r');
   } catch {
-    throw new ChronoforkError('programNotExecutable', `The program "${path}" cannot be read.`, `Allow it: chmod +r ${path}`);
+    throw new ChronoforkError(
+      'programNotExecutable',
+      `The program "${path}" cannot be read.`,
+      `Allow it: chmod +r ${path}`,
+    );
   }
   try {
     return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0));
@@ -41,12 +53,20 @@ function firstBytes(path: string): Buffer {
 
 function checkExecutable(path: string, stats: Stats): void {
   if (stats.isDirectory())
-    throw new ChronoforkError('programNotExecutable', `"${path}" is a folder, not a program.`, 'Set "program" to the executable inside it.');
+    throw new ChronoforkError(
+      'programNotExecutable',
+      `"${path}" is a folder, not a program.`,
+      'Set "program" to the executable inside it.',
+    );
   try {
     accessSync(path, constants.X_OK);
     if (!stats.isFile() || (stats.mode & 0o111) === 0) throw new Error();
   } catch {
-    throw new ChronoforkError('programNotExecutable', `The program "${path}" is not executable.`, `Make it so: chmod +x ${path}`);
+    throw new ChronoforkError(
+      'programNotExecutable',
+      `The program "${path}" is not executable.`,
+      `Make it so: chmod +x ${path}`,
+    );
   }
   if (stats.mode & 0o6000 && process.getuid?.() !== 0)
     throw new ChronoforkError(
@@ -80,7 +100,11 @@ function checkFormat(path: string, head: Buffer): void {
     );
   const type = head.readUInt16LE(16);
   if (type !== elfExecutable && type !== elfShared)
-    throw new ChronoforkError('programNotElf', `"${path}" is an object file or a core dump, not a program.`, 'Link it first.');
+    throw new ChronoforkError(
+      'programNotElf',
+      `"${path}" is an object file or a core dump, not a program.`,
+      'Link it first.',
+    );
 }
 
 /**
@@ -103,7 +127,11 @@ export function checkFolder(path: string): void {
     isFolder = false;
   }
   if (!isFolder)
-    throw new ChronoforkError('cwdMissing', `The working folder "${path}" does not exist.`, 'Correct "cwd" in launch.json.');
+    throw new ChronoforkError(
+      'cwdMissing',
+      `The working folder "${path}" does not exist.`,
+      'Correct "cwd" in launch.json.',
+    );
 }
 
 /** A short name for messages. */

@@ -28,7 +28,7 @@ export class TerminalConsole implements Console {
     private readonly pty: { master: number; slave: number },
   ) {
     this.stdio = [pty.slave, pty.slave, pty.slave];
-    this.reader = new OutputReader(pty.master, 'pty', data => void this.holder.write(encodeFrame('d', data)));
+    this.reader = new OutputReader(pty.master, 'pty', (data) => void this.holder.write(encodeFrame('d', data)));
   }
 
   /**
@@ -36,9 +36,13 @@ export class TerminalConsole implements Console {
    * @param openTerminal  makes the client run `chronofork tty-holder SOCKET`
    * @throws ChronoforkError 'terminalFailed'
    */
-  static async open(module: CoreModule, socketPath: string, openTerminal: () => Promise<void>): Promise<TerminalConsole> {
+  static async open(
+    module: CoreModule,
+    socketPath: string,
+    openTerminal: () => Promise<void>,
+  ): Promise<TerminalConsole> {
     const server = createServer();
-    const connected = new Promise<Socket>(resolve => server.once('connection', resolve));
+    const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, resolve));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -76,7 +80,8 @@ export class TerminalConsole implements Console {
 
   private received(kind: string, data: Buffer): void {
     if (kind === 'd') this.reader.write(data);
-    if (kind === 's' && data.length === 4) this.module.setPtySize(this.pty.master, data.readUInt16BE(0), data.readUInt16BE(2));
+    if (kind === 's' && data.length === 4)
+      this.module.setPtySize(this.pty.master, data.readUInt16BE(0), data.readUInt16BE(2));
   }
 
   launched(): void {

@@ -40,7 +40,8 @@ export interface Moment {
   readonly pc: string;
 }
 
-export type CheckpointReason = 'start' | 'interval' | 'stop' | 'user' | 'bookmark' | 'signal' | 'search' | 'edit' | 'branch';
+export type CheckpointReason =
+  'start' | 'interval' | 'stop' | 'user' | 'bookmark' | 'signal' | 'search' | 'edit' | 'branch';
 
 export interface Checkpoint {
   readonly id: number;
@@ -96,17 +97,23 @@ export interface TimeTravelRequests {
   'chronofork/seek': [{ checkpoint: number } | { moment: number } | { to: 'begin' | 'end' }, Arrival];
   /** `create`, `list`, `delete`, `pin`, `unpin`, `rename`. A bookmark is a pinned checkpoint with a name. */
   'chronofork/checkpoint': [
-    | { action: 'list' }
-    | { action: 'create'; name?: string; pinned?: boolean }
-    | { action: 'delete' | 'pin' | 'unpin'; id: number }
-    | { action: 'rename'; id: number; name: string },
+    (
+      | { action: 'list' }
+      | { action: 'create'; name?: string; pinned?: boolean }
+      | { action: 'delete' | 'pin' | 'unpin'; id: number }
+      | { action: 'rename'; id: number; name: string }
+    ),
     { checkpoints: readonly Checkpoint[]; checkpoint?: Checkpoint },
   ];
   'chronofork/reverseStepIn': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
   'chronofork/reverseStepOver': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
   'chronofork/reverseStepOut': [{ threadId: number }, Arrival];
   'chronofork/lastWrite': [
-    { expression: string; frameId?: number } | { variablesReference: number; name: string } | { address: string; size: number },
+    (
+      | { expression: string; frameId?: number }
+      | { variablesReference: number; name: string }
+      | { address: string; size: number }
+    ),
     Arrival & { expression: string; address: string; size: number; oldValue?: string; newValue?: string },
   ];
   /** Goes on live from the present past moment; the former line stays. */
@@ -120,7 +127,10 @@ export interface TimeTravelRequests {
   /** After a fatal signal: to the last checkpoint before it. */
   'chronofork/replayCrash': [Record<string, never>, Arrival];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
-  'chronofork/present': [Record<string, never>, { live: boolean; edited: boolean; behindMs: number; moment: Moment; branch: number }];
+  'chronofork/present': [
+    Record<string, never>,
+    { live: boolean; edited: boolean; behindMs: number; moment: Moment; branch: number },
+  ];
 }
 
 export type TimeTravelRequest = keyof TimeTravelRequests;
@@ -129,7 +139,14 @@ export type ResponseOf<R extends TimeTravelRequest> = TimeTravelRequests[R][1];
 
 export interface TimeTravelEvents {
   /** Checkpoints came or went, a branch began, or the present moved. Sent at most every 200 ms while the debuggee runs. */
-  'chronofork/timelineChanged': { live: boolean; edited: boolean; behindMs: number; present?: Moment; branch: number; checkpointCount: number };
+  'chronofork/timelineChanged': {
+    live: boolean;
+    edited: boolean;
+    behindMs: number;
+    present?: Moment;
+    branch: number;
+    checkpointCount: number;
+  };
   /** `continue` was refused because something was changed here; only with the launch option `onEditedContinue: 'ask'`. */
   'chronofork/editedContinue': { threadId: number };
   /** Something the user must know once: a limit, a divergence, a lost checkpoint. */

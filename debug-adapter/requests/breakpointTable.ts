@@ -57,9 +57,9 @@ export class BreakpointTable {
   /** Replaces the list of one source (or kind); the answer is in the order of the request. */
   async replace(listName: string, specs: BreakpointSpec[]): Promise<DebugProtocol.Breakpoint[]> {
     const old = this.lists.get(listName) ?? [];
-    const left = new Map(old.map(entry => [entry.key, entry]));
+    const left = new Map(old.map((entry) => [entry.key, entry]));
     const entries: Entry[] = [];
-    const wanted: (Entry | BreakpointSpec)[] = specs.map(spec => {
+    const wanted: (Entry | BreakpointSpec)[] = specs.map((spec) => {
       const key = JSON.stringify(spec);
       const kept = left.get(key);
       left.delete(key);
@@ -68,7 +68,7 @@ export class BreakpointTable {
     for (const gone of left.values()) await this.remove(gone);
     for (const item of wanted) entries.push('id' in item ? item : await this.insert(item));
     this.lists.set(listName, entries);
-    return entries.map(entry => entry.shown);
+    return entries.map((entry) => entry.shown);
   }
 
   /** The DAP ids and specs for numbers of gdb's. */
@@ -83,8 +83,8 @@ export class BreakpointTable {
     const rows = Array.isArray(table.body) ? (table.body as MiTuple[]) : [];
     const found: number[] = [];
     for (const row of rows) {
-      const addresses = [text(row, 'addr'), ...locationsOf(row).map(location => text(location, 'addr'))];
-      if (!addresses.some(one => one.startsWith('0x') && BigInt(one) === BigInt(address))) continue;
+      const addresses = [text(row, 'addr'), ...locationsOf(row).map((location) => text(location, 'addr'))];
+      if (!addresses.some((one) => one.startsWith('0x') && BigInt(one) === BigInt(address))) continue;
       const entry = this.withNumber(Number(text(row, 'number')));
       if (entry) found.push(entry.id);
     }
@@ -137,10 +137,17 @@ export class BreakpointTable {
     try {
       const hits = parseHitCondition(spec.hitCondition);
       const { fields, log } = await this.create(spec);
-      const shown = { ...tuple(fields, 'bkpt'), ...tuple(fields, 'wpt'), ...tuple(fields, 'hw-awpt'), ...tuple(fields, 'hw-rwpt') };
+      const shown = {
+        ...tuple(fields, 'bkpt'),
+        ...tuple(fields, 'wpt'),
+        ...tuple(fields, 'hw-awpt'),
+        ...tuple(fields, 'hw-rwpt'),
+      };
       const number = Number(text(shown, 'number'));
-      if (spec.kind === 'data' && spec.condition) await this.gdb.command(`-break-condition ${number} ${spec.condition}`);
-      if (spec.logMessage === undefined && hits.ignore > 0) await this.gdb.command(`-break-after ${number} ${hits.ignore}`);
+      if (spec.kind === 'data' && spec.condition)
+        await this.gdb.command(`-break-condition ${number} ${spec.condition}`);
+      if (spec.logMessage === undefined && hits.ignore > 0)
+        await this.gdb.command(`-break-after ${number} ${hits.ignore}`);
       return { id, key, spec, number, shown: this.show(id, spec, shown, log), once: hits.once };
     } catch (error) {
       const shown = { id, verified: false, message: messageOf(error), ...(spec.line ? { line: spec.line } : {}) };
@@ -191,7 +198,8 @@ function locationsOf(shown: MiTuple): MiTuple[] {
 }
 
 function pendingMessage(spec: BreakpointSpec, log: string): string {
-  if (spec.kind === 'function') return 'No function of this name is known; it may come with a library that is not loaded yet.';
+  if (spec.kind === 'function')
+    return 'No function of this name is known; it may come with a library that is not loaded yet.';
   if (/No line \d+ in|No compiled code/.test(log)) return 'There is no code on this line or after it.';
   return `No loaded code was built from ${spec.path ? basename(spec.path) : 'this file'}. If the program was built elsewhere, set "sourceMap"; build it with -g.`;
 }

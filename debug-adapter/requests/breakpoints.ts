@@ -36,19 +36,24 @@ async function setBreakpoints(context: Context, args: DebugProtocol.SetBreakpoin
     const message = 'This source has no file, so it can have no breakpoints.';
     return { breakpoints: (args.breakpoints ?? []).map(() => ({ verified: false, message })) };
   }
-  return replace(context, `source:${path}`, (args.breakpoints ?? []).map(wanted => sourceSpec(path, wanted)));
+  return replace(
+    context,
+    `source:${path}`,
+    (args.breakpoints ?? []).map((wanted) => sourceSpec(path, wanted)),
+  );
 }
 
-async function setFunctionBreakpoints(context: Context, args: DebugProtocol.SetFunctionBreakpointsArguments): Promise<Breakpoints> {
-  const specs = args.breakpoints.map(
-    ({ name, condition, hitCondition }): BreakpointSpec => ({
-      kind: 'function',
-      where: `--function ${quoteMi(name)}`,
-      linespec: `-function ${quoteMi(name)}`,
-      condition: condition || undefined,
-      hitCondition: hitCondition || undefined,
-    }),
-  );
+async function setFunctionBreakpoints(
+  context: Context,
+  args: DebugProtocol.SetFunctionBreakpointsArguments,
+): Promise<Breakpoints> {
+  const specs = args.breakpoints.map(({ name, condition, hitCondition }): BreakpointSpec => ({
+    kind: 'function',
+    where: `--function ${quoteMi(name)}`,
+    linespec: `-function ${quoteMi(name)}`,
+    condition: condition || undefined,
+    hitCondition: hitCondition || undefined,
+  }));
   return replace(context, 'function', specs);
 }
 
@@ -122,14 +127,21 @@ function dataId(
   };
 }
 
-async function setDataBreakpoints(context: Context, args: DebugProtocol.SetDataBreakpointsArguments): Promise<Breakpoints> {
+async function setDataBreakpoints(
+  context: Context,
+  args: DebugProtocol.SetDataBreakpointsArguments,
+): Promise<Breakpoints> {
   const options = { read: '-r ', write: '', readWrite: '-a ' };
   const specs = args.breakpoints.map((wanted): BreakpointSpec => {
     let id: DataId;
     try {
       id = JSON.parse(wanted.dataId) as DataId;
     } catch {
-      throw new ChronoforkError('invalidArguments', 'This data breakpoint is not one of ours.', 'Set it again from the Variables view.');
+      throw new ChronoforkError(
+        'invalidArguments',
+        'This data breakpoint is not one of ours.',
+        'Set it again from the Variables view.',
+      );
     }
     return {
       kind: 'data',
@@ -154,7 +166,7 @@ async function breakpointLocations(
     first: args.line,
     last: args.endLine ?? args.line,
   });
-  return { breakpoints: lines.map(line => ({ line })) };
+  return { breakpoints: lines.map((line) => ({ line })) };
 }
 
 async function setExceptionBreakpoints(

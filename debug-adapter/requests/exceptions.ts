@@ -10,10 +10,16 @@ export const exceptionFilters: DebugProtocol.ExceptionBreakpointsFilter[] = [
   {
     filter: 'signals',
     label: 'Fatal signals',
-    description: 'Stops where a segmentation fault, an abort or another fatal error happens, before the program is gone.',
+    description:
+      'Stops where a segmentation fault, an abort or another fatal error happens, before the program is gone.',
     default: true,
   },
-  { filter: 'allSignals', label: 'All signals', description: 'Stops at every signal that is delivered.', default: false },
+  {
+    filter: 'allSignals',
+    label: 'All signals',
+    description: 'Stops at every signal that is delivered.',
+    default: false,
+  },
   { filter: 'throw', label: 'C++: throw', description: 'Stops where a C++ exception is thrown.', default: false },
   { filter: 'catch', label: 'C++: catch', description: 'Stops where a C++ exception is caught.', default: false },
 ];
@@ -23,8 +29,7 @@ export const fatalSignals = ['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGABRT',
 
 /** A signal or C++ exception that the session has stopped at. */
 export type Exception =
-  | { kind: 'signal'; name: string; description: string }
-  | { kind: 'throw' | 'catch'; type: string; value: string };
+  { kind: 'signal'; name: string; description: string } | { kind: 'throw' | 'catch'; type: string; value: string };
 
 const explanations: Record<string, string> = {
   SIGSEGV: 'Segmentation fault: the program used an address it must not use',
@@ -33,7 +38,7 @@ const explanations: Record<string, string> = {
   SIGILL: 'Illegal instruction: the program ran into something that is no code',
   SIGABRT: 'Aborted: the program gave up by itself (abort, a failed assertion, or an uncaught exception)',
   SIGSYS: 'Bad system call: the program made a call that is not allowed',
-  SIGTRAP: "Trap: the program ran into a breakpoint of its own",
+  SIGTRAP: 'Trap: the program ran into a breakpoint of its own',
   SIGINT: 'Interrupted, as by Ctrl-C',
   SIGTERM: 'Asked to end (SIGTERM)',
   SIGPIPE: 'Wrote to a pipe or socket that nobody reads',
@@ -50,7 +55,13 @@ const signalCodes: Record<string, Record<number, string>> = {
 export function explainSignal(name: string, code?: number, address?: bigint): string {
   const base = explanations[name] ?? `Signal ${name}`;
   const detail = code === undefined ? undefined : signalCodes[name]?.[code];
-  if ((name === 'SIGSEGV' || name === 'SIGBUS') && address !== undefined && code !== undefined && code > 0 && code < 128) {
+  if (
+    (name === 'SIGSEGV' || name === 'SIGBUS') &&
+    address !== undefined &&
+    code !== undefined &&
+    code > 0 &&
+    code < 128
+  ) {
     const where = address === 0n ? '0x0 (a null pointer)' : `0x${address.toString(16)}`;
     return `${base}, ${where}${detail ? `: ${detail}` : ''}.`;
   }
@@ -71,7 +82,7 @@ export class Exceptions {
     const all = filters.includes('allSignals');
     await this.gdb.console(`handle all ${all ? 'stop print pass' : 'nostop noprint pass'}`);
     const stop = all || filters.includes('signals');
-    for (const name of fatalSignals) await this.gdb.console(`handle ${name} ${stop ? 'stop print pass' : 'nostop noprint pass'}`);
+    await this.gdb.console(`handle ${fatalSignals.join(' ')} ${stop ? 'stop print pass' : 'nostop noprint pass'}`);
     for (const kind of ['throw', 'catch'] as const) await this.setCatchpoint(kind, filters.includes(kind));
   }
 

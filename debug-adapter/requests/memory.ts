@@ -27,8 +27,11 @@ async function readMemory(
   if (args.count <= 0) return { address: hex(address), data: '' };
   let read: Buffer;
   try {
-    const blocks = tuples(await debuggee.gdb.command(`-data-read-memory-bytes ${hex(address)} ${args.count}`), 'memory');
-    const first = blocks.find(block => BigInt(text(block, 'begin')) === address);
+    const blocks = tuples(
+      await debuggee.gdb.command(`-data-read-memory-bytes ${hex(address)} ${args.count}`),
+      'memory',
+    );
+    const first = blocks.find((block) => BigInt(text(block, 'begin')) === address);
     read = Buffer.from(first ? text(first, 'contents') : '', 'hex');
   } catch {
     read = Buffer.alloc(0);
@@ -48,7 +51,8 @@ async function writeMemory(
   if (data.length > 0) await debuggee.gdb.command(`-data-write-memory-bytes ${hex(address)} ${data.toString('hex')}`);
   context.afterResponse(() => {
     debuggee.timelineReporter.now();
-    if (context.client.capabilities.supportsInvalidatedEvent) context.client.send('invalidated', { areas: ['variables'] });
+    if (context.client.capabilities.supportsInvalidatedEvent)
+      context.client.send('invalidated', { areas: ['variables'] });
   });
   return { bytesWritten: data.length, offset: args.offset ?? 0 };
 }
@@ -69,11 +73,14 @@ async function disassemble(
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const address = addressOf(args.memoryReference, args.offset);
-  const { missing, instructions } = await debuggee.gdb.call<{ missing: number; instructions: InstructionEntry[] }>('disassemble', {
-    address: hex(address),
-    skip: args.instructionOffset ?? 0,
-    count: args.instructionCount,
-  });
+  const { missing, instructions } = await debuggee.gdb.call<{ missing: number; instructions: InstructionEntry[] }>(
+    'disassemble',
+    {
+      address: hex(address),
+      skip: args.instructionOffset ?? 0,
+      count: args.instructionCount,
+    },
+  );
   const first = BigInt(instructions[0]?.address ?? hex(address));
   const shown: DebugProtocol.DisassembledInstruction[] = [];
   // The client asked for exactly so many lines: what cannot be decoded is marked.

@@ -47,7 +47,10 @@ async function stackTrace(
     start: args.startFrame ?? 0,
     count: args.levels ?? 0,
   });
-  return { totalFrames: total, stackFrames: frames.map(entry => frameOf(entry, debuggee.stackFrames.idOf(args.threadId, entry.level))) };
+  return {
+    totalFrames: total,
+    stackFrames: frames.map((entry) => frameOf(entry, debuggee.stackFrames.idOf(args.threadId, entry.level))),
+  };
 }
 
 function frameOf(entry: FrameEntry, id: number): DebugProtocol.StackFrame {
@@ -72,7 +75,10 @@ interface ScopeEntry {
   named?: number;
 }
 
-async function scopes(context: Context, args: DebugProtocol.ScopesArguments): Promise<DebugProtocol.ScopesResponse['body']> {
+async function scopes(
+  context: Context,
+  args: DebugProtocol.ScopesArguments,
+): Promise<DebugProtocol.ScopesResponse['body']> {
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const listed = await debuggee.gdb.call<ScopeEntry[]>('scopes', debuggee.stackFrames.find(args.frameId));
@@ -94,7 +100,10 @@ interface ModuleEntry {
   symbols?: boolean;
 }
 
-async function modules(context: Context, args: DebugProtocol.ModulesArguments): Promise<DebugProtocol.ModulesResponse['body']> {
+async function modules(
+  context: Context,
+  args: DebugProtocol.ModulesArguments,
+): Promise<DebugProtocol.ModulesResponse['body']> {
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const listed = await debuggee.gdb.call<ModuleEntry[]>('modules');
@@ -116,8 +125,8 @@ async function loadedSources(context: Context): Promise<DebugProtocol.LoadedSour
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const files = tuples(await debuggee.gdb.command('-file-list-exec-source-files'), 'files');
-  const paths = new Set(files.map(file => text(file, 'fullname')).filter(path => path.startsWith('/')));
-  return { sources: [...paths].sort().map(path => ({ name: basename(path), path })) };
+  const paths = new Set(files.map((file) => text(file, 'fullname')).filter((path) => path.startsWith('/')));
+  return { sources: [...paths].sort().map((path) => ({ name: basename(path), path })) };
 }
 
 async function exceptionInfo(context: Context): Promise<DebugProtocol.ExceptionInfoResponse['body']> {

@@ -26,7 +26,11 @@ async function readyToGoForward(context: Context, threadId: number): Promise<boo
   switch (debuggee.config.onEditedContinue) {
     case 'branch': {
       const { message } = await debuggee.core.branch();
-      sendOutput(context.client, 'console', `Going on live from here, because something was changed.${message ? ` ${message}` : ''}\n`);
+      sendOutput(
+        context.client,
+        'console',
+        `Going on live from here, because something was changed.${message ? ` ${message}` : ''}\n`,
+      );
       return true;
     }
     case 'discard':
@@ -51,7 +55,10 @@ async function forward(context: Context, threadId: number, command: string, isSt
   context.afterResponse(() => debuggee.resume(command, { origin }));
 }
 
-async function continue_(context: Context, args: DebugProtocol.ContinueArguments): Promise<{ allThreadsContinued: boolean }> {
+async function continue_(
+  context: Context,
+  args: DebugProtocol.ContinueArguments,
+): Promise<{ allThreadsContinued: boolean }> {
   const debuggee = context.debuggee();
   if (debuggee.atEnd) {
     context.afterResponse(() => void context.shutDown({ letExit: true }));

@@ -35,7 +35,7 @@ export async function runJump(
   title: string,
   reason: string,
   action: () => Promise<ReverseStepResult>,
-  reportAfter: (report: () => void) => void = report => report(),
+  reportAfter: (report: () => void) => void = (report) => report(),
 ): Promise<ReverseStepResult> {
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
@@ -62,11 +62,19 @@ function jumpFor(
   reason: string,
   action: (debuggee: Debuggee) => Promise<ReverseStepResult>,
 ): Promise<ReverseStepResult> {
-  return runJump(context, title, reason, () => action(context.debuggee()), report => context.afterResponse(report));
+  return runJump(
+    context,
+    title,
+    reason,
+    () => action(context.debuggee()),
+    (report) => context.afterResponse(report),
+  );
 }
 
 async function plainJump(context: Context, title: string, operation: TimeOperation): Promise<Arrival> {
-  const arrived = await jumpFor(context, title, 'goto', async debuggee => ({ result: await debuggee.time.jump(operation) }));
+  const arrived = await jumpFor(context, title, 'goto', async (debuggee) => ({
+    result: await debuggee.time.jump(operation),
+  }));
   return arrivalOf(arrived);
 }
 
@@ -80,7 +88,8 @@ async function present(context: Context): Promise<ResponseOf<'chronofork/present
 }
 
 async function seek(context: Context, args: ArgumentsOf<'chronofork/seek'>): Promise<Arrival> {
-  if ('checkpoint' in args) return plainJump(context, 'Going to the checkpoint', { kind: 'seekCheckpoint', checkpoint: args.checkpoint });
+  if ('checkpoint' in args)
+    return plainJump(context, 'Going to the checkpoint', { kind: 'seekCheckpoint', checkpoint: args.checkpoint });
   if ('moment' in args) return plainJump(context, 'Going there', { kind: 'seek', moment: args.moment });
   if (args.to === 'begin') return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   if (args.to === 'end') return plainJump(context, 'Going to the end', { kind: 'seekEnd' });
@@ -113,7 +122,10 @@ async function checkpoint(
       await core.setCheckpoint(args.id, { name: args.name });
       break;
     default:
-      throw new ChronoforkError('invalidArguments', 'chronofork/checkpoint needs an "action": list, create, delete, pin, unpin or rename.');
+      throw new ChronoforkError(
+        'invalidArguments',
+        'chronofork/checkpoint needs an "action": list, create, delete, pin, unpin or rename.',
+      );
   }
   if (args.action !== 'list') debuggee.timelineReporter.now();
   const checkpoints = debuggee.checkpoints();
@@ -148,7 +160,10 @@ async function placeFor(debuggee: Debuggee, args: ArgumentsOf<'chronofork/lastWr
   if ('address' in args) {
     const { address, size } = args;
     if (!/^0x[0-9a-f]+$/i.test(address) || !Number.isInteger(size) || size < 1)
-      throw new ChronoforkError('invalidArguments', 'chronofork/lastWrite needs an "address" as 0x… and a "size" in bytes.');
+      throw new ChronoforkError(
+        'invalidArguments',
+        'chronofork/lastWrite needs an "address" as 0x… and a "size" in bytes.',
+      );
     return { expression: address, address, size, path: null, value: '' };
   }
   try {
@@ -160,7 +175,11 @@ async function placeFor(debuggee: Debuggee, args: ArgumentsOf<'chronofork/lastWr
     );
   } catch (error) {
     if (!(error instanceof ChronoforkError)) throw error;
-    throw new ChronoforkError('notInMemory', error.message, 'Give an address and a size, or look at it where it is in memory.');
+    throw new ChronoforkError(
+      'notInMemory',
+      error.message,
+      'Give an address and a size, or look at it where it is in memory.',
+    );
   }
 }
 
@@ -172,10 +191,20 @@ async function lastWrite(
   debuggee.execution.requireStopped();
   const place = await placeFor(debuggee, args);
   const { expression, address, size } = place;
-  const arrived = await jumpFor(context, `Looking for the last write of ${expression}`, 'data breakpoint', async ({ time }) => {
-    const result = await time.jump({ kind: 'lastWrite', address, size });
-    return { result, ...(result.outcome === 'begin' ? { message: `${expression} was not written since the beginning of the recording.` } : {}) };
-  });
+  const arrived = await jumpFor(
+    context,
+    `Looking for the last write of ${expression}`,
+    'data breakpoint',
+    async ({ time }) => {
+      const result = await time.jump({ kind: 'lastWrite', address, size });
+      return {
+        result,
+        ...(result.outcome === 'begin'
+          ? { message: `${expression} was not written since the beginning of the recording.` }
+          : {}),
+      };
+    },
+  );
   // The same bytes, now as they were before the write: by address, because the name may mean nothing here.
   const before = place.path
     ? await debuggee.gdb.call<{ value: string }>('evaluate', { expression: place.path }).catch(() => undefined)
@@ -190,7 +219,10 @@ async function lastWrite(
   };
 }
 
-async function branch(context: Context, args: ArgumentsOf<'chronofork/branch'>): Promise<ResponseOf<'chronofork/branch'>> {
+async function branch(
+  context: Context,
+  args: ArgumentsOf<'chronofork/branch'>,
+): Promise<ResponseOf<'chronofork/branch'>> {
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const made = await debuggee.core.branch(args.name);
@@ -214,7 +246,10 @@ async function replayCrash(context: Context): Promise<Arrival> {
   if (end_.kind !== 'signalled' && !ended?.signal)
     throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
   const before = checkpoints.filter(({ moment }) => moment.branch === end.branch && moment.order < end.order);
-  const last = before.reduce<Checkpoint | undefined>((best, one) => (best && best.moment.order > one.moment.order ? best : one), undefined);
+  const last = before.reduce<Checkpoint | undefined>(
+    (best, one) => (best && best.moment.order > one.moment.order ? best : one),
+    undefined,
+  );
   if (!last) return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   return plainJump(context, 'Going to before the crash', { kind: 'seekCheckpoint', checkpoint: last.id });
 }

@@ -51,7 +51,8 @@ async function variables(
 function changed(context: Context, debuggee: Debuggee): void {
   context.afterResponse(() => {
     debuggee.timelineReporter.now();
-    if (context.client.capabilities.supportsInvalidatedEvent) context.client.send('invalidated', { areas: ['variables'] });
+    if (context.client.capabilities.supportsInvalidatedEvent)
+      context.client.send('invalidated', { areas: ['variables'] });
   });
 }
 
@@ -67,7 +68,12 @@ async function setVariable(
     value: args.value,
   });
   changed(context, debuggee);
-  return { value: entry.value, ...(entry.type ? { type: entry.type } : {}), variablesReference: entry.ref, ...counts(entry) };
+  return {
+    value: entry.value,
+    ...(entry.type ? { type: entry.type } : {}),
+    variablesReference: entry.ref,
+    ...counts(entry),
+  };
 }
 
 async function setExpression(
@@ -81,13 +87,23 @@ async function setExpression(
     ...debuggee.frameArguments(args.frameId),
   });
   changed(context, debuggee);
-  return { value: entry.value, ...(entry.type ? { type: entry.type } : {}), variablesReference: entry.ref, ...counts(entry) };
+  return {
+    value: entry.value,
+    ...(entry.type ? { type: entry.type } : {}),
+    variablesReference: entry.ref,
+    ...counts(entry),
+  };
 }
 
 type EvaluateBody = DebugProtocol.EvaluateResponse['body'];
 
 /** `-exec COMMAND`: gdb's own command line. */
-async function gdbCommand(context: Context, debuggee: Debuggee, command: string, frameId: number | undefined): Promise<EvaluateBody> {
+async function gdbCommand(
+  context: Context,
+  debuggee: Debuggee,
+  command: string,
+  frameId: number | undefined,
+): Promise<EvaluateBody> {
   const { tid, level } = debuggee.frameArguments(frameId);
   if (tid !== undefined && !debuggee.execution.running) await debuggee.gdb.call('choose_frame', { tid, level });
   const printed = await debuggee.gdb.console(command);
@@ -130,10 +146,10 @@ async function completions(
   const asked = execPrefix === undefined ? `print ${typed}` : typed.slice(execPrefix.length);
   const hidden = execPrefix === undefined ? 'print '.length : 0;
   const fields = await debuggee.gdb.command(`-complete ${quoteMi(asked)}`);
-  const matches = Array.isArray(fields.matches) ? fields.matches.filter(match => typeof match === 'string') : [];
+  const matches = Array.isArray(fields.matches) ? fields.matches.filter((match) => typeof match === 'string') : [];
   // gdb completes the whole line; the client wants what replaces the last word.
   const wordStart = asked.search(/[\w$]*$/);
-  const targets = matches.map(match => ({
+  const targets = matches.map((match) => ({
     label: match.slice(wordStart),
     start: typed.length - (asked.length - wordStart),
     length: asked.length - wordStart,

@@ -36,7 +36,8 @@ interface Jumper {
   jump(operation: TimeOperation): Promise<OperationResult>;
 }
 
-const noCallerLines = 'The caller has no source lines: step back by instruction, or use reverse continue, to go further.';
+const noCallerLines =
+  'The caller has no source lines: step back by instruction, or use reverse continue, to go further.';
 const noLines = 'There are no source lines here, so this was a step of one instruction.';
 
 /** A search that meets this many deeper calls of the same function gives up where it is. */
@@ -97,7 +98,8 @@ export class ReverseSteps {
     if (granularity === 'instruction') return { result: await this.instruction(tid) };
     const [frame] = await this.frames(tid);
     const code = frame && this.codeOf(frame);
-    if (!frame || !code || code.returnSites.length === 0 || same(frame.pc, code.entry)) return this.over(tid, granularity);
+    if (!frame || !code || code.returnSites.length === 0 || same(frame.pc, code.entry))
+      return this.over(tid, granularity);
     const start = this.presentMoment();
     const { places, firstSite } = placesWithReturnSites(frame, code);
     const found = await this.searchWithin(tid, frame, { kind: 'lastTransition', places, stopAtBreakpoints: true });
@@ -134,7 +136,11 @@ export class ReverseSteps {
   private async toCaller(caller: StepFrame | undefined): Promise<ReverseStepResult> {
     const code = caller && this.codeOf(caller);
     if (!caller || !code) return { result: await this.here(), message: noCallerLines };
-    const result = await this.time.jump({ kind: 'lastTransition', places: placesOf(caller, code), stopAtBreakpoints: true });
+    const result = await this.time.jump({
+      kind: 'lastTransition',
+      places: placesOf(caller, code),
+      stopAtBreakpoints: true,
+    });
     return { result };
   }
 

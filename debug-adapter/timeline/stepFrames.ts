@@ -115,13 +115,16 @@ export function entryPlaces(frame: StepFrame, code: FunctionCode): SearchPlace[]
 }
 
 /** The places of the frame, and the addresses that calls return to, each a group of its own from `firstSite` on. */
-export function placesWithReturnSites(frame: StepFrame, code: FunctionCode): { places: SearchPlace[]; firstSite: number } {
+export function placesWithReturnSites(
+  frame: StepFrame,
+  code: FunctionCode,
+): { places: SearchPlace[]; firstSite: number } {
   const places = placesOf(frame, code);
   const limits = frameLimits(frame, code);
-  const firstSite = Math.max(...places.map(place => place.group)) + 1;
+  const firstSite = Math.max(...places.map((place) => place.group)) + 1;
   const sites = new Set(code.returnSites);
   // A statement may begin where a call returns to; the return tells more.
-  const others = places.filter(place => !sites.has(place.address));
+  const others = places.filter((place) => !sites.has(place.address));
   const added = [...sites].map((address, index) => ({ address, group: firstSite + index, ...limits }));
   return { places: [...others, ...added], firstSite };
 }

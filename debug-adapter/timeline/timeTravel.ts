@@ -47,7 +47,10 @@ export class TimeTravel {
       const armed = this.core.arm(operation);
       // If gdb refuses to resume, the operation stays armed and its promise open.
       const [, result] = await Promise.all([this.execution.run('-exec-continue --reverse', undefined, false), armed]);
-      log.write('info', `${operation.kind}: ${result.outcome} in ${(performance.now() - began_ms).toFixed(1)} ms at ${result.moment.pc}`);
+      log.write(
+        'info',
+        `${operation.kind}: ${result.outcome} in ${(performance.now() - began_ms).toFixed(1)} ms at ${result.moment.pc}`,
+      );
       if (result.outcome === 'failed') {
         const error = result.error ?? { code: 'coreFailed', message: 'The jump in time failed.', remedy: '' };
         throw new ChronoforkError(error.code, error.message, error.remedy);
