@@ -36,7 +36,7 @@ OwnAddressUse OwnAddressUseOf(const Decoded& decoded) {
 
 bool IsX87(const ZydisDecodedInstruction& instruction) {
   // MMX counts too: it marks the x87 stack, but remembers no address; so it may be moved.
-  return instruction.meta.isa_ext == ZYDIS_ISA_EXT_X87 || instruction.meta.isa_set == ZYDIS_ISA_SET_SSE3X87;
+  return instruction.meta.isa_ext == ZYDIS_ISA_EXT_X87 || instruction.meta.category == ZYDIS_CATEGORY_X87_ALU;
 }
 
 bool LoadsSegment(const Decoded& decoded) {
