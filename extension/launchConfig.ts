@@ -78,13 +78,16 @@ class LaunchProvider implements vscode.DebugConfigurationProvider {
       : `The launch configuration “${configuration.name}” cannot be used.`;
     const detail = problems.map((problem) => problem.message).join('\n');
     // Not awaited: the answer must not keep VS Code from ending the start of this session.
-    void vscode.window.showErrorMessage(heading, { modal: true, detail }, open).then(async (answer) => {
+    const mend = async (answer: string | undefined): Promise<void> => {
       if (answer !== open) return;
       if (!configuration[madeUp]) await vscode.commands.executeCommand('workbench.action.debug.configure');
       else if ((await this.chooser.choose(folder)) !== undefined) {
         await vscode.commands.executeCommand('workbench.action.debug.start');
       }
-    });
+    };
+    // Where dialogs are not allowed (in test runs) there is nobody to answer.
+    const nobody = (): undefined => undefined;
+    void vscode.window.showErrorMessage(heading, { modal: true, detail }, open).then(mend, nobody);
     return undefined;
   }
 }

@@ -174,7 +174,8 @@ class FakeAdapter extends DebugSession {
       return;
     }
     try {
-      response.body = handler(args);
+      // VS Code leaves out arguments that are an empty object.
+      response.body = handler(args ?? {});
       this.sendResponse(response);
     } catch (error) {
       this.sendErrorResponse(response, { id: 2, format: (error as Error).message, showUser: false });

@@ -1,0 +1,63 @@
+/**
+ * Walks journeys: each in a fresh folder and a fresh page of one VS Code
+ * server. A journey that fails leaves a picture of what was to be seen under
+ * test-results/workbench/.
+ */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { root } from '../../scripts/lib/run.mjs';
+import { Workbench } from './workbench.mjs';
+import { Workspace } from './workspace.mjs';
+
+export const resultsFolder = path.join(root, 'test-results/workbench');
+
+/**
+ * @typedef {object} JourneyDefinition
+ * @property {string} name
+ * @property {string[]} programs sources of programs/ that its folder holds, built
+ * @property {(journey: Journey) => void} [prepare] changes the folder before it is opened
+ * @property {(journey: Journey) => Promise<void>} walk
+ *
+ * @typedef {object} Journey
+ * @property {Workbench} workbench
+ * @property {Workspace} workspace
+ * @property {(name: string) => Promise<void>} picture keeps a screenshot, when pictures are wanted
+ */
+
+/**
+ * @param {JourneyDefinition} definition
+ * @param {{ browser: import('playwright-core').Browser, server: import('./server.mjs').Server, pictures: boolean, adapter: string }} surroundings
+ * @returns {Promise<Error | undefined>} why it failed
+ */
+export async function walkJourney(definition, { browser, server, pictures, adapter }) {
+  mkdirSync(resultsFolder, { recursive: true });
+  const workspace = new Workspace(definition.programs);
+  /** @type {Workbench | undefined} */
+  let workbench;
+  try {
+    const prepared = /** @type {Journey} */ ({ workspace });
+    definition.prepare?.(prepared);
+    workbench = await Workbench.open(browser, server, workspace.folder);
+    const { page } = workbench;
+    await definition.walk({
+      workbench,
+      workspace,
+      async picture(name) {
+        if (pictures) await page.screenshot({ path: path.join(resultsFolder, `${adapter}-${name}.png`) });
+      },
+    });
+    return undefined;
+  } catch (error) {
+    const file = path.join(resultsFolder, `failed-${adapter}-${fileNameOf(definition.name)}.png`);
+    await workbench?.page.screenshot({ path: file }).catch(() => undefined);
+    return error instanceof Error ? error : new Error(String(error));
+  } finally {
+    await workbench?.page.close();
+    workspace.remove();
+  }
+}
+
+/** @param {string} name */
+function fileNameOf(name) {
+  return name.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 60);
+}

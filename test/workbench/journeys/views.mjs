@@ -1,0 +1,125 @@
+/** Checkpoints, bookmarks, the list of moments, and the last write. */
+import assert from 'node:assert/strict';
+import { startAt } from './stepBack.mjs';
+
+/** @type {import('../journey.mjs').JourneyDefinition[]} */
+export const journeys = [
+  {
+    name: 'the Checkpoints view lists checkpoints, and a click goes there',
+    programs: ['account'],
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const line = (/** @type {string} */ mark) => workspace.line('account', mark);
+      await startAt(journey, 'account', 'first');
+      await workbench.press('Step Over');
+      await workbench.stoppedAt(line('second'));
+      await workbench.press('Step Over');
+      await workbench.stoppedAt(line('report'));
+      await workbench.foldView('Watch');
+      await workbench.showView('Checkpoints');
+      const rows = workbench.rows('Checkpoints');
+      await rows.filter({ hasText: `account.c:${line('report')}` }).waitFor();
+      const row = rows.filter({ hasText: `account.c:${line('first')}` });
+      const label = (await row.getAttribute('aria-label')) ?? '';
+      assert.match(label, /into the run/);
+      assert.match(label, /free [<\d.]+ MB/);
+      await row.click();
+      await workbench.stoppedAt(line('first'));
+      await workbench.variableIs('balance', '100');
+      await workbench.statusIs(/back/);
+      await rows
+        .filter({ hasText: 'you are here' })
+        .filter({ hasText: `account.c:${line('first')}` })
+        .waitFor();
+      await journey.picture('checkpoints');
+
+      const other = rows.filter({ hasText: `account.c:${line('second')}` });
+      await other.hover();
+      await other.locator('.action-label[aria-label="Delete"]').click();
+      await other.waitFor({ state: 'detached' });
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'a bookmark is made from the palette, returned to after the end, renamed and deleted',
+    programs: ['account'],
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const { page } = workbench;
+      const line = (/** @type {string} */ mark) => workspace.line('account', mark);
+      await startAt(journey, 'account', 'second');
+      await workbench.foldView('Watch');
+      await workbench.showView('Bookmarks');
+      await page.locator('.welcome-view-content', { hasText: 'There are no bookmarks yet' }).waitFor();
+      await workbench.command('Chronofork: Bookmark This State');
+      await workbench.answerInput('one withdrawal left');
+      const bookmark = workbench.rows('Bookmarks').filter({ hasText: 'one withdrawal left' });
+      await bookmark.waitFor();
+      await workbench.press('Continue');
+      await workbench.statusIs(/ended/);
+      await bookmark.click();
+      await workbench.stoppedAt(line('second'));
+      await workbench.variableIs('balance', '70');
+      await journey.picture('bookmarks');
+
+      await bookmark.hover();
+      await bookmark.locator('.action-label[aria-label="Rename…"]').click();
+      await workbench.answerInput('half way');
+      const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
+      await renamed.hover();
+      await renamed.locator('.action-label[aria-label="Delete"]').click();
+      await page.locator('.welcome-view-content', { hasText: 'There are no bookmarks yet' }).waitFor();
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'a click on the status bar lists the moments, and choosing one goes there',
+    programs: ['account'],
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      await startAt(journey, 'account', 'second');
+      await workbench.command('Chronofork: Create Checkpoint');
+      await workbench.page.locator('.statusbar-item[id$="chronofork.present"]').click();
+      await workbench.quickPickRow('Beginning of the recording').waitFor();
+      await workbench.quickPickRow('by you').waitFor();
+      await journey.picture('moments');
+      await workbench.quickPickRow('Beginning of the recording').click();
+      await workbench.statusIs(/back/);
+      await workbench.command('Chronofork: Seek to Checkpoint…');
+      await workbench.quickPickRow('Live').click();
+      await workbench.stoppedAt(workspace.line('account', 'second'));
+      await workbench.statusIs(/live/);
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'Go to Last Write: from the palette, the Variables view and the editor',
+    programs: ['account'],
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const { page } = workbench;
+      const line = (/** @type {string} */ mark) => workspace.line('account', mark);
+      await startAt(journey, 'account', 'report');
+      await workbench.command('Chronofork: Go to Last Write of…');
+      await workbench.answerInput('balance');
+      await workbench.stoppedAt(line('second'));
+      await workbench.toast(/last write to balance: 70 → 20/);
+
+      await workbench.command('Chronofork: Go to End of Recording');
+      await workbench.stoppedAt(line('report'));
+      await page.locator('.debug-variables .monaco-list-row', { hasText: 'balance' }).click({ button: 'right' });
+      await journey.picture('variables-menu');
+      await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write' }).click();
+      await workbench.stoppedAt(line('second'));
+
+      await page
+        .locator('.view-line span', { hasText: /^balance$/ })
+        .first()
+        .click();
+      await page.keyboard.press('Shift+F10');
+      await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write of This' }).click();
+      await workbench.stoppedAt(line('first'));
+      await workbench.stopDebugging();
+    },
+  },
+];

@@ -1,0 +1,114 @@
+/**
+ * The workbench tests: a real VS Code in Chromium, with the packaged extension.
+ *
+ *     node test/workbench/run.mjs                    everything
+ *       --adapter scripted|real                      only with that adapter
+ *       --only TEXT                                  only journeys whose name contains TEXT; `host`: only that suite
+ *       --theme NAME --pictures                      look at it: screenshots of every view
+ *
+ * Three suites, each counted:
+ * - journeys with the real adapter, from the VSIX of `npm run package`;
+ * - the same journeys with a scripted adapter in its place, which tells an
+ *   error of the extension from one of the layers below;
+ * - a mocha suite inside the extension host.
+ *
+ * Without Chromium everything is skipped, and counted as skipped.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { ScriptError, isMain, runMain } from '../../scripts/lib/run.mjs';
+import { findBrowser } from '../../scripts/lib/requirements.mjs';
+import { buildScriptedAdapter, findVsix } from './builds.mjs';
+import { runHostSuite } from './hostSuite.mjs';
+import { resultsFolder, walkJourney } from './journey.mjs';
+import { journeys as launch } from './journeys/launch.mjs';
+import { journeys as past } from './journeys/past.mjs';
+import { journeys as stepBack } from './journeys/stepBack.mjs';
+import { journeys as views } from './journeys/views.mjs';
+import { extensionHostCrashed, launchBrowser, startServer } from './server.mjs';
+import { setUpWorkbench } from './setup.mjs';
+
+const allJourneys = [...stepBack, ...views, ...past, ...launch];
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/**
+ * @param {string} name
+ * @param {Error | undefined} error
+ * @param {number} startedMs
+ */
+function report(name, error, startedMs) {
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
+  console.log(`${error ? 'FAILED' : 'ok    '}  ${name} (${seconds} s)`);
+  if (error) console.log(`        ${(error.stack ?? error.message).replace(/\n/g, '\n        ')}`);
+  counts[error ? 'failed' : 'passed']++;
+}
+
+/**
+ * @param {'scripted' | 'real'} adapter
+ * @param {import('./journey.mjs').JourneyDefinition[]} journeys
+ * @param {{ pictures: boolean, theme?: string }} look
+ */
+async function walkAll(adapter, journeys, look) {
+  console.log(`with the ${adapter} adapter:`);
+  const server = await startServer({
+    vsix: await findVsix(adapter),
+    env: adapter === 'scripted' ? { CHRONOFORK_ADAPTER: await buildScriptedAdapter() } : {},
+    settings: look.theme ? { 'workbench.colorTheme': look.theme } : {},
+  });
+  const browser = await launchBrowser();
+  try {
+    for (const journey of journeys) {
+      const startedMs = Date.now();
+      report(
+        journey.name,
+        await walkJourney(journey, { browser, server, adapter, pictures: look.pictures }),
+        startedMs,
+      );
+    }
+    if (extensionHostCrashed(server)) report('the extension host stayed alive', new Error(server.log()), Date.now());
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+}
+
+async function reportHostSuite() {
+  console.log('inside the extension host:');
+  const startedMs = Date.now();
+  const { tests, problem } = await runHostSuite();
+  for (const test of tests) {
+    if (test.state === 'pending') counts.skipped++;
+    else report(test.title, test.error === undefined ? undefined : new Error(test.error), startedMs);
+  }
+  if (problem !== undefined) report('the suite ends well', new Error(problem), startedMs);
+}
+
+/** @param {string} name */
+function option(name) {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+async function main() {
+  const only = option('only') ?? '';
+  const journeys = allJourneys.filter(({ name }) => name.includes(only));
+  const adapters = /** @type {const} */ (['real', 'scripted']).filter((name) => name === (option('adapter') ?? name));
+  if (adapters.length === 0) throw new ScriptError('--adapter is scripted or real');
+  rmSync(resultsFolder, { recursive: true, force: true });
+  if (!process.env.CHROMIUM && !findBrowser()) {
+    counts.skipped = journeys.length * adapters.length + 1;
+    console.log('There is no Chromium here (apt-get install chromium): the workbench tests are skipped.');
+  } else {
+    setUpWorkbench();
+    const look = { pictures: process.argv.includes('--pictures'), theme: option('theme') };
+    for (const adapter of journeys.length > 0 ? adapters : []) await walkAll(adapter, journeys, look);
+    if (only === '' || only === 'host') {
+      await reportHostSuite();
+    }
+  }
+  if (existsSync(resultsFolder) && counts.failed > 0) console.log(`pictures of what failed: ${resultsFolder}`);
+  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  return counts.failed > 0 || counts.passed + counts.skipped === 0 ? 1 : 0;
+}
+
+if (isMain(import.meta.url)) await runMain(main);

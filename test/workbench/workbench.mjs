@@ -1,0 +1,240 @@
+/**
+ * Drives one VS Code workbench in Chromium by what a person sees and presses.
+ * Selectors follow the DOM of the pinned VS Code version.
+ *
+ * Easy to get wrong:
+ * - F5 before the debuggers are known only opens the Run view: `debuggersReady`;
+ * - the palette's list is computed once, when it is opened: `command` retries;
+ * - a hover hint covers the gutter: breakpoints are set by coordinates;
+ * - `.debug-toolbar` exists only with `debug.toolBarLocation: floating`.
+ */
+import assert from 'node:assert/strict';
+import { newPage, workbenchUrl } from './server.mjs';
+
+const limitMs = 20_000;
+
+export class Workbench {
+  /**
+   * @param {import('playwright-core').Page} page
+   */
+  constructor(page) {
+    this.page = page;
+  }
+
+  /**
+   * Opens a folder and waits until extension points are handled and the idle phase is reached.
+   * @param {import('playwright-core').Browser} browser
+   * @param {import('./server.mjs').Server} server
+   * @param {string} folder
+   */
+  static async open(browser, server, folder) {
+    const page = await newPage(browser);
+    page.setDefaultTimeout(limitMs);
+    await page.goto(workbenchUrl(server, folder));
+    const marks = ['code/didLoadExtensions', 'code/LifecyclePhase/Eventually'];
+    await page.waitForFunction((names) => names.every((name) => performance.getEntriesByName(name).length > 0), marks, {
+      timeout: 90_000,
+    });
+    return new Workbench(page);
+  }
+
+  /** @param {string} name */
+  async openFile(name) {
+    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().dblclick();
+    await this.page.waitForSelector(`.tab.active[data-resource-name="${name}"]`);
+    await this.page.waitForSelector('.monaco-editor .view-line');
+  }
+
+  async debuggersReady() {
+    await this.#palette('Debug: Start Debugging', async () => this.page.keyboard.press('Escape'), 12);
+  }
+
+  /**
+   * Runs a command from the palette, by its full title.
+   * @param {string} title
+   */
+  async command(title) {
+    await this.#palette(title, (row) => row.click(), 5);
+  }
+
+  /**
+   * The titles that the palette offers for a text.
+   * @param {string} text
+   */
+  async paletteTitles(text) {
+    const { page } = this;
+    await page.keyboard.press('F1');
+    await page.locator('.quick-input-widget input').fill(`>${text}`);
+    await page.waitForTimeout(600);
+    const titles = await page.$$eval('.quick-input-list .monaco-list-row', (rows) =>
+      rows.map((row) => (row.getAttribute('aria-label') ?? '').replace(/, .*/, '')),
+    );
+    await page.keyboard.press('Escape');
+    return titles;
+  }
+
+  /**
+   * @param {string} title
+   * @param {(row: import('playwright-core').Locator) => Promise<void>} act
+   * @param {number} tries
+   */
+  async #palette(title, act, tries) {
+    const { page } = this;
+    const input = page.locator('.quick-input-widget .quick-input-filter input');
+    const row = page
+      .locator(`.quick-input-list .monaco-list-row`)
+      .and(page.locator(`[aria-label="${title}"], [aria-label^="${title},"]`))
+      .first();
+    for (let left = tries; ; left--) {
+      try {
+        await page.keyboard.press('F1');
+        await input.waitFor({ timeout: 3000 });
+        await input.fill(`>${title}`, { timeout: 2000 });
+        await row.waitFor({ timeout: 2000 });
+        await act(row);
+        return;
+      } catch (error) {
+        await page.keyboard.press('Escape');
+        if (left <= 1) throw error;
+      }
+    }
+  }
+
+  /** Puts the focus into the editor's text. */
+  async focusEditor() {
+    await this.page.locator('.monaco-editor .view-line').first().click();
+  }
+
+  /** Sets a breakpoint with the mouse. @param {number} line */
+  async setBreakpoint(line) {
+    const number = this.page.locator('.monaco-editor .margin-view-overlays .line-numbers', {
+      hasText: new RegExp(`^${line}$`),
+    });
+    const box = await number.first().boundingBox();
+    assert.ok(box, `line ${line} is not in sight`);
+    await this.page.mouse.click(box.x - 12, box.y + box.height / 2);
+    await this.#breakpointGlyphs().first().waitFor();
+  }
+
+  async removeAllBreakpoints() {
+    await this.page.locator('.pane-header[aria-label^="Breakpoints"]').hover();
+    await this.page.locator('.action-label[aria-label="Remove All Breakpoints"]').click();
+    await this.#breakpointGlyphs().first().waitFor({ state: 'detached' });
+  }
+
+  #breakpointGlyphs() {
+    return this.page.locator(
+      '.monaco-editor .codicon-debug-breakpoint, .monaco-editor .codicon-debug-breakpoint-unverified',
+    );
+  }
+
+  /** Every button of the debug toolbar. */
+  async toolbar() {
+    return this.page.$$eval('.debug-toolbar .action-label', (buttons) =>
+      buttons.map((button) => ({
+        name: (button.getAttribute('aria-label') ?? '').replace(/ \(.*\)$/, ''),
+        enabled: !button.classList.contains('disabled'),
+      })),
+    );
+  }
+
+  /** Presses a button of the debug toolbar with the mouse. @param {string} name */
+  async press(name) {
+    const button = this.page.locator(`.debug-toolbar .action-label[aria-label^="${name}"]:not(.disabled)`);
+    await button.first().click();
+  }
+
+  /** The topmost stack frame's line, as the Call Stack view shows it. @param {number} line */
+  async stoppedAt(line) {
+    await this.page
+      .waitForFunction(
+        (wanted) => {
+          const shown = document.querySelector('.debug-call-stack .stack-frame .line-number')?.textContent;
+          return shown?.split(':')[0] === String(wanted);
+        },
+        line,
+        { timeout: limitMs },
+      )
+      .catch(async () => {
+        const shown = await this.page.locator('.debug-call-stack').innerText();
+        assert.fail(`not stopped at line ${line}; the call stack shows: ${shown.replace(/\s+/g, ' ')}`);
+      });
+  }
+
+  /**
+   * Waits until the Variables view shows a value.
+   * @param {string} name
+   * @param {string} value
+   */
+  async variableIs(name, value) {
+    const { page } = this;
+    // VS Code opens the first scope by itself, but not always when the view has just come into sight.
+    const folded = page.locator('.debug-variables .monaco-list-row[aria-expanded="false"]', { hasText: 'Locals' });
+    for (const deadline = Date.now() + limitMs; Date.now() < deadline; await page.waitForTimeout(100)) {
+      const rows = await page.locator('.debug-variables .monaco-list-row .expression').allTextContents();
+      if (rows.some((row) => row.replace(/\s+/g, '') === `${name}=${value}`)) return;
+      if (await folded.isVisible()) await folded.click({ timeout: 1000 }).catch(() => undefined);
+    }
+    const shown = await page.locator('.debug-variables').innerText();
+    assert.fail(`${name} is not ${value}; the Variables view shows: ${shown.replace(/\s+/g, ' ')}`);
+  }
+
+  /** The status bar item of Chronofork. @param {RegExp} text */
+  async statusIs(text) {
+    const item = this.page.locator('.statusbar-item[id$="chronofork.present"]');
+    await item
+      .filter({ hasText: text })
+      .waitFor()
+      .catch(async () => {
+        const shown = await item.allInnerTexts();
+        assert.fail(`the status bar does not say ${text}, but: ${shown.join(' ')}`);
+      });
+  }
+
+  /** Opens a view of the side bar if it is folded. @param {string} name */
+  async showView(name) {
+    const header = this.page.locator(`.pane-header[aria-label^="${name}"]`).first();
+    await header.waitFor();
+    if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
+  }
+
+  /** A folded view makes room for the others. @param {string} name */
+  async foldView(name) {
+    const header = this.page.locator(`.pane-header[aria-label^="${name}"]`).first();
+    if ((await header.getAttribute('aria-expanded')) === 'true') await header.click();
+  }
+
+  /** The rows of a tree view. @param {string} view */
+  rows(view) {
+    return this.page
+      .locator('.pane', { has: this.page.locator(`.pane-header[aria-label^="${view}"]`) })
+      .locator('.monaco-list-row');
+  }
+
+  /** A quick pick's row. @param {string | RegExp} text */
+  quickPickRow(text) {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+  }
+
+  /** Types into the input box that is open, and accepts. @param {string} text */
+  async answerInput(text) {
+    const input = this.page.locator('.quick-input-widget:not([style*="display: none"]) input[type="text"]');
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** A notification in the corner. @param {string | RegExp} text */
+  async toast(text) {
+    await this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first().waitFor();
+  }
+
+  /** A modal dialog. @param {string | RegExp} text */
+  dialog(text) {
+    return this.page.locator('.monaco-dialog-box', { hasText: text });
+  }
+
+  async stopDebugging() {
+    await this.page.keyboard.press('Shift+F5');
+    await this.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The folder that a journey opens: fresh, with programs built from the sources
+ * in programs/, whose `//@` marks name the lines.
+ */
+import { copyFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ScriptError, capture } from '../../scripts/lib/run.mjs';
+
+const sources = path.join(path.dirname(fileURLToPath(import.meta.url)), 'programs');
+
+export class Workspace {
+  folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'chronofork-workspace-')));
+
+  /** @param {string[]} programs names of sources, without `.c` */
+  constructor(programs) {
+    for (const program of programs) {
+      const source = path.join(this.folder, `${program}.c`);
+      copyFileSync(path.join(sources, `${program}.c`), source);
+      const built = capture('gcc', ['-g', '-O0', '-o', path.join(this.folder, program), source]);
+      if (built.status !== 0) throw new ScriptError(`${program}.c could not be built:\n${built.stderr}`);
+    }
+  }
+
+  /**
+   * The line of a mark.
+   * @param {string} program
+   * @param {string} mark
+   */
+  line(program, mark) {
+    const lines = readFileSync(path.join(this.folder, `${program}.c`), 'utf8').split('\n');
+    const index = lines.findIndex((line) => line.endsWith(`//@ ${mark}`));
+    if (index < 0) throw new Error(`${program}.c has no mark ${mark}`);
+    return index + 1;
+  }
+
+  remove() {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
