@@ -35,7 +35,9 @@ const Log& Logger() {
   return log;
 }
 
-// A page was written if it is not protected, and neither a file's page nor the zero page.
+// A page was written if it is populated and not protected, and neither a
+// file's page nor the zero page. (Some kernels call unpopulated pages written, too.)
+constexpr uint64_t kPopulated = uapi::kPageIsPresent | uapi::kPageIsSwapped;
 constexpr uint64_t kNotWritten = uapi::kPageIsFile | uapi::kPageIsZero;
 
 Error Failed(const char* doing, int error_number, pid_t pid) {
@@ -89,6 +91,7 @@ Result<void> UffdDirtyPages::RegisterMappings() {
   }
   Pagemap::Query unwatched;
   unwatched.required = uapi::kPageIsWritten;
+  unwatched.any_of = kPopulated;
   unwatched.excluded = kNotWritten | uapi::kPageIsWpAllowed;
   CF_TRY_ASSIGN(PageSet written, pagemap_.Scan(unwatched));
   for (const Mapping& mapping : others) {
@@ -107,6 +110,7 @@ Result<PageSet> UffdDirtyPages::Collect(bool and_reset) {
   if (mappings_changed_) CF_TRY(RegisterMappings());
   Pagemap::Query written;
   written.required = uapi::kPageIsWritten | uapi::kPageIsWpAllowed;
+  written.any_of = kPopulated;
   written.excluded = kNotWritten;
   written.write_protect = and_reset;
   CF_TRY_ASSIGN(PageSet pages, pagemap_.Scan(written));

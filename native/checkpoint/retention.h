@@ -7,8 +7,8 @@
 // replaying a bounded fraction of its age.
 //
 // Never given up: pinned ones, the first, the newest, and the one that the
-// present stands on. If these alone exceed the budget, everything else goes and
-// the budget is exceeded: the caller tells the user.
+// present stands on. If these alone exceed the budget, everything else that
+// holds memory goes and the budget is exceeded: the caller tells the user.
 //
 // Approximation: a checkpoint's private bytes are the pages that it alone holds.
 // When it goes, the pages that it shared with exactly one neighbour become
