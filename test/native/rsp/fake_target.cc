@@ -173,7 +173,12 @@ void FakeTarget::Resume(const ResumeRequest& request, std::function<void(StopRep
     on_stop_ = std::move(on_stop);
     return;
   }
-  last_stop = next_stop ? *std::exchange(next_stop, std::nullopt) : Run(request);
+  if (next_stops.empty()) {
+    last_stop = Run(request);
+  } else {
+    last_stop = next_stops.front();
+    next_stops.pop_front();
+  }
   on_stop(last_stop);
 }
 

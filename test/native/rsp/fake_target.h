@@ -12,6 +12,7 @@
 //     401018  nop
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -78,8 +79,8 @@ class FakeTarget : public DebugTarget {
   ExtendedRegisters extended;
   siginfo_t siginfo{};
   StopReply last_stop;
-  // The answer to the next resume, instead of what the history says.
-  std::optional<StopReply> next_stop;
+  // The answers to the next resumes, instead of what the history says.
+  std::deque<StopReply> next_stops;
   // A resume goes on until Interrupt() or Stop().
   bool endless = false;
   int evaluated_conditions = 0;

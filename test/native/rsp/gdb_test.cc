@@ -3,6 +3,7 @@
 // fake_target.h, so that every stop is known beforehand.
 #include <doctest/doctest.h>
 #include <elf.h>
+#include <signal.h>
 
 #include <array>
 #include <cstdio>
@@ -178,28 +179,52 @@ TEST_CASE("rsp gdb: goes back by instruction, to breakpoints, to a write, and to
                         "= 5", "== again", "reverse-execution history", "0x401000", "0x0000000000401007", "0x401007"});
 }
 
-TEST_CASE("rsp gdb: signals have gdb's names") {
+StopReply Stop(StopKind kind) {
+  StopReply stop;
+  stop.kind = kind;
+  stop.tid = kPid;
+  return stop;
+}
+
+TEST_CASE("rsp gdb: every signal has its name there, and comes back under its number") {
   if (!HasGdb()) return;
   GdbSession session;
-  session.target.next_stop = StopReply{};
-  session.target.next_stop->tid = kPid;
-  session.target.next_stop->signal = SIGUSR1;
-  std::string output = session.Run("continue\ncontinue");
-  CheckInOrder(output, {"received signal SIGUSR1", "reverse-execution history"});
-  bool delivered = false;
-  for (const std::string& note : session.target.TakeNotes()) delivered |= note.starts_with("continue signal 10");
-  CHECK(delivered);
+  std::string commands = "handle all stop print pass\n";
+  std::vector<std::string> names;
+  std::vector<int> numbers;
+  for (int signal = 1; signal <= 64; ++signal) {
+    // gdb keeps SIGINT and SIGTRAP to itself and has no SIGSTKFLT.
+    if (signal == SIGINT || signal == SIGTRAP || signal == SIGSTKFLT) continue;
+    StopReply stop = Stop(StopKind::kSignal);
+    stop.signal = signal;
+    session.target.next_stops.push_back(stop);
+    std::string name = signal == SIGIO ? "SIGIO"
+                       : signal >= 32  ? "SIG" + std::to_string(signal)
+                                       : "SIG" + std::string(sigabbrev_np(signal));
+    names.push_back("received signal " + name + ",");
+    numbers.push_back(signal);
+    commands += "continue\n";
+  }
+  CheckInOrder(session.Run(commands + "continue"), names);
+  std::vector<std::string> delivered;
+  for (const std::string& note : session.target.TakeNotes()) {
+    if (note.starts_with("continue signal ")) delivered.push_back(note.substr(16, note.find(' ', 16) - 16));
+  }
+  std::vector<std::string> expected;
+  for (int number : numbers) expected.push_back(std::to_string(number));
+  CHECK(delivered == expected);
 }
 
 TEST_CASE("rsp gdb: system calls are caught by number") {
   if (!HasGdb()) return;
   GdbSession session;
-  session.target.next_stop = StopReply{};
-  session.target.next_stop->tid = kPid;
-  session.target.next_stop->kind = StopKind::kSyscallEntry;
-  session.target.next_stop->syscall_number = 1;
-  std::string output = session.Run("catch syscall write\ncontinue");
-  CheckInOrder(output, {"(call to syscall write)"});
+  StopReply stop = Stop(StopKind::kSyscallEntry);
+  stop.syscall_number = 1;
+  session.target.next_stops.push_back(stop);
+  stop.kind = StopKind::kSyscallReturn;
+  session.target.next_stops.push_back(stop);
+  std::string output = session.Run("catch syscall write\ncontinue\ncontinue");
+  CheckInOrder(output, {"(call to syscall write)", "(returned from syscall write)"});
 }
 
 TEST_CASE("rsp gdb: an armed jump's answer makes gdb look at everything anew") {

@@ -223,18 +223,18 @@ TEST_CASE("rsp session: stops") {
   Conversation c;
   c.Ask(kGdbSupports);
   for (const auto& [reason, expected] : table) {
-    c.target.next_stop = reason;
+    c.target.next_stops = {reason};
     CAPTURE(expected);
     CHECK(c.Ask("vCont;c") == expected + kAt401000);
   }
-  c.target.next_stop = stop(K::kKilled, [](StopReply& s) { s.signal = SIGKILL; });
+  c.target.next_stops = {stop(K::kKilled, [](StopReply& s) { s.signal = SIGKILL; })};
   CHECK(c.Ask("vCont;c") == "X09;process:1234");
 }
 
 TEST_CASE("rsp session: a gdb that understands less is told less") {
   Conversation c;
   c.Ask("qSupported:xmlRegisters=i386");
-  c.target.next_stop = Stop(StopKind::kBreakpoint);
+  c.target.next_stops = {Stop(StopKind::kBreakpoint)};
   CHECK(c.Ask("c") == "T0506:000cff7f00000000;07:0008ff7f00000000;10:0010400000000000;thread:1234;");
   CHECK(c.Ask("qC") == "QC1234");
   CHECK(c.Ask("qfThreadInfo") == "m1234");
