@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <elf.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "../test/native/rsp/client.h"
 #include "../test/native/rsp/fake_target.h"
@@ -225,6 +227,22 @@ TEST_CASE("rsp gdb: system calls are caught by number") {
   session.target.next_stops.push_back(stop);
   std::string output = session.Run("catch syscall write\ncontinue\ncontinue");
   CheckInOrder(output, {"(call to syscall write)", "(returned from syscall write)"});
+}
+
+TEST_CASE("rsp gdb: ^C stops what runs") {
+  if (!HasGdb()) return;
+  GdbSession session;
+  session.target.endless = true;
+  const std::string pid_file = session.directory.path() + "/pid";
+  std::thread interrupter([&] {
+    for (int i = 0; i < 30000 && !session.target.running(); ++i) ::usleep(1000);
+    pid_t gdb = 0;
+    std::ifstream(pid_file) >> gdb;
+    if (gdb > 0) ::kill(gdb, SIGINT);
+  });
+  std::string output = session.Run("shell echo $PPID > " + pid_file + "\ncontinue\np $rip");
+  interrupter.join();
+  CheckInOrder(output, {"received signal SIGINT", "= (void (*)()) 0x401000"});
 }
 
 TEST_CASE("rsp gdb: an armed jump's answer makes gdb look at everything anew") {
