@@ -34,7 +34,7 @@ Candidates RandomCandidates(std::mt19937& random) {
   double time_ms = 0;
   size_t count = 1 + random() % 60;
   for (size_t i = 0; i < count; ++i) {
-    time_ms += random() % 200;
+    time_ms += static_cast<double>(random() % 200);
     all.push_back({static_cast<int64_t>(1000 + i * 7 % 61), static_cast<int64_t>(i * 10), time_ms, random() % 5000,
                    random() % 8 == 0, false});
   }
@@ -51,7 +51,7 @@ TEST_CASE("retention: the laws hold on random timelines") {
   for (int round = 0; round < 2000; ++round) {
     CAPTURE(round);
     Candidates all = RandomCandidates(random);
-    double now_ms = all.back().time_ms + random() % 100;
+    double now_ms = all.back().time_ms + static_cast<double>(random() % 100);
     RetentionLimits limits{random() % 100000, random() % 40};
     std::vector<int64_t> deleted = ChooseCheckpointsToDelete(all, limits, now_ms);
     Candidates rest = Without(all, deleted);
@@ -135,7 +135,7 @@ TEST_CASE("retention: the gaps grow geometrically with age") {
   CHECK(first_half <= 8);
 }
 
-TEST_CASE("retention: a cheap test of the same shape under a budget of bytes") {
+TEST_CASE("retention: a budget of bytes holds all along") {
   Candidates kept;
   for (int i = 0; i < 500; ++i) {
     kept.push_back({i, i, i * 100.0, 1000, i == 123, false});
