@@ -103,7 +103,7 @@ def forward(arch, address, count):
 def earlier_instructions(arch, address, count):
     """Instructions that end exactly at `address`: from the function's start if one is known."""
     found = []
-    while len(found) < count:
+    while len(found) < count and address > 0:
         low = start_of_code(address - 1)
         chunk = []
         if low is not None and low < address:
@@ -137,7 +137,7 @@ def start_of_code(address):
 
 def guess_earlier(arch, address, count):
     """Without a symbol: the farthest start from which decoding meets `address`."""
-    for distance in range(count * LONGEST_INSTRUCTION_BYTES, 0, -1):
+    for distance in range(min(address, count * LONGEST_INSTRUCTION_BYTES), 0, -1):
         try:
             chunk = arch.disassemble(address - distance, address - 1)
         except gdb.error:

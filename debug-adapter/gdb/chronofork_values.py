@@ -404,12 +404,18 @@ def evaluate(expression, tid=None, level=0, hex=False, pure=False):
     calls = gdb.parameter("may-call-functions")
     if pure:
         gdb.execute("set may-call-functions off", to_string=True)
+    # A call must come back: breakpoints inside it would leave it half done.
+    silenced = [] if pure or "(" not in expression else [one for one in gdb.breakpoints() if one.enabled]
+    for one in silenced:
+        one.enabled = False
     try:
         value = gdb.parse_and_eval(expression)
         if value.type.code == gdb.TYPE_CODE_VOID:
             return {"name": expression, "value": "", "type": "void", "ref": 0}
         return describe(expression, value, expression, text_format)
     finally:
+        for one in silenced:
+            one.enabled = True
         if pure and calls:
             gdb.execute("set may-call-functions on", to_string=True)
 
@@ -489,11 +495,28 @@ def exception_info():
     return found
 
 
+# Where __cxa_begin_catch's argument lies in libstdc++'s __cxa_exception, whose
+# first word is the type.
+UNWIND_HEADER_OFFSET = 80
+
+
 @method
-def thrown():
+def thrown(kind):
     """The C++ exception being thrown or caught (the stop of a catchpoint)."""
     try:
         value = gdb.parse_and_eval("$_exception")
         return {"type": str(value.type.unqualified()), "value": text_of(value)}
     except gdb.error:
-        return {}
+        return {"type": thrown_type(kind), "value": ""}
+
+
+def thrown_type(kind):
+    """Without probes in the C++ library: from the arguments of the function stopped in."""
+    where = "$rsi" if kind == "throw" else "*(unsigned long *)($rdi - %d)" % UNWIND_HEADER_OFFSET
+    try:
+        name = gdb.parse_and_eval("*(char **)((unsigned long)(%s) + 8)" % where).string()
+    except (gdb.error, UnicodeError):
+        return None
+    # A star marks a type that is local to one library.
+    shown = gdb.execute("demangle -l c++ -- _ZTS" + name.lstrip("*"), to_string=True).strip()
+    return shown.replace("typeinfo name for ", "", 1)

@@ -24,7 +24,7 @@ export interface GdbFacts {
 
 /** "GNU gdb (Debian 13.1-3) 13.1" → 13.1; also for "GNU gdb (GDB) 15.0.50.2024…". */
 export function gdbVersionIn(text: string): string | undefined {
-  return /GNU gdb .*?(\d+\.\d+(?:\.\d+)*)\s*$/m.exec(text)?.[1];
+  return /GNU gdb (?:\([^)]*\) )?[^\d\n]*(\d+\.\d+(?:\.\d+)*)/.exec(text)?.[1];
 }
 
 /** What a running gdb says about itself. */

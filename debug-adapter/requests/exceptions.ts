@@ -101,8 +101,8 @@ export class Exceptions {
   }
 
   async thrown(kind: 'throw' | 'catch'): Promise<Exception> {
-    const found = await this.gdb.call<{ type?: string; value?: string }>('thrown');
-    return { kind, type: found.type ?? 'C++ exception', value: found.value ?? '' };
+    const found = await this.gdb.call<{ type: string | null; value: string }>('thrown', { kind });
+    return { kind, type: found.type ?? 'C++ exception', value: found.value };
   }
 
   private async setCatchpoint(kind: 'throw' | 'catch', wanted: boolean): Promise<void> {

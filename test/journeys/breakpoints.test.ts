@@ -138,15 +138,20 @@ describe('breakpoints', () => {
 
   debugTest('may be set where code is: the lines are offered', 'bank.c', async (s) => {
     await s.launch();
-    const { breakpoints } = await s.client.request<DebugProtocol.BreakpointLocationsResponse['body']>('breakpointLocations', {
-      source: { path: s.program.source },
-      line: s.line('deposit-first'),
-      endLine: s.line('deposit-end'),
-    });
+    const { breakpoints } = await s.client.request<DebugProtocol.BreakpointLocationsResponse['body']>(
+      'breakpointLocations',
+      {
+        source: { path: s.program.source },
+        line: s.line('deposit-first'),
+        endLine: s.line('deposit-end'),
+      },
+    );
     const lines = breakpoints.map(({ line }) => line);
     assert.deepEqual(
       lines,
-      ['deposit-first', 'deposit', 'deposit-history', 'deposit-count', 'deposit-return', 'deposit-end'].map((m) => s.line(m)),
+      ['deposit-first', 'deposit', 'deposit-history', 'deposit-count', 'deposit-return', 'deposit-end'].map((m) =>
+        s.line(m),
+      ),
     );
   });
 });

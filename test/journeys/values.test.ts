@@ -107,7 +107,9 @@ describe('values', () => {
         column: text.length + 1,
         frameId: s.last?.stackFrame?.id,
       });
-      return targets.map(({ label, start = 0, length = 0 }) => text.slice(0, start) + label + text.slice(start + length));
+      return targets.map(
+        ({ label, start = 0, length = 0 }) => text.slice(0, start) + label + text.slice(start + length),
+      );
     };
     assert.deepEqual(await ask('account->bal'), ['account->balance']);
     assert.ok((await ask('-exec info breakp')).includes('-exec info breakpoints'));
@@ -140,11 +142,14 @@ describe('values', () => {
     await s.breakAt('deposit');
     await s.run();
     const pc = s.last!.stackFrame!.instructionPointerReference!;
-    const { instructions } = await s.client.request<NonNullable<DebugProtocol.DisassembleResponse['body']>>('disassemble', {
-      memoryReference: pc,
-      instructionOffset: -4,
-      instructionCount: 10,
-    });
+    const { instructions } = await s.client.request<NonNullable<DebugProtocol.DisassembleResponse['body']>>(
+      'disassemble',
+      {
+        memoryReference: pc,
+        instructionOffset: -4,
+        instructionCount: 10,
+      },
+    );
     assert.equal(instructions.length, 10);
     assert.equal(BigInt(instructions[4]!.address), BigInt(pc));
     assert.equal(instructions[4]!.line, s.line('deposit'));
