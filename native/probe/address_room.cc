@@ -177,11 +177,12 @@ bool StubRoom::OpenChunk(TraceeAddress place, uint32_t mask, uint32_t value) {
   return false;
 }
 
-std::optional<TraceeAddress> StubRoom::TakeStub(TraceeAddress place, uint32_t fixed_mask, uint32_t fixed_value) {
+std::optional<TraceeAddress> StubRoom::TakeStub(TraceeAddress place, uint32_t fixed_mask, uint32_t fixed_value,
+                                                bool may_open) {
   for (Chunk& chunk : chunks_) {
     if (const auto stub = TakeInChunk(chunk, place, fixed_mask, fixed_value)) return stub;
   }
-  if (!OpenChunk(place, fixed_mask, fixed_value)) return std::nullopt;
+  if (!may_open || !OpenChunk(place, fixed_mask, fixed_value)) return std::nullopt;
   return TakeInChunk(chunks_.back(), place, fixed_mask, fixed_value);
 }
 

@@ -49,8 +49,9 @@ class StubRoom {
 
   // An address for the stub of a jump at `place` in whose displacement (a
   // 32-bit number) the bytes under `fixed_mask` are those of `fixed_value`.
-  // nullopt if there is none.
-  std::optional<TraceeAddress> TakeStub(TraceeAddress place, uint32_t fixed_mask, uint32_t fixed_value);
+  // nullopt if there is none, or none without another chunk and `may_open` is false.
+  std::optional<TraceeAddress> TakeStub(TraceeAddress place, uint32_t fixed_mask, uint32_t fixed_value,
+                                        bool may_open = true);
 
   struct Chunk {
     AddressRange pages;

@@ -15,9 +15,12 @@ constexpr uint64_t kClusterSpan = 0x8000000;  // 128 MiB
 constexpr uint64_t kMaxMovedBytes = 40;
 constexpr uint64_t kCodeAlignment = 16;
 
+// Each jump that leaves the bytes behind it alone needs, as a rule, pages of
+// its own. Mapping them takes a system call in the process: 256 are about 20 ms.
+constexpr size_t kMaxChunks = 256;
+
 const char* const kNoRoom = "no free addresses in reach";
-const char* const kNoStubRoom = "no free address where the jump would have to lead";
-const char* const kOutOfReach = "an operand is out of reach";
+const char* const kNoStubRoom = "no free address where the jump would have to lead, or an operand out of reach";
 
 uint64_t MaxCodeBytes(const Site& site) {
   uint64_t total = kCodeAlignment + 16;
@@ -32,16 +35,19 @@ uint64_t MaxCodeBytes(const Site& site) {
 // Lays out the sites of one neighbourhood.
 class ClusterLayout {
  public:
-  ClusterLayout(std::span<const ProbeSpec> specs, AddressRoom& room, ProbeLayout& layout)
-      : specs_(specs), room_(room), layout_(layout) {}
+  ClusterLayout(std::span<const ProbeSpec> specs, CodeReader& code, AddressRoom& room, ProbeLayout& layout)
+      : specs_(specs), original_(code), room_(room), layout_(layout) {}
 
   // False if there is no room at all; then every site is an int3 in place.
   bool LayOut(std::vector<Site> sites);
 
  private:
-  void LayOutJump(const Site& site, StubRoom& stubs);
-  void Demote(const Site& site, const char* reason);
+  bool LayOutJump(const Site& site, StubRoom& stubs);
+  bool LayOutSingleJump(const SiteInstruction& instruction, StubRoom& stubs);
+  void Demote(const Site& site, StubRoom& stubs);
   void LayOutInt3(Site site);
+  bool FixDisplacement(const Site& site, uint32_t& mask, uint32_t& value);
+  void Record(const Site& site, const CodeBuffer& code);
   bool EmitSite(const Site& site, CodeBuffer& to);
   void EmitProbes(const SiteInstruction& instruction, CodeBuffer& to);
   void AddPlace(const Site& site, const SiteInstruction& instruction, TraceeAddress copy);
@@ -58,12 +64,9 @@ class ClusterLayout {
     TraceeAddress block;
     TraceeAddress address;
   };
-  struct PendingInterior {
-    TraceeAddress address;
-    TraceeAddress target;
-  };
 
   std::span<const ProbeSpec> specs_;
+  CodeReader& original_;
   AddressRoom& room_;
   ProbeLayout& layout_;
   ScratchSlots slots_;
@@ -144,45 +147,79 @@ bool ClusterLayout::EmitSite(const Site& site, CodeBuffer& to) {
   return to.Finish();
 }
 
-void ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
+// Which bytes of the site's displacement are given: CC at interior boundaries,
+// and behind the site what will lie there, later sites' patches included.
+// False if a later site's patch lies under this one's own bytes.
+bool ClusterLayout::FixDisplacement(const Site& site, uint32_t& mask, uint32_t& value) {
+  std::vector<std::byte> bytes = original_.Read(site.address, kJumpLength);
+  if (bytes.size() < kJumpLength) return false;
+  const TraceeAddress own_end = site.address + site.patch_length();
+  for (auto later = layout_.patches.rbegin(); later != layout_.patches.rend(); ++later) {
+    if (later->address >= site.address + kJumpLength) break;
+    if (later->address < own_end) return false;
+    for (size_t i = 0; i < later->patched.size(); ++i) {
+      const uint64_t offset = later->address + i - site.address;
+      if (offset < kJumpLength) bytes[offset] = later->patched[i];
+    }
+  }
+  for (const uint8_t offset : site.interior) bytes[offset] = std::byte{0xCC};
+  mask = value = 0;
+  for (uint64_t offset = 1; offset < kJumpLength; ++offset) {
+    const bool is_interior = std::count(site.interior.begin(), site.interior.end(), offset) != 0;
+    if (!is_interior && offset < site.patch_length()) continue;
+    const auto shift = static_cast<unsigned>(8 * (offset - 1));
+    mask |= 0xFFu << shift;
+    value |= static_cast<uint32_t>(bytes[offset]) << shift;
+  }
+  return true;
+}
+
+// False, and nothing is changed, if there is no room or something is out of reach.
+bool ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
+  uint32_t mask = 0;
+  uint32_t value = 0;
+  if (!FixDisplacement(site, mask, value)) return false;
   const TraceeAddress first_match_block = match_cursor_;
   CodeBuffer to(cursor_);
-  if (!EmitSite(site, to)) {
+  std::optional<TraceeAddress> target;
+  if (EmitSite(site, to)) {
+    target = entries_.front();
+    const bool may_open = site.patch_length() == kJumpLength || stubs.chunks().size() < kMaxChunks;
+    if (mask != 0) target = stubs.TakeStub(site.address, mask, value, may_open);
+  }
+  if (!target) {
     match_cursor_ = first_match_block;
-    return Demote(site, kOutOfReach);
+    return false;
   }
-  TraceeAddress jump_target = entries_.front();
-  if (!site.interior.empty()) {
-    uint32_t mask = 0;
-    for (const uint8_t offset : site.interior) mask |= 0xFFu << (8 * (offset - 1));
-    const auto stub = stubs.TakeStub(site.address, mask, 0xCCCCCCCCu & mask);
-    if (!stub) {
-      match_cursor_ = first_match_block;
-      return Demote(site, kNoStubRoom);
-    }
-    CodeBuffer jump(*stub);
-    jump.Emit({0xE9});
-    jump.EmitRelative32(entries_.front());
-    CHRONOFORK_ASSERT(jump.Finish());
-    layout_.contents[*stub].assign(jump.bytes().begin(), jump.bytes().end());
-    layout_.points[*stub] = {site.address, PointState::kBefore};
-    jump_target = *stub;
+  if (mask != 0) {
+    CodeBuffer stub(*target);
+    stub.Emit({0xE9});
+    stub.EmitRelative32(entries_.front());
+    CHRONOFORK_ASSERT(stub.Finish());
+    layout_.contents[*target].assign(stub.bytes().begin(), stub.bytes().end());
+    layout_.points[*target] = {site.address, PointState::kBefore};
   }
-
   CodeBuffer patch(site.address);
   patch.Emit({0xE9});
-  patch.EmitRelative32(jump_target);
+  patch.EmitRelative32(*target);
   CHRONOFORK_ASSERT(patch.Finish());
   for (const uint8_t offset : site.interior) CHRONOFORK_ASSERT(patch.bytes()[offset] == std::byte{0xCC});
-  layout_.patches.push_back({site.address, site.patched_over, {patch.bytes().begin(), patch.bytes().end()}});
+  const auto own = patch.bytes().first(site.patch_length());
+  layout_.patches.push_back({site.address, site.patched_over, {own.begin(), own.end()}});
+  Record(site, to);
+  AddCode(to);
+  return true;
+}
 
+// Enters what has been emitted for a site into the tables.
+void ClusterLayout::Record(const Site& site, const CodeBuffer& code) {
   for (const auto& [at, point] : points_) layout_.points[at] = point;
   for (const PendingTrap& pending : traps_) {
-    layout_.traps[to.AddressOf(pending.trap.int3)] = {pending.probe, false, pending.address,
-                                                      to.AddressOf(pending.trap.resume)};
+    layout_.traps[code.AddressOf(pending.trap.int3)] = {pending.probe, false, pending.address,
+                                                        code.AddressOf(pending.trap.resume)};
   }
   for (const PendingMatch& pending : matches_) {
-    layout_.matches[pending.probe] = {slots_, pending.block, to.AddressOf(pending.next), pending.address, {}};
+    layout_.matches[pending.probe] = {slots_, pending.block, code.AddressOf(pending.next), pending.address, {}};
     layout_.contents[pending.block] = LayOutMatch(pending.probe, *specs_[pending.probe].match, layout_);
   }
   for (size_t i = 0; i < site.instructions.size(); ++i) {
@@ -190,17 +227,24 @@ void ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
     AddPlace(site, instruction, copies_[i]);
     if (i > 0) layout_.interior[instruction.address] = entries_[i];
     // Behind a lock prefix: the moved form begins with the same prefix.
+    const bool is_locked = instruction.bytes.front() == std::byte{0xF0};
     const uint64_t behind_prefix = instruction.address + 1 - site.address;
-    if (std::count(site.interior.begin(), site.interior.end(), behind_prefix) && instruction.bytes.size() > 1) {
+    if (is_locked && std::count(site.interior.begin(), site.interior.end(), behind_prefix)) {
       layout_.interior[instruction.address + 1] = copies_[i] + 1;
     }
   }
-  AddCode(to);
 }
 
-void ClusterLayout::Demote(const Site& site, const char* reason) {
-  for (const SiteInstruction& instruction : site.instructions) {
-    if (!instruction.probes.empty()) LayOutInt3(DemoteToInt3(instruction, reason));
+bool ClusterLayout::LayOutSingleJump(const SiteInstruction& instruction, StubRoom& stubs) {
+  if (WhyNotMovable(instruction.bytes, instruction.address) != nullptr) return false;
+  return LayOutJump(MakeSingleJump(instruction), stubs);
+}
+
+void ClusterLayout::Demote(const Site& site, StubRoom& stubs) {
+  // From the last to the first: each sees the patches behind it.
+  for (auto instruction = site.instructions.rbegin(); instruction != site.instructions.rend(); ++instruction) {
+    if (instruction->probes.empty() || LayOutSingleJump(*instruction, stubs)) continue;
+    LayOutInt3(DemoteToInt3(*instruction, kNoStubRoom));
   }
 }
 
@@ -244,10 +288,10 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   const uint64_t match_bytes = match_count * kMaxMatchCodeBytes;
   const auto region = room_.TakeNear(covered, kPage + match_bytes + code_bytes);
   if (!region) {
-    for (Site& site : sites) {
-      for (const SiteInstruction& instruction : site.instructions) {
-        if (instruction.probes.empty()) continue;
-        Site in_place = DemoteToInt3(instruction, kNoRoom);
+    for (auto site = sites.rbegin(); site != sites.rend(); ++site) {
+      for (auto instruction = site->instructions.rbegin(); instruction != site->instructions.rend(); ++instruction) {
+        if (instruction->probes.empty()) continue;
+        Site in_place = DemoteToInt3(*instruction, kNoRoom);
         in_place.kind = ProbeKind::kInPlace;
         LayOutInt3(std::move(in_place));
       }
@@ -260,11 +304,11 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   match_cursor_ = region->start + kPage;
   code_start_ = cursor_ = match_cursor_ + match_bytes;
   StubRoom stubs(room_, *region);
-  for (Site& site : sites) {
-    if (site.kind == ProbeKind::kJump) {
-      LayOutJump(site, stubs);
-    } else {
-      LayOutInt3(std::move(site));
+  for (auto site = sites.rbegin(); site != sites.rend(); ++site) {
+    if (site->kind == ProbeKind::kJump) {
+      if (!LayOutJump(*site, stubs)) Demote(*site, stubs);
+    } else if (!LayOutSingleJump(site->instructions.front(), stubs)) {
+      LayOutInt3(std::move(*site));
     }
   }
   CHRONOFORK_ASSERT(code_start_ + code_.size() <= region->end);
@@ -301,20 +345,24 @@ std::vector<std::byte> LayOutMatch(size_t probe, const MatchCondition& condition
   return {to.bytes().begin(), to.bytes().end()};
 }
 
-Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, AddressRoom& room) {
+Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, CodeReader& code,
+                                 AddressRoom& room) {
   ProbeLayout layout;
-  for (size_t first = 0; first < sites.size();) {
-    size_t end = first;
-    while (end < sites.size() && sites[end].end() - sites[first].address < kClusterSpan) ++end;
-    std::vector<Site> cluster(std::make_move_iterator(sites.begin() + static_cast<ptrdiff_t>(first)),
-                              std::make_move_iterator(sites.begin() + static_cast<ptrdiff_t>(end)));
-    ClusterLayout(specs, room, layout).LayOut(std::move(cluster));
-    first = end;
+  // From the highest address to the lowest: a jump may contain bytes of the patch behind it.
+  while (!sites.empty()) {
+    size_t first = sites.size() - 1;
+    while (first > 0 && sites.back().end() - sites[first - 1].address < kClusterSpan) --first;
+    const auto begin = sites.begin() + static_cast<ptrdiff_t>(first);
+    std::vector<Site> cluster(std::make_move_iterator(begin), std::make_move_iterator(sites.end()));
+    sites.erase(begin, sites.end());
+    ClusterLayout(specs, code, room, layout).LayOut(std::move(cluster));
   }
+  std::reverse(layout.patches.begin(), layout.patches.end());
   if (!PlaceCountersAlone(room, layout)) {
     return Error{
         .code = "noRoomForProbes", .message = "the debuggee's address space has no free page for probes", .remedy = ""};
   }
+  std::sort(layout.regions.begin(), layout.regions.end());
   return layout;
 }
 

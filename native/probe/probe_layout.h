@@ -73,8 +73,9 @@ struct ProbeLayout {
   std::map<size_t, MatchBlock> matches;             // by probe; only those that are compared in the process
 };
 
-// Fails when there is not even room for the counters.
-Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, AddressRoom& room);
+// `code` as it is without any of the patches. Fails when there is not even room for the counters.
+Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, CodeReader& code,
+                                 AddressRoom& room);
 
 // The code of a match, at its block; updates the layout's tables. For
 // LayOutProbes and for a condition that is replaced later.

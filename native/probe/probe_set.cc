@@ -26,13 +26,19 @@ std::span<const std::byte> BytesOf(const SharedCounters& counters) {
   return std::as_bytes(std::span<const SharedCounters, 1>(&counters, 1));
 }
 
+// `regions` are in order and do not overlap.
+const AddressRange* FindRegion(const std::vector<AddressRange>& regions, TraceeAddress address) {
+  auto after = std::upper_bound(regions.begin(), regions.end(), address,
+                                [](TraceeAddress a, const AddressRange& region) { return a < region.start; });
+  if (after == regions.begin() || !std::prev(after)->Contains(address)) return nullptr;
+  return &*std::prev(after);
+}
+
 Result<void> WriteContents(ProbeHost& host, const ProbeLayout& layout) {
   std::vector<std::byte> run;
   TraceeAddress run_start;
   for (const auto& [address, bytes] : layout.contents) {
-    const bool same_region = std::any_of(layout.regions.begin(), layout.regions.end(), [&](const AddressRange& region) {
-      return region.Contains(run_start) && region.Contains(address);
-    });
+    const bool same_region = FindRegion(layout.regions, run_start) == FindRegion(layout.regions, address);
     if (!run.empty() && (!same_region || address - (run_start + run.size()) > kMergeGapBytes)) {
       CF_TRY(host.Write(run_start, run));
       run.clear();
@@ -76,13 +82,9 @@ struct ProbeSet::Parts {
   ProbeLayout layout;
   uint64_t limit = 0;
 
-  bool IsOurs(TraceeAddress pc) const {
-    return std::any_of(layout.regions.begin(), layout.regions.end(),
-                       [&](const AddressRange& region) { return region.Contains(pc); });
-  }
   // The point that `pc`, in our pages, belongs to; nullptr if no code is there.
   const CodePoint* PointOf(TraceeAddress pc) const {
-    if (!IsOurs(pc)) return nullptr;
+    if (FindRegion(layout.regions, pc) == nullptr) return nullptr;
     auto after = layout.points.upper_bound(pc);
     return after == layout.points.begin() ? nullptr : &std::prev(after)->second;
   }
@@ -157,7 +159,7 @@ Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<c
   CF_TRY_ASSIGN(std::vector<Site> sites, PlanSites(specs, code));
   const std::vector<AddressRange> mappings = host.Mappings();
   AddressRoom room(mappings);
-  CF_TRY_ASSIGN(parts->layout, LayOutProbes(specs, std::move(sites), room));
+  CF_TRY_ASSIGN(parts->layout, LayOutProbes(specs, std::move(sites), code, room));
   ProbeLayout& layout = parts->layout;
   std::vector<std::byte> initial(BytesOf(SharedCounters{}).begin(), BytesOf(SharedCounters{}).end());
   layout.contents[layout.counters] = std::move(initial);

@@ -122,6 +122,17 @@ Site DemoteToInt3(const SiteInstruction& instruction, const char* reason) {
   return site;
 }
 
+Site MakeSingleJump(const SiteInstruction& instruction) {
+  Site site;
+  site.address = instruction.address;
+  site.kind = ProbeKind::kJump;
+  site.instructions.push_back(instruction);
+  const size_t length = std::min<size_t>(instruction.bytes.size(), kJumpLength);
+  site.patched_over.assign(instruction.bytes.begin(), instruction.bytes.begin() + static_cast<ptrdiff_t>(length));
+  if (length > 1 && instruction.bytes[0] == kLockPrefix) site.interior.push_back(1);
+  return site;
+}
+
 Result<std::vector<Site>> PlanSites(std::span<const ProbeSpec> specs, CodeReader& code) {
   const ProbesByAddress places = GroupByAddress(specs);
   const std::set<TraceeAddress> branch_targets = FindBranchTargets(places, code);

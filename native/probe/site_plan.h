@@ -1,13 +1,18 @@
 // Decides how each place is patched: which instructions a jump displaces, and
-// where only an int3 is possible. Reads code, writes nothing.
+// where it must not. Reads code, writes nothing.
 //
 //     bytes of a jump     E9 d0 d1 d2 d3
 //     instructions        [ I0  ][ I1 ][ I2 …     interior boundaries at 2 and 4
-//     so must be                CC    CC          d1 = CC and d3 = CC
+//     either                    CC    CC          d1 = CC and d3 = CC: all three are displaced
+//     or                        as they are       d1 d2 d3 are the bytes that lie there: only I0 is
 //
-// Easy to get wrong: code may jump to an interior boundary. That stays right
-// (the int3 there is answered by ProbeSet::HandleTrap) but costs a trap, so a
-// place whose interior is seen to be a branch's target gets an int3 itself.
+// The first way is dense: one page of stubs serves hundreds of places. Each
+// place done the second way mostly needs a page of its own, but nothing behind
+// I0 changes; it serves where other code follows or a branch leads to I1.
+//
+// Easy to get wrong: code may jump to an interior boundary. With the first way
+// that stays right (the int3 there is answered by ProbeSet::HandleTrap) but
+// costs a trap, so branches into the interior are looked for beforehand.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +40,9 @@ struct SiteInstruction {
 struct Site {
   TraceeAddress address;
   ProbeKind kind = ProbeKind::kJump;
-  const char* reason = "";                    // why it is no jump
+  const char* reason = "";                    // why it is no jump, or displaces only one instruction
   std::vector<SiteInstruction> instructions;  // kJump: those that the jump displaces; else one
-  std::vector<std::byte> patched_over;        // the original bytes under the patch: 5 or 1
+  std::vector<std::byte> patched_over;        // the original bytes under the patch: 1 to 5
   // Offsets 1…4 at which other code may begin to execute: a boundary, or
   // behind a lock prefix (old libraries jump over it).
   std::vector<uint8_t> interior;
@@ -58,11 +63,15 @@ class CodeReader {
   std::map<uint64_t, std::vector<std::byte>> pages_;  // empty: cannot be read
 };
 
-// Sites in the order of their addresses, all of `specs` in them. Fails when a
-// place cannot be read.
+// Sites in the order of their addresses, all of `specs` in them: as jumps of
+// the first way, or as int3, which may still become jumps of the second way.
+// Fails when a place cannot be read.
 Result<std::vector<Site>> PlanSites(std::span<const ProbeSpec> specs, CodeReader& code);
 
 // Makes an int3 site of one instruction of a site that could not become a jump.
 Site DemoteToInt3(const SiteInstruction& instruction, const char* reason);
+
+// Makes a site of one instruction whose jump leaves the bytes behind it as they are.
+Site MakeSingleJump(const SiteInstruction& instruction);
 
 }  // namespace chronofork
