@@ -1,19 +1,30 @@
 /**
- * The question when the user presses Continue after having changed something
- * in the past.
+ * The question when the user presses Continue, or steps forward, after having
+ * changed something in the past.
  *
  * No extension may take over the Continue button. So the adapter refuses (the
  * launch option `onEditedContinue: 'ask'`), stays where it is and sends
  * `chronofork/editedContinue`; the answer is carried out as two requests.
  */
 import * as vscode from 'vscode';
+import type { TimeTravelEvents } from '../debug-adapter/protocol/timeTravel.js';
 import { tellBranch } from './arrivals.js';
 import type { TimelineSession } from './timeline/timelineSessions.js';
+
+type Refused = TimeTravelEvents['chronofork/editedContinue'];
+
+/** VS Code's own commands for the requests: they let the debug toolbar know that the program runs. */
+const commands: Record<Refused['command'], string> = {
+  continue: 'workbench.action.debug.continue',
+  next: 'workbench.action.debug.stepOver',
+  stepIn: 'workbench.action.debug.stepInto',
+  stepOut: 'workbench.action.debug.stepOut',
+};
 
 const branch = 'Run On from Here (New Branch)';
 const discard = 'Discard the Change and Replay';
 
-export async function askEditedContinue(session: TimelineSession, threadId: number): Promise<void> {
+export async function askEditedContinue(session: TimelineSession, refused: Refused): Promise<void> {
   const answer = await vscode.window.showWarningMessage(
     'You have changed something in the past. How shall the program continue?',
     {
@@ -29,10 +40,9 @@ export async function askEditedContinue(session: TimelineSession, threadId: numb
   if (answer === branch) tellBranch(await session.request('chronofork/branch', {}));
   else if (answer === discard) await session.request('chronofork/discardEdits', {});
   else return;
-  // By VS Code's own command where it means this session, so that the debug toolbar knows that the program runs.
   if (vscode.debug.activeDebugSession?.id === session.debugSession.id) {
-    await vscode.commands.executeCommand('workbench.action.debug.continue');
+    await vscode.commands.executeCommand(commands[refused.command]);
   } else {
-    await session.debugSession.customRequest('continue', { threadId });
+    await session.debugSession.customRequest(refused.command, { threadId: refused.threadId });
   }
 }

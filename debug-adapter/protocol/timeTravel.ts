@@ -13,8 +13,8 @@
  */
 
 /**
- * The launch option of that name: what `continue` does at a past moment where
- * something was changed.
+ * The launch option of that name: what `continue` (and every step forward)
+ * does at a past moment where something was changed.
  *
  * - `branch` (the default): goes on live from here, as `chronofork/branch` does;
  * - `discard`: forgets the change and replays what really happened;
@@ -147,8 +147,12 @@ export interface TimeTravelEvents {
     branch: number;
     checkpointCount: number;
   };
-  /** `continue` was refused because something was changed here; only with the launch option `onEditedContinue: 'ask'`. */
-  'chronofork/editedContinue': { threadId: number };
+  /**
+   * Going forward was refused because something was changed here; only with the
+   * launch option `onEditedContinue: 'ask'`. `command` is the request to send
+   * again when the user has answered.
+   */
+  'chronofork/editedContinue': { threadId: number; command: 'continue' | 'next' | 'stepIn' | 'stepOut' };
   /** Something the user must know once: a limit, a divergence, a lost checkpoint. */
   'chronofork/notice': { severity: 'info' | 'warning' | 'error'; message: string };
 }

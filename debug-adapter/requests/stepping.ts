@@ -11,14 +11,17 @@ import type { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
 import { runJump } from './timeTravel.js';
+import type { TimeTravelEvents } from '../protocol/timeTravel.js';
 import type { Granularity } from '../timeline/reverseSteps.js';
+
+type ForwardRequest = TimeTravelEvents['chronofork/editedContinue']['command'];
 
 /**
  * What must happen before going forwards from a moment in the past where
  * something was changed. False: the client shall ask its user first, and has
  * been told so.
  */
-async function readyToGoForward(context: Context, threadId: number): Promise<boolean> {
+async function readyToGoForward(context: Context, threadId: number, request: ForwardRequest): Promise<boolean> {
   const debuggee = context.debuggee();
   debuggee.execution.requireStopped();
   const { live, edited, moment } = debuggee.core.present();
@@ -40,15 +43,21 @@ async function readyToGoForward(context: Context, threadId: number): Promise<boo
       context.afterResponse(() =>
         debuggee.background(async () => {
           await debuggee.stops.reportPlain('pause', 'Something was changed here');
-          context.client.send('chronofork/editedContinue', { threadId });
+          context.client.send('chronofork/editedContinue', { threadId, command: request });
         }),
       );
       return false;
   }
 }
 
-async function forward(context: Context, threadId: number, command: string, isStep: boolean): Promise<void> {
-  if (!(await readyToGoForward(context, threadId))) return;
+async function forward(
+  context: Context,
+  threadId: number,
+  request: ForwardRequest,
+  command: string,
+  isStep: boolean,
+): Promise<void> {
+  if (!(await readyToGoForward(context, threadId, request))) return;
   const debuggee = context.debuggee();
   await debuggee.breakpoints.enableLogpoints(true);
   const origin = isStep ? debuggee.stepOrigin() : undefined;
@@ -64,22 +73,24 @@ async function continue_(
     context.afterResponse(() => void context.shutDown({ letExit: true }));
     return { allThreadsContinued: true };
   }
-  await forward(context, args.threadId, '-exec-continue', false);
+  await forward(context, args.threadId, 'continue', '-exec-continue', false);
   return { allThreadsContinued: true };
 }
 
 async function next(context: Context, args: DebugProtocol.NextArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
-  await forward(context, args.threadId, instruction ? '-exec-next-instruction' : '-exec-next', !instruction);
+  const command = instruction ? '-exec-next-instruction' : '-exec-next';
+  await forward(context, args.threadId, 'next', command, !instruction);
 }
 
 async function stepIn(context: Context, args: DebugProtocol.StepInArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
-  await forward(context, args.threadId, instruction ? '-exec-step-instruction' : '-exec-step', !instruction);
+  const command = instruction ? '-exec-step-instruction' : '-exec-step';
+  await forward(context, args.threadId, 'stepIn', command, !instruction);
 }
 
 async function stepOut(context: Context, args: DebugProtocol.StepOutArguments): Promise<void> {
-  await forward(context, args.threadId, '-exec-finish', true);
+  await forward(context, args.threadId, 'stepOut', '-exec-finish', true);
 }
 
 async function stepBack(context: Context, args: DebugProtocol.StepBackArguments): Promise<void> {

@@ -16,7 +16,11 @@ const icons: Record<CheckpointReason, string> = {
 };
 
 export function checkpointIcon(row: CheckpointRow): vscode.ThemeIcon {
-  if (row.here) return new vscode.ThemeIcon('debug-stackframe', new vscode.ThemeColor('debugIcon.continueForeground'));
+  if (row.here)
+    return new vscode.ThemeIcon(
+      'debug-stackframe',
+      new vscode.ThemeColor('debugIcon.breakpointCurrentStackframeForeground'),
+    );
   if (isBookmark(row.checkpoint)) return new vscode.ThemeIcon('bookmark');
   if (row.checkpoint.pinned) return new vscode.ThemeIcon('pinned');
   return new vscode.ThemeIcon(icons[row.checkpoint.reason] ?? 'circle-small');

@@ -63,6 +63,7 @@ const checks: Readonly<Record<string, Check>> = {
   ),
   gdbPath: aString,
   setupCommands,
+  disableAslr: aBoolean,
   'checkpoints.intervalMs': atLeast(0, 'milliseconds'),
   'checkpoints.memoryMb': atLeast(0, 'megabytes'),
   onEditedContinue: oneOf('ask', 'branch', 'discard'),

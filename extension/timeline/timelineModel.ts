@@ -171,9 +171,9 @@ export class TimelineModel {
       here,
       label: runTimeText(checkpoint.moment.timeMs),
       description: [
-        here ? 'you are here' : undefined,
         checkpoint.name,
         location,
+        here ? 'you are here' : undefined,
         reasonText(checkpoint.reason),
         megabytesText(checkpoint.privateBytes),
         age,
@@ -191,9 +191,9 @@ export class TimelineModel {
       here,
       label: checkpoint.name ?? '',
       description: [
-        here ? 'you are here' : undefined,
         runTimeText(checkpoint.moment.timeMs),
         locationText(checkpoint.location),
+        here ? 'you are here' : undefined,
       ]
         .filter(Boolean)
         .join(' · '),

@@ -134,12 +134,15 @@ class FakeAdapter extends DebugSession {
   protected override continueRequest(response: DebugProtocol.ContinueResponse): void {
     response.body = { allThreadsContinued: true };
     this.sendResponse(response);
-    if (this.run.edited && this.onEditedContinue === 'ask') {
-      this.stopped('pause');
-      this.send('chronofork/editedContinue', { threadId });
-      return;
-    }
-    this.go('forward', (stop) => this.atBreakpoint(stop), 'breakpoint');
+    if (this.mayGoForward('continue')) this.go('forward', (stop) => this.atBreakpoint(stop), 'breakpoint');
+  }
+
+  /** Asks instead, when something was changed here and the client wants to be asked. */
+  private mayGoForward(command: TimeTravelEvents['chronofork/editedContinue']['command']): boolean {
+    if (!this.run.edited || this.onEditedContinue !== 'ask') return true;
+    this.stopped('pause');
+    this.send('chronofork/editedContinue', { threadId, command });
+    return false;
   }
 
   protected override reverseContinueRequest(response: DebugProtocol.ReverseContinueResponse): void {
@@ -149,17 +152,17 @@ class FakeAdapter extends DebugSession {
 
   protected override nextRequest(response: DebugProtocol.NextResponse): void {
     this.sendResponse(response);
-    this.go('forward', this.notDeeper());
+    if (this.mayGoForward('next')) this.go('forward', this.notDeeper());
   }
 
   protected override stepInRequest(response: DebugProtocol.StepInResponse): void {
     this.sendResponse(response);
-    this.go('forward', () => true);
+    if (this.mayGoForward('stepIn')) this.go('forward', () => true);
   }
 
   protected override stepOutRequest(response: DebugProtocol.StepOutResponse): void {
     this.sendResponse(response);
-    this.go('forward', this.shallower());
+    if (this.mayGoForward('stepOut')) this.go('forward', this.shallower());
   }
 
   protected override stepBackRequest(response: DebugProtocol.StepBackResponse): void {

@@ -21,6 +21,7 @@ describe('checking the attributes of a launch configuration', () => {
       sourceMap: { '/build': '/src' },
       gdbPath: 'gdb',
       setupCommands: ['set print elements 500', { text: 'set pagination off', ignoreFailures: true }],
+      disableAslr: false,
       checkpoints: { intervalMs: 50, memoryMb: 256 },
       onEditedContinue: 'ask',
     };

@@ -47,7 +47,7 @@ export const journeys = [
     },
   },
   {
-    name: 'after a change in the past it may be discarded, or one may stay',
+    name: 'after a change in the past it may be discarded by a step too, or one may stay',
     programs: ['account'],
     async walk(journey) {
       const { workbench, workspace } = journey;
@@ -61,7 +61,7 @@ export const journeys = [
       await dialog.locator('.monaco-button', { hasText: 'Cancel' }).click();
       await workbench.stoppedAt(line('second'));
       await workbench.variableIs('balance', '1000');
-      await workbench.press('Continue');
+      await workbench.press('Step Over');
       await dialog.locator('.monaco-button', { hasText: 'Discard the Change' }).click();
       await workbench.stoppedAt(line('report'));
       await workbench.variableIs('balance', '20');
