@@ -69,6 +69,8 @@ struct Event {
   std::unique_ptr<siginfo_t> siginfo;            // kSignal
   std::unique_ptr<GeneralRegisters> registers;   // kRandom: after it; kSignal kAnywhere: where it struck
   std::shared_ptr<MappedFile> file;              // mmap of a file
+  std::string descriptor_path;                   // open and its like: what was opened
+  bool descriptor_is_file = false;               // … and it is a regular file
   std::vector<TraceeAddress> patched;            // random instructions made to trap in what was mapped
 };
 

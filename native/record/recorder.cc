@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "probe/rep_string.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -93,6 +94,14 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
   for (;;) {
     TakeDeferred();
     int signal = std::exchange(next_signal_, 0);
+    if (mode_ == ResumeMode::kStep && signal == 0 && raised_.empty()) {
+      CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
+      if (finished) {
+        LiveStop stop;
+        stop.siginfo.si_signo = SIGTRAP;
+        return stop;
+      }
+    }
     CF_TRY(live_.Resume(mode_, signal));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);
@@ -106,7 +115,7 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
 
 Recorder::Outcome Recorder::OnWake() {
   bool held_too_long = !held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience;
-  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || checkpoint_due())) {
+  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || checkpoint_due(false))) {
     interrupting_ = true;
     CF_TRY(live_.RequestInterrupt());
   }
@@ -122,14 +131,14 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
       interrupting_ = false;
-      CF_TRY(LeaveRepString());
+      CF_TRY(FinishRepString(live_));
       LiveStop live_stop;
       if (interrupt_wanted_.exchange(false)) {
         live_stop.kind = LiveStop::Kind::kInterrupted;
         return std::optional(live_stop);
       }
       if (!held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience) return DeliverHeld();
-      if (checkpoint_due()) {
+      if (checkpoint_due(false)) {
         live_stop.kind = LiveStop::Kind::kCheckpointDue;
         return std::optional(live_stop);
       }

@@ -39,6 +39,7 @@ struct LiveStop {
     kSyscallReturn,  // a caught call has been made
     kCheckpointDue,  // a good place for a periodic checkpoint
     kAsyncSignal,    // as kCheckpointDue, and the checkpoint must be pinned: a signal strikes here
+    kEventSeen,      // `stop_after` wants to look at what the last event wrote
     kExited,         // about to call exit_group: `exit_code`
     kFatalSignal,    // `siginfo` would end the program; it has not been delivered
     kExec,           // another program has replaced this one
@@ -52,6 +53,7 @@ struct LiveStop {
 };
 
 struct RecordOptions {
+  pid_t visible_pid = 0;  // what getpid shall answer; 0: the truth
   std::vector<int> visible_cpus;  // what sched_getaffinity shall answer
   std::function<void(const std::string&)> notice;  // a limit that the user must know
 };
@@ -75,15 +77,30 @@ class Recorder {
   // True at a system call's instruction whose call was begun and taken back:
   // rcx and r11 are not what they were before it.
   bool at_syscall() const { return at_syscall_; }
+  void set_at_syscall(bool at_syscall) { at_syscall_ = at_syscall; }
+  // Nothing was executed since the last event.
+  bool AtEventEnd();
+  // A SIGTRAP that Run() reported is the program's own: it waits to be delivered.
+  void AdoptTrap(const siginfo_t& info) {
+    undelivered_ = info;
+    undelivered_place_ = SignalPlace::kFault;
+  }
+  const std::optional<siginfo_t>& undelivered() const { return undelivered_; }
   // The live process's pid as everyone knows it stays that of the first one.
   Tracee& live() { return live_; }
   EventLog& log() { return log_; }
   // The state was changed by the user: what was held for it no longer applies.
   void StateEdited() { at_syscall_ = false; }
 
-  std::function<bool()> checkpoint_due = [] { return false; };
+  // Whether a periodic checkpoint is wanted; `at_event`: the process stands at the end of an
+  // event, the best place for one.
+  std::function<bool(bool at_event)> checkpoint_due = [](bool) { return false; };
   std::optional<std::set<long>> caught_syscalls;  // empty set: all
+  // Random instructions of the process from before it was taken over (a branch).
+  void set_patched(std::map<TraceeAddress, std::byte> patched) { patched_ = std::move(patched); }
   std::set<int> passed_signals;                   // delivered without a kSignal stop
+  // Asked after each system call: whether to stop there.
+  std::function<bool(const Event&)> stop_after;
   DirtyPages* dirty_pages = nullptr;              // told of every change of the mappings
   uint64_t refused_calls = 0;
 
@@ -106,7 +123,8 @@ class Recorder {
   bool AnsweredByUs(const SyscallArguments& call);
   void AnswerSyscall(const SyscallArguments& call, int64_t result);
   void Tell(const std::string& limit);
-  Result<void> PrepareMapping(const SyscallArguments& call);
+  Result<void> PrepareCall(const SyscallArguments& call);
+  void NoteOpened(int descriptor, Event& event);
   void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
   void FinishSyscall(Event event);
   bool Catches(long number) const;
@@ -118,10 +136,8 @@ class Recorder {
   Outcome SignalArrived(const siginfo_t& info, SignalPlace place);
   Outcome DeliverHeld();
   Result<void> RaiseHeld();
-  bool AtEventEnd();
   void TakeDeferred();
   Result<void> Deliver(int signal);
-  Result<void> LeaveRepString();
   struct Disposition {
     bool handled = false;  // a function of the program's will run
     bool restarts = false;

@@ -217,37 +217,6 @@ Recorder::Outcome Recorder::DeliverHeld() {
   return std::optional(stop);
 }
 
-// A repeated string instruction that is interrupted shows a state that a replay
-// passes without a stop: it is run to its end first.
-Result<void> Recorder::LeaveRepString() {
-  std::byte code[kMaxInstructionLength];
-  TraceeAddress pc(live_.registers().rip);
-  size_t length = live_.memory().ReadSome(pc, code);
-  auto instruction = DecodeInstruction(std::span(code, length), pc);
-  if (!instruction || !instruction->is_rep_string) return {};
-  TraceeAddress end = instruction->end();
-  CF_TRY_ASSIGN(std::byte original, live_.memory().ReadValue<std::byte>(end));
-  CF_TRY(live_.memory().WriteValue(end, kInt3));
-  CF_TRY(live_.Resume(ResumeMode::kContinue));
-  std::optional<Stop> stop = live_.Wait();
-  CF_TRY(live_.memory().WriteValue(end, original));
-  if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP) {
-    GeneralRegisters r = live_.registers();
-    if (r.rip == end.value + 1) {
-      r.rip = end.value;
-      r.orig_rax = ~0ull;
-      live_.SetRegisters(r);
-    }
-    return {};
-  }
-  if (stop->kind == Stop::Kind::kSignal && !IsFault(stop->siginfo)) {
-    held_.push_back(stop->siginfo);
-    return LeaveRepString();
-  }
-  // A fault in the string instruction: happens again when it is resumed.
-  return {};
-}
-
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));

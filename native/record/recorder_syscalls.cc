@@ -54,6 +54,10 @@ uint64_t CloneFlags(const SyscallArguments& call, const MemoryReaderFn& read) {
   }
 }
 
+bool Opens(long number) {
+  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
+}
+
 bool ChangesMappings(long number) {
   switch (number) {
     case SYS_mmap:
@@ -108,6 +112,7 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     stop.kind = LiveStop::Kind::kSyscallEntry;
     return std::optional(stop);
   }
+  if (AnsweredByUs(call)) return std::optional<LiveStop>();
   SyscallClass cls = ClassFor(call);
   auto descriptor_path = [this](int fd) {
     char target[256];
@@ -122,7 +127,6 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     AnswerSyscall(call, -(answer ? answer : ENOSYS));
     return std::optional<LiveStop>();
   }
-  if (AnsweredByUs(call)) return std::optional<LiveStop>();
   if (cls == SyscallClass::kProcess) return PerformProcessCall(call);
   return PerformSyscall(call, cls);
 }
@@ -130,7 +134,13 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
 // Calls whose real answer would show that the program is recorded.
 bool Recorder::AnsweredByUs(const SyscallArguments& call) {
   int64_t result = 0;
+  bool renamed = options_.visible_pid != 0 && options_.visible_pid != live_.pid();
   switch (call.number) {
+    case SYS_getpid:
+    case SYS_gettid:
+      if (!renamed) return false;
+      result = options_.visible_pid;
+      break;
     case SYS_rseq:
       result = -ENOSYS;  // the kernel would write to its area behind our back
       break;
@@ -195,13 +205,33 @@ Result<std::optional<Stop>> Recorder::WaitForSyscallExit() {
 
 // Shared memory that only this program has is as good as private, and private
 // memory is what a checkpoint copies.
-Result<void> Recorder::PrepareMapping(const SyscallArguments& call) {
+Result<void> Recorder::PrepareCall(const SyscallArguments& call) {
+  if (options_.visible_pid != 0 && options_.visible_pid != live_.pid() &&
+      (call.number == SYS_kill || call.number == SYS_tkill || call.number == SYS_tgkill)) {
+    // On a branch the process has another pid than the program believes.
+    GeneralRegisters r = live_.registers();
+    uint64_t believed = static_cast<uint64_t>(options_.visible_pid), real = static_cast<uint64_t>(live_.pid());
+    if (r.rdi == believed) r.rdi = real;
+    if (call.number == SYS_tgkill && r.rsi == believed) r.rsi = real;
+    live_.SetRegisters(r);
+    return {};
+  }
   if (call.number != SYS_mmap || (call.values[3] & MAP_TYPE) != MAP_SHARED) return {};
   if (!(call.values[3] & MAP_ANONYMOUS)) return {};
   GeneralRegisters r = live_.registers();
   r.r10 = (call.values[3] & ~uint64_t{MAP_TYPE}) | MAP_PRIVATE;
   live_.SetRegisters(r);
   return {};
+}
+
+// What was opened, so that a branch can open it again.
+void Recorder::NoteOpened(int descriptor, Event& event) {
+  std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(descriptor);
+  char target[4096];
+  ssize_t n = ::readlink(link.c_str(), target, sizeof target);
+  if (n > 0) event.descriptor_path.assign(target, static_cast<size_t>(n));
+  struct stat status {};
+  event.descriptor_is_file = ::stat(link.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event) {
@@ -257,7 +287,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     std::optional<Stop> again = live_.Wait();
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
-  CF_TRY(PrepareMapping(call));
+  CF_TRY(PrepareCall(call));
 
   // == 2.
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
@@ -265,8 +295,10 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   if (instead) return OnStop(*instead);
   GeneralRegisters r = live_.registers();
   int64_t result = static_cast<int64_t>(r.rax);
-  if (r.r10 != call.values[3] && call.number == SYS_mmap) {
-    r.r10 = call.values[3];  // PrepareMapping's change is not the program's
+  if (call.number != SYS_rt_sigreturn && (r.r10 != call.values[3] || r.rdi != call.values[0] || r.rsi != call.values[1])) {
+    r.rdi = call.values[0];  // PrepareCall's changes are not the program's
+    r.rsi = call.values[1];
+    r.r10 = call.values[3];
     live_.SetRegisters(r);
   }
 
@@ -297,10 +329,15 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
       if (!write.bytes.empty()) event.writes.push_back(std::move(write));
     }
   }
+  if (result >= 0 && Opens(call.number)) NoteOpened(static_cast<int>(result), event);
   if (cls == SyscallClass::kExecute && ChangesMappings(call.number)) NoteMemoryLayout(call, result, event);
   FinishSyscall(std::move(event));
   LiveStop stop;
   stop.syscall_number = call.number;
+  if (stop_after && stop_after(log_.at(log_.size() - 1))) {
+    stop.kind = LiveStop::Kind::kEventSeen;
+    return std::optional(stop);
+  }
   if (Catches(call.number)) {
     stop.kind = LiveStop::Kind::kSyscallReturn;
     return std::optional(stop);
@@ -310,7 +347,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     stop.siginfo.si_signo = SIGTRAP;
     return std::optional(stop);
   }
-  if (checkpoint_due()) {
+  if (checkpoint_due(true)) {
     stop.kind = LiveStop::Kind::kCheckpointDue;
     return std::optional(stop);
   }

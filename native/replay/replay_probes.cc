@@ -144,6 +144,11 @@ Result<void> Replayer::Disarm() {
   return {};
 }
 
+Result<uint64_t> Replayer::CountNow() {
+  if (!probes_) return transitions_;
+  return probes_->Transitions(*this);
+}
+
 // The counts live in the process; they outlive the probes here.
 Result<void> Replayer::NoteCounts() {
   if (!probes_) return {};
@@ -279,6 +284,12 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   mismatch.what = text;
   if (!best->mapping_differs) mismatch.word = MemoryWord{best->address, best->expected};
   return std::optional(mismatch);
+}
+
+Result<bool> Replayer::StandsAt(const EndMarker& marker) {
+  if (marker.position.event != event_) return false;
+  CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(marker));
+  return !mismatch.has_value();
 }
 
 // An interrupt may find the process between the debuggee's own instructions.

@@ -110,6 +110,9 @@ class Replayer : private ProbeHost {
   // Executes one instruction (a system call: its event).
   Result<ReplayStop> Step(const ReplayPlan& plan);
 
+  // Whether the process is in the state of `marker`, by registers and memory.
+  Result<bool> StandsAt(const EndMarker& marker);
+
   Tracee& process() { return *process_; }
   // A copy of the process as it is now, free of probes. Also from plan.tick.
   Result<std::unique_ptr<Tracee>> Copy();
@@ -121,6 +124,9 @@ class Replayer : private ProbeHost {
   // Hits counted by all runs of this replay so far, and the plan's probe that counted last.
   uint64_t transitions() const { return transitions_; }
   std::optional<size_t> last_counted() const { return last_counted_; }
+  uint32_t last_group() const { return last_group_; }
+  // The count so far, from within a plan's callback.
+  Result<uint64_t> CountNow();
   // Events whose calls were checked so far.
   uint64_t checked() const { return checked_; }
   // What stands where an asynchronous signal struck: kept by the owner.

@@ -193,14 +193,11 @@ Result<std::unique_ptr<Tracee>> Tracee::Launch(const LaunchSpec& spec) {
     }
     executed = stop.kind == Stop::Kind::kExec;
     int signal = stop.kind == Stop::Kind::kSignal ? stop.siginfo.si_signo : 0;
-    CF_TRY(tracee->Resume(executed ? ResumeMode::kToSyscallExit : ResumeMode::kContinue, signal));
+    if (!executed) CF_TRY(tracee->Resume(ResumeMode::kContinue, signal));
   }
-  Stop stop = *tracee->Wait();
-  if (stop.kind == Stop::Kind::kGone)
-    return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid};
 
   // == 3.
-  CF_TRY(tracee->PrepareAfterExec());
+  CF_TRY(tracee->EnterNewProgram());
   CF_LOG(log, kInfo, "launched %s as %d", spec.program.c_str(), pid);
   return tracee;
 }
@@ -220,6 +217,14 @@ static Result<void> HideVdso(Tracee& tracee) {
     if (type == AT_NULL) return {};
     if (type == AT_SYSINFO_EHDR) return memory.WriteValue<uint64_t>(at, AT_IGNORE);
   }
+}
+
+Result<void> Tracee::EnterNewProgram() {
+  CF_TRY(Resume(ResumeMode::kToSyscallExit));
+  if (Wait()->kind == Stop::Kind::kGone)
+    return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid_};
+  debug_control_ = 0;
+  return PrepareAfterExec();
 }
 
 Result<void> Tracee::PrepareAfterExec() {

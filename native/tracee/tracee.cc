@@ -45,7 +45,9 @@ Tracee::~Tracee() {
   if (gone_) return;
   ::kill(pid_, SIGKILL);
   int status;
-  while (::waitpid(pid_, &status, __WALL | __WNOTHREAD) > 0 && !WIFEXITED(status) && !WIFSIGNALED(status)) {
+  for (;;) {
+    pid_t waited = ::waitpid(pid_, &status, __WALL | __WNOTHREAD);
+    if (waited < 0 ? errno != EINTR : !WIFSTOPPED(status)) break;
   }
 }
 

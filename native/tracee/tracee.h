@@ -80,6 +80,8 @@ class Tracee {
   // The next stop of this process; other processes' stops go to their own
   // queues. nullopt: woken by WakeTracer() or a WakeTimer instead.
   std::optional<Stop> Wait(bool wakeable = false);
+  // After a kExec stop: to the new program's first instruction, prepared as by Launch().
+  Result<void> EnterNewProgram();
   Result<void> RequestInterrupt();  // asks a running process to stop (kInterrupted)
   // Sends `signal` to the process as thread-directed; it shows up as a kSignal stop.
   Result<void> Raise(int signal);

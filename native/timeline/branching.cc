@@ -1,0 +1,130 @@
+// Going on live from the past: a copy becomes the end of a new branch, its
+// descriptors what they were, its system calls real again.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "timeline/engine.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("branch");
+
+std::string Join(const std::vector<std::string>& items) {
+  std::string text;
+  for (size_t i = 0; i < items.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == items.size() ? " and " : ", ") + items[i];
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DirtyPages>> WatchPages(Tracee& tracee);
+
+Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
+  if (!replay_)
+    return Error{"alreadyLive", "The present is live already: there is nothing to branch from.", "", 0, 0};
+  Branch& parent = branch();
+  BranchResult result;
+  Position from = edited_ ? pristine_position_ : replay_->position();
+
+  // == 1. The line up to here, ending in a checkpoint of the unchanged state.
+  bool was_edited = edited_;
+  std::unique_ptr<Tracee> changed;
+  if (was_edited) {
+    CF_TRY_ASSIGN(changed, replay_->Copy());
+    std::map<TraceeAddress, std::byte> patched = replay_->patched();
+    replay_ = std::make_unique<Replayer>(std::move(pristine_), *parent.log, pristine_position_, std::move(patched));
+    edited_ = in_call_ = false;
+    edits_.clear();
+  }
+  CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> fork_point, CreateCheckpoint(CheckpointReason::kBranch, ""));
+  fork_point->pinned = true;
+  std::map<TraceeAddress, std::byte> patched = replay_->patched();
+  if (!was_edited) {
+    CF_TRY_ASSIGN(changed, replay_->Copy());
+  }
+
+  // == 2. What the world looked like here.
+  CF_TRY_ASSIGN(std::vector<std::string> lost, RestoreDescriptors(*changed, fork_point->descriptors));
+  std::set<std::string> files = FilesWritten(fork_point->descriptors, *parent.log, from.event, parent.log->size());
+  result.files.assign(files.begin(), files.end());
+  if (!result.files.empty())
+    result.message = "What the program wrote after this moment to " + Join(result.files) + " is not undone.";
+  if (!lost.empty())
+    result.message += (result.message.empty() ? "" : " ") + std::string("These cannot be given back: ") + Join(lost) + ".";
+
+  // == 3. The new branch and its live process.
+  auto made = std::make_unique<Branch>();
+  made->id = static_cast<int>(branches_.size());
+  made->parent = parent.id;
+  made->from_moment = fork_point->moment;
+  made->name = name;
+  made->log = std::make_unique<EventLog>(*parent.log, from.event);
+  auto end = std::find(parent.line.begin(), parent.line.end(), fork_point);
+  made->line.assign(parent.line.begin(), end + 1);
+  made->tip = std::move(changed);
+  RecordOptions record;
+  record.visible_pid = pid_;
+  record.visible_cpus = OriginalCpus();
+  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
+  made->recorder = std::make_unique<Recorder>(*made->tip, *made->log, std::move(record));
+  made->recorder->set_patched(std::move(patched));
+  made->recorder->set_at_syscall(from.kind == Position::Kind::kAtSyscall);
+  CF_TRY_ASSIGN(made->dirty, WatchPages(*made->tip));
+  made->recorder->dirty_pages = made->dirty.get();
+  made->tip_at_last = !was_edited;
+  result.id = made->id;
+  int id = made->id;
+  branches_.push_back(std::move(made));
+  replay_.reset();
+  branch_ = id;
+  base_ = branch().line.size() - 1;
+  at_base_ = !was_edited;
+  barrier_wanted_ = was_edited;
+  last_checkpoint_ns_ = branch().tip->CpuTimeNs();
+  PresentMoved();
+  CF_LOG(logger, kInfo, "branch %d from event %zu, pid %d", id, from.event, branch().tip->pid());
+  return result;
+}
+
+StopReply Engine::RestartAfterExec() {
+  // Nothing replays across an exec: the history begins anew with the new program.
+  Branch& b = branch();
+  StopReply reply;
+  reply.tid = pid_;
+  reply.kind = StopKind::kExec;
+  Result<void> entered = b.tip->EnterNewProgram();
+  if (!entered.ok()) return Failed(entered.error());
+  char path[4096];
+  std::string link = "/proc/" + std::to_string(b.tip->pid()) + "/exe";
+  ssize_t n = ::readlink(link.c_str(), path, sizeof path);
+  if (n > 0) reply.exec_path.assign(path, static_cast<size_t>(n));
+  options_.notice("info", "The program was replaced by " + reply.exec_path + ": the recording begins anew with it.");
+  std::unique_ptr<Branch> fresh = std::make_unique<Branch>();
+  fresh->log = std::make_unique<EventLog>(arena_);
+  fresh->tip = std::move(b.tip);
+  RecordOptions record;
+  record.visible_pid = pid_;
+  record.visible_cpus = OriginalCpus();
+  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
+  fresh->recorder = std::make_unique<Recorder>(*fresh->tip, *fresh->log, std::move(record));
+  branches_.clear();
+  branches_.push_back(std::move(fresh));
+  branch_ = 0;
+  breakpoints.clear();
+  Result<void> patched = branch().recorder->PatchAllExecutable();
+  if (!patched.ok()) return Failed(patched.error());
+  Result<std::unique_ptr<DirtyPages>> dirty = WatchPages(*branch().tip);
+  if (!dirty.ok()) return Failed(dirty.error());
+  branch().dirty = std::move(dirty).value();
+  branch().recorder->dirty_pages = branch().dirty.get();
+  Result<std::shared_ptr<Checkpoint>> first = CheckpointLive(CheckpointReason::kStart, true);
+  if (!first.ok()) return Failed(first.error());
+  at_base_ = true;
+  return reply;
+}
+
+}  // namespace chronofork

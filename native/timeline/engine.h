@@ -1,0 +1,194 @@
+// The heart: one present, on one branch, moved forwards and backwards.
+//
+// The present is either the live process at the end of its branch, or a replay
+// of it at an earlier moment. Everything here runs on the tracer thread;
+// timeline.h is its door for other threads.
+//
+// Invariants:
+//  - the checkpoints of a line are in order; the present lies at or after
+//    line[base_] and before line[base_ + 1];
+//  - a copy that is a checkpoint holds no breakpoint, no probe, no edit that
+//    is not a barrier;
+//  - the live process runs only while the present is live.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "timeline/debug_target.h"
+#include "timeline/history.h"
+#include "timeline/operations.h"
+
+namespace chronofork {
+
+struct EngineOptions {
+  double interval_ms = 100;     // of run time between periodic checkpoints; 0: none
+  uint64_t budget_bytes = 0;    // 0: a quarter of the free memory
+  std::function<void(const char* severity, const std::string&)> notice = [](const char*, const std::string&) {};
+  std::function<void(double, const char*)> progress = [](double, const char*) {};
+  std::function<void()> changed = [] {};  // checkpoints, branches or the present
+};
+
+class Engine {
+ public:
+  explicit Engine(EngineOptions options);
+  ~Engine();
+
+  // Starts the program; the present is its first instruction.
+  Result<pid_t> Launch(LaunchSpec spec);
+
+  // -- Running (engine_forward.cc, search.cc) --------------------------------------
+  StopReply Resume(const ResumeRequest& request);
+  void Arm(TimeOperation operation, std::function<void(OperationResult)> done);
+  std::atomic<bool> cancel_wanted{false};
+  std::atomic<bool> interrupt_wanted{false};
+  void RequestInterrupt();  // any thread
+
+  // -- The present ---------------------------------------------------------------
+  Tracee& process();
+  const Tracee* process_or_null() const;
+  bool live() const { return !replay_; }
+  bool edited() const { return edited_; }
+  pid_t pid() const { return pid_; }
+  Position PresentPosition();
+  uint64_t PresentTimeNs();
+  int present_moment() const { return present_moment_; }
+  size_t base() const { return base_; }
+  Branch& branch() { return *branches_[static_cast<size_t>(branch_)]; }
+  const std::vector<std::unique_ptr<Branch>>& branches() const { return branches_; }
+  const StopReply& last_stop() const { return last_stop_; }
+  const std::map<TraceeAddress, std::byte>& Patched();
+
+  // -- Changing state (edits.cc) ---------------------------------------------------
+  Result<void> WriteMemory(TraceeAddress address, std::span<const std::byte> bytes);
+  Result<void> WriteRegisters(const GeneralRegisters& registers);
+  Result<void> WriteExtended(const ExtendedRegisters& registers);
+  Result<void> WriteSiginfo(const siginfo_t& info);
+
+  // -- Breakpoints: as gdb has set them ---------------------------------------------
+  struct Breakpoint {
+    BreakpointKind kind = BreakpointKind::kSoftware;
+    std::vector<BreakpointCondition> conditions;
+  };
+  std::map<TraceeAddress, Breakpoint> breakpoints;
+  struct Watch {
+    WatchKind kind = WatchKind::kWrite;
+    TraceeAddress address;
+    uint64_t length_bytes = 0;
+  };
+  std::vector<Watch> watches;
+  // Splits into aligned pieces; at most four fit. Error: "tooManyWatchpoints".
+  Result<std::vector<WatchSpec>> WatchSpecs(const std::vector<Watch>& wanted) const;
+  std::optional<std::set<long>> caught_syscalls;
+  std::set<int> passed_signals;
+
+  // -- Checkpoints -------------------------------------------------------------------
+  Result<std::shared_ptr<Checkpoint>> CreateCheckpoint(CheckpointReason reason, const std::string& name);
+  Result<void> DeleteCheckpoint(int id);
+  Result<void> ChangeCheckpoint(int id, std::optional<bool> pinned, std::optional<std::string> name);
+  std::shared_ptr<Checkpoint> FindCheckpoint(int id);
+  uint64_t PrivateBytesOf(const Branch& branch, size_t index) const;
+  uint64_t budget_bytes() const { return budget_bytes_; }
+  uint64_t UsedBytes() const;
+
+  // -- Branches (branching.cc) --------------------------------------------------------
+  struct BranchResult {
+    int id = 0;
+    std::string message;
+    std::vector<std::string> files;
+  };
+  Result<BranchResult> StartBranch(const std::string& name);
+
+  // Replays from line[index] to the end of the line with nothing reaching the
+  // world; differences are added to `diverged` (verify.cc).
+  Result<void> VerifyFrom(size_t index, std::vector<struct Divergence>* diverged);
+
+  // The natural end: a program that stands at its exit leaves with its own status.
+  void LetGo(bool let_exit);
+
+ private:
+  friend class Search;
+  struct Trap;
+
+  // engine.cc
+  void Thin();
+  Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
+  void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);
+  Position LivePosition();
+  EndMarker MarkerOf(size_t index);  // of line[index]
+  EndMarker PresentMarker();
+  Result<std::unique_ptr<Replayer>> ReplayFrom(size_t index);
+  void SetReplay(std::unique_ptr<Replayer> replay, size_t base, bool at_base);
+  void KeepPresentAsCheckpoint();
+  void GoLive();
+  void PresentMoved();
+  Error Gone();
+
+  // engine_forward.cc
+  StopReply RunForward(const ResumeRequest& request);
+  Result<StopReply> ForwardLive(const ResumeRequest& request, bool first);
+  Result<StopReply> ForwardReplay(const ResumeRequest& request, bool* went_live);
+  Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request);
+  Result<std::optional<StopReply>> OnLiveStop(const LiveStop& stop, bool stepping);
+  Result<std::optional<StopReply>> OnLiveTrap(const LiveStop& stop, bool stepping);
+  Result<void> InsertInto(Tracee& tracee);
+  Result<void> RemoveFrom(Tracee& tracee);
+  Result<bool> ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& process);
+  std::optional<StopReply> BreakpointHere();
+  StopReply StopAtTip();
+  StopReply Failed(const Error& error);
+  ReplayPlan ForwardPlan();
+  StopReply SignalStop(int signal) const;
+  StopReply RestartAfterExec();
+
+  // edits.cc
+  Result<void> BeforeEdit();
+  Result<void> SettleEdits(bool* is_call);
+  StopReply RunCall();
+  Result<void> EndCallIfRestored();
+
+  EngineOptions options_;
+  uint64_t budget_bytes_ = 0;
+  pid_t pid_ = 0;
+  int cpu_ = -1;
+  std::shared_ptr<EventLog::Arena> arena_;
+  std::vector<std::unique_ptr<Branch>> branches_;
+  int branch_ = 0;
+  std::unique_ptr<Replayer> replay_;  // null: the present is live
+  size_t base_ = 0;
+  bool at_base_ = false;  // the present is exactly line[base_]
+  int next_id_ = 1;
+  int next_moment_ = 1;
+  int present_moment_ = 0;
+  StopReply last_stop_;
+  std::optional<siginfo_t> present_siginfo_;
+  std::chrono::steady_clock::time_point stopped_at_{};
+
+  // periodic checkpoints
+  uint64_t last_checkpoint_ns_ = 0;  // run time
+  double effective_interval_ns_ = 0;
+  std::vector<std::pair<TraceeAddress, std::byte>> inserted_;
+  bool inserted_in_live_ = false;
+  bool thin_warned_ = false;
+
+  // edits of the present
+  bool edited_ = false;
+  bool in_call_ = false;
+  bool barrier_wanted_ = false;  // live: an edit was made since the last checkpoint
+  std::unique_ptr<Tracee> pristine_;
+  Position pristine_position_;
+  GeneralRegisters pristine_registers_{};
+  std::vector<MemoryWrite> edits_;
+
+  std::optional<TimeOperation> armed_;
+  std::function<void(OperationResult)> armed_done_;
+};
+
+}  // namespace chronofork

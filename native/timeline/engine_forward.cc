@@ -1,0 +1,466 @@
+// Forwards: in the past by replaying from checkpoint to checkpoint, at its end
+// seamlessly in the live process.
+#include <signal.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "timeline/engine.h"
+#include "timeline/search.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("forward");
+
+// How often a running debuggee is looked at: checkpoints, cancel, the Pause button.
+constexpr double kTickMs = 5;
+// How much later than its time a periodic checkpoint may come to find the end of an event.
+constexpr double kCheckpointGraceNs = 5e6;
+
+constexpr std::byte kInt3{0xcc};
+
+}  // namespace
+
+StopReply Engine::SignalStop(int signal) const {
+  StopReply reply;
+  reply.tid = pid_;
+  reply.kind = StopKind::kSignal;
+  reply.signal = signal;
+  return reply;
+}
+
+StopReply Engine::Failed(const Error& error) {
+  CF_LOG(logger, kError, "%s: %s", error.code.c_str(), error.message.c_str());
+  options_.notice("error", error.message + (error.remedy.empty() ? "" : " " + error.remedy));
+  StopReply reply;
+  reply.tid = pid_;
+  if (error.code == "debuggeeGone" && !replay_) {
+    reply.kind = StopKind::kKilled;
+    reply.signal = SIGKILL;
+    return reply;
+  }
+  // Never show a state that is not proved: back to the last checkpoint that is.
+  if (replay_) {
+    Result<std::unique_ptr<Replayer>> again = ReplayFrom(base_);
+    if (again.ok()) SetReplay(std::move(again).value(), base_, true);
+    else GoLive();
+  }
+  reply.kind = StopKind::kHistoryBegin;
+  return reply;
+}
+
+StopReply Engine::StopAtTip() {
+  Branch& b = branch();
+  StopReply reply;
+  reply.tid = pid_;
+  if (b.end.kind == EndState::Kind::kRunning && b.recorder->undelivered()) {
+    present_siginfo_ = b.recorder->undelivered();
+    return SignalStop(present_siginfo_->si_signo);
+  }
+  reply.kind = StopKind::kHistoryEnd;
+  return reply;
+}
+
+Result<std::vector<WatchSpec>> Engine::WatchSpecs(const std::vector<Watch>& wanted) const {
+  std::vector<WatchSpec> specs;
+  for (const Watch& watch : wanted) {
+    uint64_t at = watch.address.value, end = at + watch.length_bytes;
+    while (at < end) {
+      uint64_t length = 8;
+      while (length > 1 && (at % length != 0 || at + length > end)) length /= 2;
+      specs.push_back({TraceeAddress(at), length, watch.kind == WatchKind::kWrite});
+      at += length;
+    }
+  }
+  if (specs.size() > 4)
+    return Error{"tooManyWatchpoints", "The processor can watch four places of at most 8 bytes at a time.",
+                 "Remove a data breakpoint, or watch a smaller part.", 0, 0};
+  return specs;
+}
+
+Result<bool> Engine::ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& shown) {
+  auto found = breakpoints.find(address);
+  if (found == breakpoints.end()) return false;
+  if (found->second.conditions.empty()) return true;
+  MemoryReader read = [&shown](TraceeAddress a, std::span<std::byte> out) { return shown.memory().Read(a, out); };
+  for (const BreakpointCondition& condition : found->second.conditions) {
+    Result<bool> holds = condition(registers, read);
+    if (!holds.ok() || holds.value()) return true;  // what cannot be evaluated, gdb looks at itself
+  }
+  return false;
+}
+
+std::optional<StopReply> Engine::BreakpointHere() {
+  const GeneralRegisters& r = process().registers();
+  TraceeAddress pc(r.rip);
+  Result<bool> holds = ConditionHolds(pc, r, process());
+  if (!holds.ok() || !holds.value()) return std::nullopt;
+  StopReply reply;
+  reply.tid = pid_;
+  reply.kind = StopKind::kBreakpoint;
+  reply.breakpoint = breakpoints.at(pc).kind;
+  return reply;
+}
+
+Result<void> Engine::InsertInto(Tracee& tracee) {
+  inserted_.clear();
+  for (const auto& [address, breakpoint] : breakpoints) {
+    Result<std::byte> original = tracee.memory().ReadValue<std::byte>(address);
+    if (!original.ok()) continue;  // its library is not mapped now
+    CF_TRY(tracee.memory().WriteValue(address, kInt3));
+    inserted_.emplace_back(address, original.value());
+  }
+  CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
+  for (size_t slot = 0; slot < specs.size(); ++slot)
+    CF_TRY(tracee.SetWatch(static_cast<int>(slot), specs[slot].address, static_cast<unsigned>(specs[slot].length_bytes),
+                           specs[slot].write_only));
+  inserted_in_live_ = true;
+  return {};
+}
+
+Result<void> Engine::RemoveFrom(Tracee& tracee) {
+  inserted_in_live_ = false;
+  if (tracee.gone()) return {};
+  for (const auto& [address, original] : inserted_) {
+    Result<void> restored = tracee.memory().WriteValue(address, original);
+    if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());  // unmapped meanwhile
+  }
+  for (int slot = 0; slot < 4; ++slot) CF_TRY(tracee.ClearDebugRegister(slot));
+  return {};
+}
+
+StopReply Engine::RunForward(const ResumeRequest& request) {
+  WakeTimer timer(kTickMs);
+  if (request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep) {
+    if (in_call_ || edited_) {
+      bool is_call = false;
+      Result<void> settled = SettleEdits(&is_call);
+      if (!settled.ok()) return Failed(settled.error());
+    }
+    return Search(*this).Reverse(request);
+  }
+  if (replay_ && edited_) {
+    bool is_call = false;
+    Result<void> settled = SettleEdits(&is_call);
+    if (!settled.ok()) return Failed(settled.error());
+    if (is_call) return RunCall();
+  }
+  bool was_replay = replay_ != nullptr;
+  if (replay_) {
+    bool went_live = false;
+    Result<StopReply> reply = ForwardReplay(request, &went_live);
+    if (!reply.ok()) return Failed(reply.error());
+    if (!went_live) {
+      PresentMoved();
+      return std::move(reply).value();
+    }
+    if (std::optional<StopReply> here = BreakpointHere()) return *here;
+    if (branch().end.kind != EndState::Kind::kRunning || branch().recorder->undelivered()) return StopAtTip();
+    if (request.kind == ResumeKind::kStep) return SignalStop(SIGTRAP);
+  }
+  Result<StopReply> reply = ForwardLive(request, !was_replay);
+  PresentMoved();
+  if (!reply.ok()) return Failed(reply.error());
+  return std::move(reply).value();
+}
+
+// -- In the past -----------------------------------------------------------------------
+
+ReplayPlan Engine::ForwardPlan() {
+  ReplayPlan plan;
+  bool conditional = false;
+  for (const auto& [address, breakpoint] : breakpoints) {
+    ProbeSpec probe;
+    probe.address = address;
+    plan.probes.push_back(probe);
+    conditional = conditional || !breakpoint.conditions.empty();
+  }
+  plan.limit = replay_ ? replay_->transitions() + 1 : 1;
+  if (conditional)
+    plan.accept = [this, addresses = plan.probes](size_t probe, const GeneralRegisters& registers) {
+      return ConditionHolds(addresses[probe].address, registers, replay_->process());
+    };
+  plan.report_signals = true;
+  plan.passed_signals = passed_signals;
+  plan.caught_syscalls = caught_syscalls;
+  plan.cancelled = [this] { return interrupt_wanted.load() || cancel_wanted.load(); };
+  return plan;
+}
+
+Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went_live) {
+  CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
+  bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
+  bool count_first = false;
+  for (;;) {
+    Branch& b = branch();
+    size_t next = base_ + 1;
+    if (at_base_ && next < b.line.size() && b.line[next]->barrier) {
+      CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(next));
+      SetReplay(std::move(replay), next, true);
+      continue;
+    }
+    if (at_base_ && next == b.line.size() && b.tip_at_last) {
+      GoLive();
+      *went_live = true;
+      return StopReply{};
+    }
+    if (stepping) {
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request));
+      if (reply) return *reply;
+      if (!replay_) {
+        *went_live = true;
+        return StopReply{};
+      }
+      continue;
+    }
+    ReplayPlan plan = ForwardPlan();
+    plan.watches = watch_specs;
+    plan.count_first = count_first;
+    if (next < b.line.size()) {
+      plan.end = MarkerOf(next);
+    } else {
+      CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
+      Position tip;
+      {
+        tip.event = b.log->size();
+        tip.registers = b.tip->registers();
+        tip.kind = b.recorder->at_syscall()  ? Position::Kind::kAtSyscall
+                   : b.recorder->AtEventEnd() ? Position::Kind::kEventEnd
+                                              : Position::Kind::kComputing;
+      }
+      plan.end = EndMarker{tip, b.tip.get(), std::move(pages)};
+    }
+    uint64_t start_pc = replay_->process().registers().rip;
+    uint64_t counted = replay_->transitions();
+    CF_TRY_ASSIGN(ReplayStop stop, replay_->Run(plan));
+    bool at_start = at_base_ && count_first && replay_->transitions() == counted + 1 &&
+                    replay_->process().registers().rip == start_pc;
+    at_base_ = false;
+    StopReply reply;
+    reply.tid = pid_;
+    switch (stop.kind) {
+      case ReplayStop::Kind::kReachedEnd:
+        if (next == b.line.size()) {
+          GoLive();
+          *went_live = true;
+          return reply;
+        }
+        base_ = next;
+        at_base_ = count_first = true;
+        break;
+      case ReplayStop::Kind::kProbe:
+        at_base_ = at_start;
+        reply.kind = StopKind::kBreakpoint;
+        reply.breakpoint = breakpoints.at(plan.probes[stop.probe].address).kind;
+        return reply;
+      case ReplayStop::Kind::kKernelWatch:
+        plan.watches.clear();
+        CF_TRY(replay_->Step(plan));
+        [[fallthrough]];
+      case ReplayStop::Kind::kWatch:
+        reply.kind = StopKind::kWatchpoint;
+        reply.watch_address = watch_specs[stop.probe].address;
+        reply.watch = watch_specs[stop.probe].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+        return reply;
+      case ReplayStop::Kind::kSignal:
+        present_siginfo_ = stop.siginfo;
+        return SignalStop(stop.signal);
+      case ReplayStop::Kind::kSyscallEntry:
+      case ReplayStop::Kind::kSyscallReturn:
+        reply.kind = stop.kind == ReplayStop::Kind::kSyscallEntry ? StopKind::kSyscallEntry : StopKind::kSyscallReturn;
+        reply.syscall_number = stop.syscall_number;
+        return reply;
+      case ReplayStop::Kind::kCancelled:
+        return SignalStop(SIGINT);
+      case ReplayStop::Kind::kEndOfLog:
+        return Error{"diverged", "The replay passed the end of what was recorded without finding it.",
+                     "What is shown is only true up to the last checkpoint before. Please report this program.", 0, pid_};
+      case ReplayStop::Kind::kStep:
+        break;
+    }
+  }
+}
+
+// One instruction, or as many as stay inside the range. nullopt: the replay has
+// come to the live process, which takes over.
+Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& request) {
+  ReplayPlan plan;
+  plan.report_signals = true;
+  plan.passed_signals = passed_signals;
+  for (;;) {
+    CF_TRY_ASSIGN(ReplayStop stop, replay_->Step(plan));
+    at_base_ = false;
+    Branch& b = branch();
+    size_t next = base_ + 1;
+    if (stop.kind == ReplayStop::Kind::kSignal) {
+      present_siginfo_ = stop.siginfo;
+      return std::optional(SignalStop(stop.signal));
+    }
+    bool at_next = false;
+    if (next < b.line.size()) {
+      CF_TRY_ASSIGN(at_next, replay_->StandsAt(MarkerOf(next)));
+      if (at_next) base_ = next;
+      at_base_ = at_next;
+    } else if (replay_->event() == b.log->size()) {
+      CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
+      EndMarker tip{{Position::Kind::kComputing, b.log->size(), b.tip->registers()}, b.tip.get(), std::move(pages)};
+      CF_TRY_ASSIGN(bool at_tip, replay_->StandsAt(tip));
+      if (at_tip) {
+        GoLive();
+        return std::optional<StopReply>();
+      }
+      if (stop.kind == ReplayStop::Kind::kEndOfLog)
+        return Error{"diverged", "The replay passed the end of what was recorded without finding it.", "", 0, pid_};
+    }
+    if (request.kind == ResumeKind::kStep) return std::optional(SignalStop(SIGTRAP));
+    TraceeAddress pc(replay_->process().registers().rip);
+    if (std::optional<StopReply> here = BreakpointHere()) return here;
+    if (!request.range.Contains(pc)) return std::optional(SignalStop(SIGTRAP));
+    if (interrupt_wanted.load()) return std::optional(SignalStop(SIGINT));
+    if (at_next) return std::optional<StopReply>();  // the caller looks for a barrier, and goes on
+  }
+}
+
+// -- Live ---------------------------------------------------------------------------------
+
+Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) {
+  Branch& b = branch();
+  if (b.end.kind != EndState::Kind::kRunning) return StopAtTip();
+  if (std::exchange(barrier_wanted_, false)) CF_TRY(CheckpointLive(CheckpointReason::kEdit, true));
+  bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
+  Recorder& recorder = *b.recorder;
+  recorder.caught_syscalls = caught_syscalls;
+  recorder.passed_signals = passed_signals;
+  recorder.checkpoint_due = [this, &b](bool at_event) {
+    if (options_.interval_ms <= 0) return false;
+    double since = static_cast<double>(b.tip->CpuTimeNs()) - static_cast<double>(last_checkpoint_ns_);
+    return since >= effective_interval_ns_ + (at_event ? 0 : kCheckpointGraceNs);
+  };
+  CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
+  recorder.stop_after = [&watch_specs](const Event& event) {
+    for (const MemoryWrite& write : event.writes)
+      for (const WatchSpec& watch : watch_specs)
+        if (AddressRange{write.address, write.address + write.bytes.size()}.Overlaps(
+                {watch.address, watch.address + watch.length_bytes}))
+          return true;
+    return false;
+  };
+  int signal = first ? request.signal : 0;
+  recorder.CancelInterrupt();
+  for (;;) {
+    b.tip_at_last = false;
+    at_base_ = false;
+    TraceeAddress pc(b.tip->registers().rip);
+    bool step_off = breakpoints.contains(pc);
+    Result<LiveStop> stop = LiveStop{};
+    if (stepping || step_off) {
+      stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0)});
+    } else {
+      CF_TRY(InsertInto(*b.tip));
+      if (interrupt_wanted.exchange(false)) recorder.RequestInterrupt();
+      stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0)});
+      CF_TRY(RemoveFrom(*b.tip));
+    }
+    if (!stop.ok()) return std::move(stop).error();
+    bool step_done = stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL &&
+                     (stepping || step_off);
+    if (!step_done) {
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping));
+      if (reply) return *reply;
+      continue;
+    }
+    if (request.kind == ResumeKind::kStep) return SignalStop(SIGTRAP);
+    if (stepping) {
+      if (std::optional<StopReply> here = BreakpointHere()) return *here;
+      if (!request.range.Contains(TraceeAddress(b.tip->registers().rip))) return SignalStop(SIGTRAP);
+      if (interrupt_wanted.exchange(false)) return SignalStop(SIGINT);
+    } else if (std::optional<StopReply> here = BreakpointHere()) {
+      return *here;
+    }
+  }
+}
+
+Result<std::optional<StopReply>> Engine::OnLiveTrap(const LiveStop& stop, bool stepping) {
+  Branch& b = branch();
+  GeneralRegisters r = b.tip->registers();
+  TraceeAddress before(r.rip - 1);
+  if (stop.siginfo.si_code == SI_KERNEL && !stepping && breakpoints.contains(before)) {
+    r.rip = before.value;
+    r.orig_rax = ~0ull;
+    b.tip->SetRegisters(r);
+    return BreakpointHere();
+  }
+  if (unsigned hits = b.tip->TakeDebugHits()) {
+    CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
+    size_t slot = 0;
+    while (!(hits >> slot & 1)) ++slot;
+    if (slot < specs.size()) {
+      StopReply reply;
+      reply.tid = pid_;
+      reply.kind = StopKind::kWatchpoint;
+      reply.watch_address = specs[slot].address;
+      reply.watch = specs[slot].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+      return std::optional(reply);
+    }
+  }
+  b.recorder->AdoptTrap(stop.siginfo);
+  present_siginfo_ = stop.siginfo;
+  return std::optional(SignalStop(SIGTRAP));
+}
+
+Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool stepping) {
+  Branch& b = branch();
+  StopReply reply;
+  reply.tid = pid_;
+  switch (stop.kind) {
+    case LiveStop::Kind::kTrap:
+      return OnLiveTrap(stop, stepping);
+    case LiveStop::Kind::kSignal:
+      present_siginfo_ = stop.siginfo;
+      return std::optional(SignalStop(stop.siginfo.si_signo));
+    case LiveStop::Kind::kInterrupted:
+      interrupt_wanted.store(false);
+      return std::optional(SignalStop(SIGINT));
+    case LiveStop::Kind::kSyscallEntry:
+    case LiveStop::Kind::kSyscallReturn:
+      reply.kind = stop.kind == LiveStop::Kind::kSyscallEntry ? StopKind::kSyscallEntry : StopKind::kSyscallReturn;
+      reply.syscall_number = stop.syscall_number;
+      return std::optional(reply);
+    case LiveStop::Kind::kCheckpointDue:
+    case LiveStop::Kind::kAsyncSignal: {
+      bool async = stop.kind == LiveStop::Kind::kAsyncSignal;
+      // Inserted breakpoints were taken out when Run() returned.
+      CF_TRY(CheckpointLive(async ? CheckpointReason::kSignal : CheckpointReason::kInterval, async));
+      return std::optional<StopReply>();
+    }
+    case LiveStop::Kind::kEventSeen: {
+      CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
+      reply.kind = StopKind::kWatchpoint;
+      const Event& last = b.log->at(b.log->size() - 1);
+      for (const WatchSpec& watch : specs)
+        for (const MemoryWrite& write : last.writes)
+          if (AddressRange{write.address, write.address + write.bytes.size()}.Overlaps(
+                  {watch.address, watch.address + watch.length_bytes}))
+            reply.watch_address = watch.address;
+      return std::optional(reply);
+    }
+    case LiveStop::Kind::kExited:
+      b.end = {EndState::Kind::kExited, stop.exit_code, 0, 0};
+      reply.kind = StopKind::kHistoryEnd;
+      return std::optional(reply);
+    case LiveStop::Kind::kFatalSignal:
+      b.end = {EndState::Kind::kSignalled, 0, stop.siginfo.si_signo, reinterpret_cast<uint64_t>(stop.siginfo.si_addr)};
+      reply.kind = StopKind::kHistoryEnd;
+      return std::optional(reply);
+    case LiveStop::Kind::kExec:
+      return std::optional(RestartAfterExec());
+    case LiveStop::Kind::kGone:
+      reply.kind = StopKind::kKilled;
+      reply.signal = stop.signal;
+      return std::optional(reply);
+  }
+  return std::optional<StopReply>();
+}
+
+}  // namespace chronofork

@@ -1,0 +1,447 @@
+// The searches and what they are made of.
+#include "timeline/search.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+#include "probe/instruction.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("search");
+
+Error Cancelled() { return Error{"cancelled", "The search was cancelled.", "", 0, 0}; }
+
+}  // namespace
+
+ReplayPlan Search::Plan() {
+  ReplayPlan plan;
+  plan.cancelled = [this] { return engine_.cancel_wanted.load() || engine_.interrupt_wanted.load(); };
+  return plan;
+}
+
+StopReply Search::Plain() const {
+  StopReply reply;
+  reply.tid = engine_.pid();
+  reply.kind = StopKind::kHistoryBegin;
+  return reply;
+}
+
+StopReply Search::Begin(OperationResult* result) {
+  result->outcome = OperationResult::Outcome::kBegin;
+  return Plain();
+}
+
+void Search::Progress(size_t start, const char* what) {
+  size_t total = engine_.base() + 1;
+  engine_.options_.progress(1.0 - static_cast<double>(start + 1) / static_cast<double>(total + 1), what);
+}
+
+StopReply Search::Reverse(const ResumeRequest& request) {
+  OperationResult result;
+  bool armed = engine_.armed_.has_value();
+  Result<StopReply> reply = CarryOut(request, &result);
+  StopReply answer;
+  if (reply.ok()) {
+    answer = std::move(reply).value();
+  } else if (reply.error().code == "cancelled") {
+    result.outcome = OperationResult::Outcome::kCancelled;
+    answer = Plain();
+    if (!armed) answer = engine_.SignalStop(SIGINT);
+  } else {
+    result.outcome = OperationResult::Outcome::kFailed;
+    result.error = reply.error();
+    CF_LOG(logger, kError, "%s: %s", reply.error().code.c_str(), reply.error().message.c_str());
+    if (!armed) engine_.options_.notice("error", reply.error().message + " " + reply.error().remedy);
+    answer = Plain();
+  }
+  engine_.armed_.reset();
+  if (auto done = std::exchange(engine_.armed_done_, nullptr)) done(result);
+  return answer;
+}
+
+Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult* result) {
+  if (!engine_.armed_) {
+    if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(request, result);
+    return ReverseContinue(result);
+  }
+  const TimeOperation operation = *engine_.armed_;
+  switch (operation.kind) {
+    case TimeOperation::Kind::kLastTransition:
+      return LastTransition(operation, result);
+    case TimeOperation::Kind::kStepInstructionBack:
+      return StepBack(operation.functions, result);
+    case TimeOperation::Kind::kLastWrite:
+      return LastWrite(operation, result);
+    case TimeOperation::Kind::kSeekMoment:
+    case TimeOperation::Kind::kSeekCheckpoint:
+    case TimeOperation::Kind::kSeekBegin:
+    case TimeOperation::Kind::kSeekEnd:
+      return Seek(operation, result);
+  }
+  return Plain();
+}
+
+// -- Seeking ------------------------------------------------------------------------------
+
+Result<StopReply> Search::Seek(const TimeOperation& operation, OperationResult* result) {
+  if (operation.kind == TimeOperation::Kind::kSeekBegin)
+    return SeekCheckpoint(engine_.branches_[0]->line.front());
+  bool to_end = operation.kind == TimeOperation::Kind::kSeekEnd;
+  if (operation.kind == TimeOperation::Kind::kSeekMoment) {
+    if (operation.id == engine_.present_moment_) return Plain();
+    for (auto& b : engine_.branches_) {
+      if (b->tip_moment != operation.id) continue;
+      engine_.KeepPresentAsCheckpoint();
+      engine_.branch_ = b->id;
+      to_end = true;
+    }
+  }
+  if (to_end) {
+    engine_.KeepPresentAsCheckpoint();
+    engine_.GoLive();
+    result->outcome = OperationResult::Outcome::kEnd;
+    return Plain();
+  }
+  for (auto& b : engine_.branches_)
+    for (auto& c : b->line)
+      if (operation.kind == TimeOperation::Kind::kSeekCheckpoint ? c->id == operation.id : c->moment == operation.id)
+        return SeekCheckpoint(c);
+  return Error{"momentForgotten", "That moment is no longer kept: its checkpoint was thinned to save memory.",
+               "Go to a checkpoint near it. Bookmarks are never thinned.", 0, 0};
+}
+
+Result<StopReply> Search::SeekCheckpoint(const std::shared_ptr<Checkpoint>& target) {
+  engine_.KeepPresentAsCheckpoint();
+  Branch* home = nullptr;
+  size_t index = 0;
+  // Prefer the branch that the present is on: its line shares its beginning with its parent's.
+  for (int pass = 0; pass < 2 && !home; ++pass)
+    for (auto& b : engine_.branches_) {
+      if (home || (pass == 0) != (b->id == engine_.branch_)) continue;
+      auto at = std::find(b->line.begin(), b->line.end(), target);
+      if (at == b->line.end()) continue;
+      home = b.get();
+      index = static_cast<size_t>(at - b->line.begin());
+    }
+  if (!home) return Error{"momentForgotten", "That checkpoint no longer exists.", "", 0, 0};
+  int former = std::exchange(engine_.branch_, home->id);
+  Result<std::unique_ptr<Replayer>> replay = engine_.ReplayFrom(index);
+  if (!replay.ok()) {
+    engine_.branch_ = former;
+    return std::move(replay).error();
+  }
+  engine_.SetReplay(std::move(replay).value(), index, true);
+  engine_.present_moment_ = target->moment;
+  return Plain();
+}
+
+// -- Intervals ------------------------------------------------------------------------------
+
+// The interval that ends at line[upper], or, without `upper`, at the present.
+std::optional<Search::Interval> Search::Before(std::optional<size_t> upper) {
+  auto& line = engine_.branch().line;
+  if (!upper) {
+    if (!engine_.at_base_) return Interval{engine_.base_, engine_.PresentMarker()};
+    upper = engine_.base_;
+  }
+  // Between a barrier and what stands before it nothing was executed.
+  while (*upper > 0 && line[*upper]->barrier) --*upper;
+  if (*upper == 0) return std::nullopt;
+  return Interval{*upper - 1, engine_.MarkerOf(*upper)};
+}
+
+Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
+  std::optional<Interval> interval = Before(std::nullopt);
+  while (interval) {
+    if (engine_.cancel_wanted.load() || engine_.interrupt_wanted.load()) return Cancelled();
+    Progress(interval->start, goal.probes.empty() ? "Looking for the last write" : "Searching backwards");
+    bool skip = goal.probes.empty() && !goal.watches.empty() &&
+                std::none_of(goal.watches.begin(), goal.watches.end(), [&](const WatchSpec& w) {
+                  return Overlaps(interval->end.reference_pages, {w.address, w.address + w.length_bytes});
+                });
+    if (!skip) {
+      CF_TRY_ASSIGN(std::optional<Hit> hit, LastHitIn(*interval, goal));
+      if (hit && hit->count == 1 && !hit->watch && goal.probes[hit->probe].group != 0) {
+        std::optional<Hit> earlier;
+        CF_TRY_ASSIGN(bool same_run, SameRunBefore(*hit, goal, &earlier));
+        return same_run ? earlier : hit;
+      }
+      if (hit) return hit;
+    }
+    interval = Before(interval->start);
+  }
+  return std::optional<Hit>();
+}
+
+// The only counted hit of an interval is the first of its group there. Was the
+// hit before it, in an earlier interval, of the same group? Then the run of
+// that line began earlier: `earlier` is where.
+Result<bool> Search::SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier) {
+  uint32_t group = goal.probes[hit.probe].group;
+  Hit first = hit;
+  for (std::optional<Interval> interval = Before(hit.start); interval; interval = Before(interval->start)) {
+    CF_TRY_ASSIGN(std::optional<Hit> before, LastHitIn(*interval, goal));
+    if (!before) continue;
+    if (before->last_group != group) break;
+    first = *before;
+    if (before->count > 1) break;
+  }
+  *earlier = first;
+  return first.start != hit.start;
+}
+
+Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, const Goal& goal) {
+  // More touches of a watch than this, at 20–100 µs each, and the interval is split first.
+  constexpr uint64_t kManyTouches = 2000;
+  // Below this many instructions' time splitting does not help.
+  bool may_split = true;
+  for (;;) {
+    CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(interval.start));
+    ReplayPlan plan = Plan();
+    plan.probes = goal.probes;
+    plan.watches = goal.watches;
+    plan.end = interval.end;
+    uint64_t accepted = 0;
+    size_t accepted_probe = 0;
+    if (goal.conditional) {
+      plan.accept = [&](size_t probe, const GeneralRegisters& registers) -> Result<bool> {
+        bool place = goal.probes[probe].group != 0 || !engine_.breakpoints.contains(goal.probes[probe].address);
+        CF_TRY_ASSIGN(bool holds, place ? Result<bool>(true)
+                                        : engine_.ConditionHolds(goal.probes[probe].address, registers, replay->process()));
+        if (holds) {
+          CF_TRY_ASSIGN(accepted, replay->CountNow());
+          accepted_probe = probe;
+        }
+        return false;
+      };
+    }
+    WatchHit touched;
+    uint64_t count_at_touch = 0;
+    bool too_many = false;
+    plan.accept_watch = [&](size_t watch, const GeneralRegisters& after) -> Result<bool> {
+      ++touched.number;
+      touched.watch = watch;
+      touched.after = after;
+      touched.kernel_event.reset();
+      if (!goal.probes.empty()) {
+        CF_TRY_ASSIGN(count_at_touch, replay->CountNow());
+      }
+      too_many = may_split && touched.number > kManyTouches;
+      return too_many;
+    };
+    plan.accept_kernel_watch = [&](size_t watch, size_t event) -> Result<bool> {
+      touched.watch = watch;
+      touched.kernel_event = event;
+      if (!goal.probes.empty()) {
+        CF_TRY_ASSIGN(count_at_touch, replay->CountNow());
+      }
+      ++touched.number;
+      return false;
+    };
+    CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+    if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+    if (too_many) {
+      replay.reset();
+      CF_TRY_ASSIGN(size_t pieces, Split(interval));
+      if (pieces == 0) {
+        may_split = false;
+        continue;
+      }
+      // From the last piece backwards; each may be split again.
+      EndMarker end = interval.end;
+      for (size_t i = interval.start + pieces + 1; i-- > interval.start;) {
+        CF_TRY_ASSIGN(std::optional<Hit> hit, LastHitIn({i, end}, goal));
+        if (hit) return hit;
+        end = engine_.MarkerOf(i);
+      }
+      return std::optional<Hit>();
+    }
+    if (stop.kind != ReplayStop::Kind::kReachedEnd)
+      return Error{"diverged", "The replay did not arrive where the recording does.",
+                   "Please report this program; checkpoints before this place can still be visited.", 0, 0};
+    Hit hit;
+    hit.start = interval.start;
+    hit.count = goal.conditional ? accepted : replay->transitions();
+    hit.probe = goal.conditional ? accepted_probe : replay->last_counted().value_or(0);
+    hit.last_group = replay->last_group();
+    bool any = hit.count > 0;
+    if (touched.number > 0 && (!any || hit.count <= count_at_touch)) {
+      hit.watch = touched;
+      any = true;
+    }
+    CF_LOG(logger, kDebug, "interval %zu: %llu hits, %llu touches", interval.start,
+           static_cast<unsigned long long>(hit.count), static_cast<unsigned long long>(touched.number));
+    return any ? std::optional(hit) : std::optional<Hit>();
+  }
+}
+
+std::shared_ptr<Checkpoint> Search::CopyAsCheckpoint(Replayer& replay) {
+  Result<PageSet> pages = ExclusivePages(replay.process().pid());
+  Position position = replay.position();
+  Result<std::unique_ptr<Tracee>> copy = replay.Copy();
+  if (!pages.ok() || !copy.ok()) return nullptr;
+  auto checkpoint = std::make_shared<Checkpoint>();
+  checkpoint->pages = std::move(pages).value();
+  checkpoint->process = std::move(copy).value();
+  checkpoint->position = position;
+  checkpoint->position.registers = checkpoint->process->registers();
+  checkpoint->id = engine_.next_id_++;
+  checkpoint->moment = engine_.next_moment_++;
+  checkpoint->branch = engine_.branch_;
+  checkpoint->reason = CheckpointReason::kSearch;
+  checkpoint->patched = replay.patched();
+  return checkpoint;
+}
+
+// Puts checkpoints into the interval: returns how many.
+Result<size_t> Search::Split(const Interval& interval) {
+  constexpr size_t kPieces = 12;
+  auto begun = std::chrono::steady_clock::now();
+  for (double tick_ms : {2.0, 0.3}) {
+    CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(interval.start));
+    std::vector<std::shared_ptr<Checkpoint>> copies;
+    size_t every = 1, ticks = 0;
+    ReplayPlan plan = Plan();
+    plan.end = interval.end;
+    plan.tick = [&] {
+      if (++ticks % every != 0) return;
+      if (auto copy = CopyAsCheckpoint(*replay)) copies.push_back(std::move(copy));
+      if (copies.size() < 2 * kPieces) return;
+      for (size_t i = copies.size(); i-- > 0;)
+        if (i % 2 == 0) copies.erase(copies.begin() + static_cast<long>(i));
+      every *= 2;
+    };
+    WakeTimer timer(tick_ms);
+    CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+    if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+    if (copies.empty()) continue;
+    auto& line = engine_.branch().line;
+    for (size_t i = 0; i < copies.size(); ++i) {
+      copies[i]->descriptors = line[interval.start]->descriptors;
+      copies[i]->time_ns = line[interval.start]->time_ns + i + 1;
+    }
+    line.insert(line.begin() + static_cast<long>(interval.start) + 1, copies.begin(), copies.end());
+    if (engine_.base_ > interval.start || !engine_.at_base_)
+      engine_.base_ += engine_.base_ >= interval.start ? copies.size() : 0;
+    CF_LOG(logger, kDebug, "split into %zu pieces in %.1f ms", copies.size() + 1,
+           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+    return copies.size();
+  }
+  return size_t{0};
+}
+
+// -- Arriving -------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal) {
+  if (hit.watch) return GoToWriter(hit, goal);
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(hit.start));
+  uint64_t start_pc = replay->process().registers().rip;
+  ReplayPlan plan = Plan();
+  plan.probes = goal.probes;
+  plan.limit = hit.count;
+  // Copies at growing density towards the answer: the next step back starts from the last one.
+  copies_.clear();
+  plan.tick = [&] {
+    constexpr size_t kKept = 6;
+    if (auto copy = CopyAsCheckpoint(*replay)) copies_.push_back(std::move(copy));
+    if (copies_.size() > kKept) copies_.erase(copies_.begin() + static_cast<long>(copies_.size() / 2));
+  };
+  CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+  if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+  if (stop.kind != ReplayStop::Kind::kProbe)
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+  answer_at_start_ = hit.count == 1 && copies_.empty() && replay->process().registers().rip == start_pc &&
+                     replay->event() == engine_.branch().line[hit.start]->position.event;
+  return replay;
+}
+
+void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
+                    std::vector<std::shared_ptr<Checkpoint>> copies) {
+  engine_.KeepPresentAsCheckpoint();
+  auto& line = engine_.branch().line;
+  size_t index = start;
+  for (auto& copy : copies) {
+    copy->descriptors = line[start]->descriptors;
+    for (size_t i = line[start]->position.event; i < copy->position.event; ++i)
+      CarryForward(copy->descriptors, engine_.branch().log->at(i));
+    copy->time_ns = copy->position.event > 0
+                        ? std::max(line[start]->time_ns, engine_.branch().log->at(copy->position.event - 1).time_ns)
+                        : line[start]->time_ns;
+    line.insert(line.begin() + static_cast<long>(++index), copy);
+  }
+  if (at_start && !copies.empty()) at_start = false;
+  engine_.SetReplay(std::move(replay), index, at_start);
+  engine_.Thin();
+}
+
+Result<StopReply> Search::LastTransition(const TimeOperation& operation, OperationResult* result) {
+  Goal goal;
+  goal.probes = operation.places;
+  if (operation.stop_at_breakpoints)
+    for (const auto& [address, breakpoint] : engine_.breakpoints) {
+      goal.probes.push_back(ProbeSpec{address, 0, {}, {}});
+      goal.conditional = goal.conditional || !breakpoint.conditions.empty();
+    }
+  CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
+  if (!hit) return Begin(result);
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));
+  Arrive(std::move(replay), hit->start, answer_at_start_, std::move(copies_));
+  if (hit->probe < operation.places.size()) {
+    result->group = operation.places[hit->probe].group;
+  } else {
+    result->outcome = OperationResult::Outcome::kBreakpoint;
+  }
+  result->address = goal.probes[hit->probe].address;
+  return Plain();
+}
+
+Result<StopReply> Search::ReverseContinue(OperationResult* result) {
+  Goal goal;
+  for (const auto& [address, breakpoint] : engine_.breakpoints) {
+    goal.probes.push_back(ProbeSpec{address, 0, {}, {}});
+    goal.conditional = goal.conditional || !breakpoint.conditions.empty();
+  }
+  CF_TRY_ASSIGN(goal.watches, engine_.WatchSpecs(engine_.watches));
+  std::optional<Hit> hit;
+  if (!goal.probes.empty() || !goal.watches.empty()) {
+    CF_TRY_ASSIGN(hit, LastHit(goal));
+  }
+  if (!hit) {
+    CF_TRY(SeekCheckpoint(engine_.branch().line.front()));
+    return Begin(result);
+  }
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));
+  Arrive(std::move(replay), hit->start, answer_at_start_, std::move(copies_));
+  StopReply reply;
+  reply.tid = engine_.pid();
+  if (hit->watch) {
+    const WatchSpec& watch = goal.watches[hit->watch->watch];
+    reply.kind = StopKind::kWatchpoint;
+    reply.watch_address = watch.address;
+    reply.watch = watch.write_only ? WatchKind::kWrite : WatchKind::kAccess;
+  } else {
+    reply.kind = StopKind::kBreakpoint;
+    reply.breakpoint = engine_.breakpoints.at(goal.probes[hit->probe].address).kind;
+  }
+  return reply;
+}
+
+Result<StopReply> Search::LastWrite(const TimeOperation& operation, OperationResult* result) {
+  Goal goal;
+  std::vector<Engine::Watch> wanted{{WatchKind::kWrite, operation.range.start, operation.range.length()}};
+  CF_TRY_ASSIGN(goal.watches, engine_.WatchSpecs(wanted));
+  CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
+  if (!hit) return Begin(result);
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));
+  Arrive(std::move(replay), hit->start, answer_at_start_, std::move(copies_));
+  result->address = goal.watches[hit->watch->watch].address;
+  return Plain();
+}
+
+}  // namespace chronofork

@@ -1,0 +1,95 @@
+// Backwards: which moment before the present is the wanted one, and going there.
+//
+// == 1. From the checkpoint before the present, replay to the present and count
+//       the hits of the wanted places on the way (probes: nanoseconds each).
+// == 2. None? The interval before, and so on; where only memory is watched,
+//       intervals whose written pages do not hold it are skipped.
+// == 3. Replay that interval again, up to the last hit. Copies are left on the
+//       way, so that the next step back has a short way to go.
+//
+// The present does not change until the answer is there; cancel leaves it as it is.
+//
+// Easy to get wrong: the place where an interval begins belongs to it, the one
+// where it ends does not; the first hit of a group in an interval is a
+// transition only if the hit before it, in an earlier interval, was of another group.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "timeline/engine.h"
+
+namespace chronofork {
+
+class Search {
+ public:
+  explicit Search(Engine& engine) : engine_(engine) {}
+
+  // Carries out `bc` or `bs`, or the operation that is armed.
+  StopReply Reverse(const ResumeRequest& request);
+
+ private:
+  struct Goal {
+    std::vector<ProbeSpec> probes;
+    bool conditional = false;   // ask the engine's conditions at every hit
+    std::vector<WatchSpec> watches;
+  };
+  struct WatchHit {
+    uint64_t number = 0;  // the how-manieth in its interval
+    size_t watch = 0;
+    GeneralRegisters after{};
+    std::optional<size_t> kernel_event;
+  };
+  struct Hit {
+    size_t start = 0;  // index of the checkpoint that it is reached from
+    uint64_t count = 0;
+    size_t probe = 0;
+    std::optional<WatchHit> watch;
+    uint32_t last_group = 0;
+  };
+  // One stretch of the line: from line[start] to `end`.
+  struct Interval {
+    size_t start = 0;
+    EndMarker end;
+  };
+
+  Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
+  Result<StopReply> Seek(const TimeOperation& operation, OperationResult* result);
+  Result<StopReply> SeekCheckpoint(const std::shared_ptr<Checkpoint>& target);
+  Result<StopReply> LastTransition(const TimeOperation& operation, OperationResult* result);
+  Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);
+  Result<StopReply> ReverseContinue(OperationResult* result);
+  Result<StopReply> StepBack(const std::vector<AddressRange>& functions, OperationResult* result);
+  Result<StopReply> StepBackInRange(const ResumeRequest& request, OperationResult* result);
+
+  std::optional<Interval> Before(std::optional<size_t> upper);
+  Result<std::optional<Hit>> LastHit(const Goal& goal);
+  Result<std::optional<Hit>> LastHitIn(const Interval& interval, const Goal& goal);
+  Result<bool> SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier);
+  Result<std::unique_ptr<Replayer>> GoTo(const Hit& hit, const Goal& goal);
+  Result<std::unique_ptr<Replayer>> GoToWriter(const Hit& hit, const Goal& goal);
+  std::vector<ProbeSpec> WriterPlaces(const WatchHit& hit);
+  Result<size_t> Split(const Interval& interval);
+  Result<std::unique_ptr<Replayer>> Narrow(std::unique_ptr<Replayer> from, const EndMarker& end);
+  Result<std::unique_ptr<Replayer>> StepUpTo(std::unique_ptr<Replayer> from, const EndMarker& end);
+  std::vector<ProbeSpec> Predecessors(const std::vector<AddressRange>& functions);
+
+  // Makes `replay`, reached from line[start], the present; `copies` were left on the way.
+  void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
+              std::vector<std::shared_ptr<Checkpoint>> copies);
+  std::shared_ptr<Checkpoint> CopyAsCheckpoint(Replayer& replay);
+  ReplayPlan Plan();
+  StopReply Begin(OperationResult* result);
+  StopReply Plain() const;
+  std::vector<std::byte> Code(AddressRange range);
+  void Progress(size_t start, const char* what);
+
+  Engine& engine_;
+  std::vector<std::shared_ptr<Checkpoint>> copies_;
+  bool answer_at_start_ = false;
+  bool cancelled_ = false;
+};
+
+}  // namespace chronofork

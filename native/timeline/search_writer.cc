@@ -1,0 +1,130 @@
+// From "this was the last touch of the watched memory" to the moment just
+// before the instruction that made it.
+//
+// A watchpoint traps after the instruction; where it began is decoded
+// backwards, counted by probes, and proved by executing it once more.
+#include <set>
+
+#include "base/log.h"
+#include "probe/instruction.h"
+#include "timeline/search.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("search");
+
+// x86-64 instructions have at most 15 bytes; more gives the decoder a run-up.
+constexpr uint64_t kRunUpBytes = 512;
+
+}  // namespace
+
+std::vector<std::byte> Search::Code(AddressRange range) {
+  std::vector<std::byte> code(range.length());
+  code.resize(engine_.process().memory().ReadSome(range.start, code));
+  for (const auto& [address, original] : engine_.Patched())
+    if (range.Contains(address) && address - range.start < code.size()) code[address - range.start] = original;
+  return code;
+}
+
+// Instructions that can have been executed last when `hit` was seen.
+std::vector<ProbeSpec> Search::WriterPlaces(const WatchHit& hit) {
+  std::set<TraceeAddress> addresses;
+  auto add_before = [&](TraceeAddress end) {
+    TraceeAddress start = end - kRunUpBytes;
+    std::vector<std::byte> code = Code({start, end + kMaxInstructionLength});
+    if (code.size() < kRunUpBytes) {  // the mapping begins within the run-up
+      start = end.PageStart();
+      code = Code({start, end + kMaxInstructionLength});
+    }
+    if (auto before = PreviousInstruction(code, start, end)) addresses.insert(*before);
+  };
+  TraceeAddress after(hit.after.rip);
+  add_before(after);
+  std::vector<std::byte> here = Code({after, after + kMaxInstructionLength});
+  auto instruction = DecodeInstruction(here, after);
+  if (instruction && instruction->is_rep_string) addresses.insert(after);
+  // A call writes its return address and is then somewhere else.
+  Result<uint64_t> top = engine_.process().memory().ReadValue<uint64_t>(TraceeAddress(hit.after.rsp));
+  if (top.ok()) add_before(TraceeAddress(top.value()));
+  std::vector<ProbeSpec> places;
+  for (TraceeAddress address : addresses) places.push_back(ProbeSpec{address, 0, {}, {}});
+  return places;
+}
+
+Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal& goal) {
+  copies_.clear();
+  answer_at_start_ = false;
+  const WatchHit& touched = *hit.watch;
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(hit.start));
+  ReplayPlan plan = Plan();
+  if (touched.kernel_event) {
+    plan.end.emplace();
+    plan.end->position.kind = Position::Kind::kAtSyscall;
+    plan.end->position.event = *touched.kernel_event;
+    CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+    if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
+    return replay;
+  }
+  // == 1. To the touch before the wanted one.
+  uint64_t seen = 0;
+  plan.watches = goal.watches;
+  if (touched.number > 1) {
+    plan.accept_watch = [&](size_t, const GeneralRegisters&) -> Result<bool> { return ++seen == touched.number - 1; };
+    plan.accept_kernel_watch = [&](size_t, size_t) -> Result<bool> {
+      ++seen;
+      return false;  // the state before the call is too early to count from, but still before the writer
+    };
+    // When the touch before was the kernel's, stop at the end of its event instead: count on below.
+    plan.tick = nullptr;
+    CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+    if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
+    if (stop.kind != ReplayStop::Kind::kWatch) {
+      // The touch before was a system call's: begin again and count all touches.
+      CF_TRY_ASSIGN(replay, engine_.ReplayFrom(hit.start));
+      seen = 0;
+    }
+  }
+  // == 2. How often are the candidates executed up to the touch?
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, replay->Copy());
+  auto again = std::make_unique<Replayer>(std::move(copy), replay->log(), replay->position(), replay->patched());
+  again->async_reference = replay->async_reference;
+  ReplayPlan counting = Plan();
+  counting.watches = goal.watches;
+  counting.probes = WriterPlaces(touched);
+  counting.accept_watch = [&](size_t, const GeneralRegisters&) -> Result<bool> { return ++seen >= touched.number; };
+  counting.accept_kernel_watch = [&](size_t, size_t) -> Result<bool> {
+    ++seen;
+    return false;
+  };
+  CF_TRY_ASSIGN(ReplayStop stop, replay->Run(counting));
+  if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
+  if (stop.kind != ReplayStop::Kind::kWatch)
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+  EndMarker touch{replay->position(), &replay->process(), {}};
+  CF_TRY_ASSIGN(touch.reference_pages, ExclusivePages(replay->process().pid()));
+  touch.position.kind = Position::Kind::kComputing;
+  uint64_t executed = replay->transitions();
+  if (executed == 0) {
+    CF_LOG(logger, kInfo, "the writing instruction before 0x%llx is not decoded: stepping to it", touched.after.rip);
+    CF_TRY_ASSIGN(std::unique_ptr<Replayer> near, Narrow(std::move(again), touch));
+    return StepUpTo(std::move(near), touch);
+  }
+  // == 3. There; and the proof: executing it touches the watch.
+  ReplayPlan last = Plan();
+  last.probes = counting.probes;
+  last.limit = executed;
+  CF_TRY_ASSIGN(stop, again->Run(last));
+  if (stop.kind != ReplayStop::Kind::kProbe)
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> proof_copy, again->Copy());
+  Replayer proof(std::move(proof_copy), again->log(), again->position(), again->patched());
+  ReplayPlan nothing = Plan();
+  CF_TRY(proof.Step(nothing));
+  CF_TRY_ASSIGN(bool proved, proof.StandsAt(touch));
+  if (proved) return again;
+  // The last candidate executed was not the writer: step on to it.
+  return StepUpTo(std::move(again), touch);
+}
+
+}  // namespace chronofork

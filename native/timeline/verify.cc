@@ -1,0 +1,92 @@
+// == 1. Run it live to its end. == 2. Replay each interval. == 3. Compare.
+#include "timeline/verify.h"
+
+#include <signal.h>
+
+#include <chrono>
+
+#include "replay/memory_comparison.h"
+#include "timeline/engine.h"
+
+namespace chronofork {
+namespace {
+
+double MillisecondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::string MomentOf(const Position& position) {
+  char text[64];
+  std::snprintf(text, sizeof text, "event %zu, pc 0x%llx", position.event,
+                static_cast<unsigned long long>(position.registers.rip));
+  return text;
+}
+
+}  // namespace
+
+// Replays from line[index] to the end of the line, interval by interval.
+Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(index));
+  Branch& b = branch();
+  EndMarker tip{LivePosition(), b.tip.get(), WritablePages(b.tip->pid())};
+  ReplayPlan plan;
+  plan.end = tip;
+  Result<ReplayStop> stop = replay->Run(plan);
+  if (!stop.ok()) {
+    diverged->push_back({MomentOf(replay->position()), stop.error().message});
+    return {};
+  }
+  if (stop->kind != ReplayStop::Kind::kReachedEnd)
+    diverged->push_back({MomentOf(replay->position()), "the replay ended before the recording did"});
+  return {};
+}
+
+Result<VerifyReport> Verify(const VerifyOptions& options) {
+  VerifyReport report;
+  EngineOptions engine_options;
+  engine_options.interval_ms = options.interval_ms;
+  engine_options.budget_bytes = options.budget_bytes;
+  engine_options.notice = [&](const char* severity, const std::string& text) {
+    report.notices.push_back(std::string(severity) + ": " + text);
+  };
+  Engine engine(std::move(engine_options));
+  uint64_t stops_before = Tracee::StopCount();
+  auto begun = std::chrono::steady_clock::now();
+  CF_TRY(engine.Launch(options.launch));
+  for (int signal = 1; signal < NSIG; ++signal) engine.passed_signals.insert(signal);
+
+  // == 1.
+  StopReply stop;
+  for (;;) {
+    stop = engine.Resume({ResumeKind::kContinue, stop.kind == StopKind::kSignal ? stop.signal : 0, {}});
+    if (stop.kind == StopKind::kHistoryEnd || stop.kind == StopKind::kKilled || stop.kind == StopKind::kHistoryBegin) break;
+  }
+  report.record_ms = MillisecondsSince(begun);
+  report.record_stops = Tracee::StopCount() - stops_before;
+  Branch& b = engine.branch();
+  report.refused_calls = b.recorder->refused_calls;
+  if (stop.kind != StopKind::kHistoryEnd) {
+    if (stop.kind == StopKind::kKilled)
+      return Error{"debuggeeGone", "The program was killed from outside before it ended.", "", 0, engine.pid()};
+    std::string why = report.notices.empty() ? "" : " (" + report.notices.back() + ")";
+    return Error{"recordingFailed", "The recording stopped before the program ended" + why + ".", "", 0, engine.pid()};
+  }
+  if (b.end.kind == EndState::Kind::kExited) report.exit_code = b.end.exit_code;
+  else report.signal = b.end.signal;
+  report.events = b.log->size();
+  report.checkpoints = b.line.size();
+
+  // == 2. and 3.
+  stops_before = Tracee::StopCount();
+  begun = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < b.line.size(); ++i) {
+    CF_TRY(engine.VerifyFrom(i, &report.diverged));
+    ++report.replays;
+  }
+  report.replay_ms = MillisecondsSince(begun);
+  report.replay_stops = Tracee::StopCount() - stops_before;
+  engine.LetGo(true);
+  return report;
+}
+
+}  // namespace chronofork
