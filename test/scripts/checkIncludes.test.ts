@@ -2,7 +2,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { findViolations } from '../../scripts/checkIncludes.mjs';
 
-const violations = (sources: Record<string, string>, exists = () => true) =>
+const violations = (
+  sources: Record<string, string>,
+  exists: (header: string, folder: string) => boolean = () => true,
+) =>
   findViolations(
     Object.entries(sources).map(([file, text]) => ({ file, text })),
     exists,
@@ -44,6 +47,12 @@ describe('checkIncludes', () => {
   it('wants own headers by their whole name', () => {
     const found = violations({ 'native/base/log.cc': '#include "log.h"\n' }, () => false);
     match(found[0] ?? '', /there is no native\/log\.h/);
+  });
+
+  it('lets a test name a header beside it', () => {
+    const beside = (_header: string, folder: string) => folder === 'test/native/rsp';
+    deepEqual(violations({ 'test/native/rsp/a_test.cc': '#include "client.h"\n' }, beside), []);
+    equal(violations({ 'native/rsp/a.cc': '#include "client.h"\n' }, beside).length, 1);
   });
 
   it('lets the tests include every layer', () => {
