@@ -192,4 +192,19 @@ async function main(args) {
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
   process.on(signal, () => process.exit(130));
 
-if (isMain(import.meta.url)) await runMain(() => main(process.argv.slice(2)));
+/**
+ * What cannot even begin (no compiler, a build that breaks) is a failure that
+ * is counted too: the last line is there in any case.
+ * @param {string[]} args
+ */
+async function mainWithSummary(args) {
+  try {
+    return await main(args);
+  } catch (error) {
+    console.error(error instanceof ScriptError ? `\n${error.message}\n` : error);
+    console.log('0 passed, 1 failed, 0 skipped');
+    return 1;
+  }
+}
+
+if (isMain(import.meta.url)) await runMain(() => mainWithSummary(process.argv.slice(2)));
