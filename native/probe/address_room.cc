@@ -121,7 +121,10 @@ std::optional<int32_t> NextDisplacement(int64_t from, uint32_t mask, uint32_t va
 
 std::optional<TraceeAddress> StubRoom::TakeInChunk(Chunk& chunk, TraceeAddress place, uint32_t mask, uint32_t value) {
   const TraceeAddress from = place + 5;
-  int64_t at = static_cast<int64_t>(chunk.pages.start.value - from.value);
+  // Without this, filling a chunk would take the square of its stubs.
+  const bool is_anywhere = (mask & (kChunkBytes - 1)) == 0;
+  const uint64_t first = is_anywhere ? std::max(chunk.dense_end, chunk.pages.start.value) : chunk.pages.start.value;
+  int64_t at = static_cast<int64_t>(first - from.value);
   const int64_t end = static_cast<int64_t>(chunk.pages.end.value - from.value) - static_cast<int64_t>(kStubLengthBytes);
   while (at <= end) {
     const auto displacement = NextDisplacement(at, mask, value);
@@ -131,6 +134,7 @@ std::optional<TraceeAddress> StubRoom::TakeInChunk(Chunk& chunk, TraceeAddress p
     auto next = chunk.used.lower_bound(stub_end);
     if (next == chunk.used.begin() || std::prev(next)->second <= stub) {
       chunk.used[stub] = stub_end;
+      if (is_anywhere) chunk.dense_end = stub_end;
       return TraceeAddress(stub);
     }
     at = static_cast<int64_t>(std::prev(next)->second - from.value);
@@ -169,7 +173,7 @@ bool StubRoom::OpenChunk(TraceeAddress place, uint32_t mask, uint32_t value) {
       const uint64_t high = std::max(pages.end.value, body_.end.value);
       if (high - low >= kRel32Reach) continue;
       room_.Take(pages);
-      chunks_.push_back({pages, {}});
+      chunks_.push_back({pages, {}, 0});
       return true;
     }
     if (is_top_fixed) break;

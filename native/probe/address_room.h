@@ -56,6 +56,7 @@ class StubRoom {
   struct Chunk {
     AddressRange pages;
     std::map<uint64_t, uint64_t> used;  // start → end of the stubs
+    uint64_t dense_end = 0;  // stubs that may lie anywhere in the chunk are put behind each other, up to here
   };
   const std::vector<Chunk>& chunks() const { return chunks_; }
 
