@@ -34,7 +34,7 @@ export type Exception =
 const explanations: Record<string, string> = {
   SIGSEGV: 'Segmentation fault: the program used an address it must not use',
   SIGBUS: 'Bus error: the program used memory that cannot be accessed that way',
-  SIGFPE: 'Arithmetic error: usually an integer division by zero',
+  SIGFPE: 'Arithmetic error',
   SIGILL: 'Illegal instruction: the program ran into something that is no code',
   SIGABRT: 'Aborted: the program gave up by itself (abort, a failed assertion, or an uncaught exception)',
   SIGSYS: 'Bad system call: the program made a call that is not allowed',
