@@ -94,6 +94,8 @@ class LaunchProvider implements vscode.DebugConfigurationProvider {
 
 /** What "Select and Start Debugging" offers: one configuration for each program that was found. */
 async function foundConfigurations(folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration[]> {
+  // Without a folder VS Code means the user's settings; a workspace's programs belong to the workspace.
+  if (!folder && vscode.workspace.workspaceFolders?.length) return [];
   const source = openSource();
   const root = rootOf(folder, source);
   const programs = await likelyPrograms(source, root);

@@ -15,6 +15,7 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  * @typedef {object} JourneyDefinition
  * @property {string} name
  * @property {string[]} programs sources of programs/ that its folder holds, built
+ * @property {'scripted'} [adapter] it is about the extension alone; else it is walked with the real adapter
  * @property {(journey: Journey) => void} [prepare] changes the folder before it is opened
  * @property {(journey: Journey) => Promise<void>} walk
  *
@@ -26,7 +27,7 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
 
 /**
  * @param {JourneyDefinition} definition
- * @param {{ browser: import('playwright-core').Browser, server: import('./server.mjs').Server, pictures: boolean, adapter: string }} surroundings
+ * @param {{ browser: import('playwright-core').Browser, server: import('./server.mjs').Server, pictures: boolean, adapter: 'scripted' | 'real' }} surroundings
  * @returns {Promise<Error | undefined>} why it failed
  */
 export async function walkJourney(definition, { browser, server, pictures, adapter }) {

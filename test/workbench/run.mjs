@@ -2,14 +2,15 @@
  * The workbench tests: a real VS Code in Chromium, with the packaged extension.
  *
  *     node test/workbench/run.mjs                    everything
- *       --adapter scripted|real                      only with that adapter
+ *       --adapter scripted|real                      every journey with that adapter, also where it is not meant for it
  *       --only TEXT                                  only journeys whose name contains TEXT; `host`: only that suite
  *       --theme NAME --pictures                      look at it: screenshots of every view
  *
  * Three suites, each counted:
  * - journeys with the real adapter, from the VSIX of `npm run package`;
- * - the same journeys with a scripted adapter in its place, which tells an
- *   error of the extension from one of the layers below;
+ * - journeys that are about the extension alone, with a scripted adapter; with
+ *   `--adapter scripted` all of them, which tells an error of the extension
+ *   from one of the layers below;
  * - a mocha suite inside the extension host.
  *
  * Without Chromium everything is skipped, and counted as skipped.
@@ -92,16 +93,19 @@ function option(name) {
 async function main() {
   const only = option('only') ?? '';
   const journeys = allJourneys.filter(({ name }) => name.includes(only));
-  const adapters = /** @type {const} */ (['real', 'scripted']).filter((name) => name === (option('adapter') ?? name));
-  if (adapters.length === 0) throw new ScriptError('--adapter is scripted or real');
+  const forced = option('adapter');
+  if (![undefined, 'real', 'scripted'].includes(forced)) throw new ScriptError('--adapter is scripted or real');
   rmSync(resultsFolder, { recursive: true, force: true });
   if (!process.env.CHROMIUM && !findBrowser()) {
-    counts.skipped = journeys.length * adapters.length + 1;
+    counts.skipped = journeys.length + 1;
     console.log('There is no Chromium here (apt-get install chromium): the workbench tests are skipped.');
   } else {
     setUpWorkbench();
     const look = { pictures: process.argv.includes('--pictures'), theme: option('theme') };
-    for (const adapter of journeys.length > 0 ? adapters : []) await walkAll(adapter, journeys, look);
+    for (const adapter of /** @type {const} */ (['scripted', 'real'])) {
+      const chosen = journeys.filter((journey) => (forced ?? journey.adapter ?? 'real') === adapter);
+      if (chosen.length > 0) await walkAll(adapter, chosen, look);
+    }
     if (only === '' || only === 'host') {
       await reportHostSuite();
     }

@@ -1,5 +1,6 @@
-/** launch.json: what is wrong is said before anything starts. */
-import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+/** Ways to start: launch.json, right and wrong, and without one. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -18,6 +19,7 @@ export const journeys = [
   {
     name: 'a wrong launch.json is explained, and offered to be opened',
     programs: ['account'],
+    adapter: 'scripted',
     prepare: (journey) => writeLaunchJson(journey, { program: '${workspaceFolder}/absent', args: [] }),
     async walk(journey) {
       const { workbench } = journey;
@@ -48,6 +50,7 @@ export const journeys = [
   {
     name: 'a source file whose program was not built says how to build it',
     programs: ['account'],
+    adapter: 'scripted',
     prepare: ({ workspace }) => unlinkSync(path.join(workspace.folder, 'account')),
     async walk(journey) {
       const { workbench } = journey;
@@ -59,6 +62,55 @@ export const journeys = [
       await dialog.filter({ hasText: 'gcc -g -O0 -o account account.c' }).waitFor();
       await journey.picture('not-built');
       await dialog.locator('.monaco-button', { hasText: 'Cancel' }).click();
+    },
+  },
+  {
+    name: 'a first launch.json is written with the help of our snippets',
+    programs: ['account'],
+    adapter: 'scripted',
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      await workbench.openFile('account.c');
+      await workbench.debuggersReady();
+      await workbench.focusEditor();
+      await workbench.page.keyboard.press('Control+Shift+D');
+      await workbench.page.locator('.welcome-view-content a', { hasText: 'create a launch.json file' }).click();
+      await workbench.page.waitForSelector('.tab.active[data-resource-name="launch.json"]');
+      const offered = workbench.page.locator('.suggest-widget .monaco-list-row', { hasText: 'Chronofork: Launch' });
+      await offered.first().waitFor();
+      await journey.picture('snippets');
+      await offered.first().click();
+      await workbench.page.locator('.view-line', { hasText: 'Debug with Chronofork' }).waitFor();
+      await workbench.page.keyboard.press('Control+S');
+      await workbench.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
+      const text = readFileSync(path.join(workspace.folder, '.vscode/launch.json'), 'utf8');
+      const { configurations } = JSON.parse(text.replace(/^\s*\/\/.*$/gm, ''));
+      assert.deepEqual(configurations, [
+        {
+          type: 'chronofork',
+          request: 'launch',
+          name: 'Debug with Chronofork',
+          program: '${workspaceFolder}/program',
+          args: [],
+        },
+      ]);
+    },
+  },
+  {
+    name: 'Select and Start Debugging offers the programs that were found',
+    programs: ['account', 'crash'],
+    adapter: 'scripted',
+    async walk(journey) {
+      const { workbench } = journey;
+      await workbench.openFile('account.c');
+      await workbench.debuggersReady();
+      await workbench.command('Debug: Select and Start Debugging');
+      await workbench.quickPickRow('Chronofork').click();
+      await workbench.quickPickRow('Debug crash').waitFor();
+      await journey.picture('found-programs');
+      await workbench.quickPickRow('Debug account').click();
+      await workbench.statusIs(/ended, exit code 0/);
+      await workbench.stopDebugging();
     },
   },
 ];

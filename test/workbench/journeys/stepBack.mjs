@@ -55,6 +55,7 @@ export const journeys = [
   {
     name: 'the chosen program is remembered: the second F5 asks nothing',
     programs: ['account'],
+    adapter: 'scripted',
     async walk(journey) {
       const { workbench, workspace } = journey;
       await startAt(journey, 'account', 'first');
@@ -110,6 +111,7 @@ export const journeys = [
   {
     name: 'the debug toolbar has its buttons, enabled, and the palette its commands',
     programs: ['account'],
+    adapter: 'scripted',
     async walk(journey) {
       const { workbench } = journey;
       await startAt(journey, 'account', 'second');
