@@ -337,6 +337,26 @@ TEST_CASE("dirty pages: what a copy wrote since its fork, without preparation") 
                                {start + 5 * kPageBytes, start + 6 * kPageBytes}}));
 }
 
+TEST_CASE("dirty pages: a fork of a watched process changes nothing, and both ways agree") {
+  if (WhyNot(DirtyWay::kUffd) != nullptr || WhyNot(DirtyWay::kExclusive) != nullptr) return;
+  Watched w(DirtyWay::kUffd);
+  TraceeAddress start = w.puppet.Map(32);
+  for (uint64_t page = 0; page < 32; ++page) w.puppet.Store(start + page * kPageBytes, 1);
+  w.dirty().MappingsChanged();
+  w.Reset();
+  StoreEach(w.puppet, start, {1, 30});  // before the fork: shared afterwards
+  w.puppet.ForkHolder();
+  StoreEach(w.puppet, start, {2, 3, 30});
+  CHECK(w.Written(start, 32) == Numbers{1, 2, 3, 30});
+  Result<PageSet> own = ExclusivePages(w.puppet.pid());
+  REQUIRE(own.ok());
+  CHECK(Intersect(*own, PageSet{{start, start + 32 * kPageBytes}}) ==
+        MakePageSet(
+            {{start + 2 * kPageBytes, start + 4 * kPageBytes}, {start + 30 * kPageBytes, start + 31 * kPageBytes}}));
+  w.Reset();
+  CHECK(w.Written(start, 32).empty());
+}
+
 TEST_CASE("dirty pages: the way can be forced, and nonsense is refused") {
   const char* before = std::getenv("CHRONOFORK_DIRTY");
   std::string kept = before != nullptr ? before : "";
