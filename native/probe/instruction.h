@@ -109,6 +109,9 @@ struct Instruction {
 // nullopt if it is not a valid instruction or `bytes` end within it. About 0.3 µs.
 std::optional<Instruction> DecodeInstruction(std::span<const std::byte> bytes, TraceeAddress address);
 
+// Only its length; 0 if it is no valid instruction. Twice as quick.
+uint8_t InstructionLength(std::span<const std::byte> bytes);
+
 // The memory that `instruction` may write when it executes with `registers`: a
 // rep string is taken whole, over all its rounds. Says nothing about
 // `writes_elsewhere`.

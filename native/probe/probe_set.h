@@ -134,7 +134,8 @@ class ProbeSet {
   // probes are evaluated, the stopped one does not count again.
   Result<TrapOutcome> GoOn(ProbeHost& host, const TrapOutcome& stop, GeneralRegisters& registers);
   // To be called when SIGSEGV, SIGBUS, SIGFPE or SIGILL stops the process. The
-  // siginfo's si_addr may still be an address in our pages: Translate() it.
+  // siginfo's si_addr may still be an address in our pages: Translate() it. Not
+  // for signals that somebody sent (si_code <= 0): those are interruptions.
   Result<FaultAction> HandleFault(ProbeHost& host, GeneralRegisters& registers);
 
   // Where to set pc to execute the instruction at `address` (a place of a
@@ -155,6 +156,9 @@ class ProbeSet {
   // elsewhere. Exact where StepOutNeeded(pc) is false.
   TraceeAddress Translate(TraceeAddress pc) const;
   // True while registers do not hold the debuggee's values: single-step first.
+  // Such a step may execute the int3 of a probe that wants to stop: that
+  // SIGTRAP (si_code SI_KERNEL, not TRAP_TRACE) belongs to HandleTrap, or the
+  // stop is lost.
   bool StepOutNeeded(TraceeAddress pc) const;
   // True if the instruction at `pc` in our pages comes after the probes of its
   // place were evaluated: going on from the translated pc would count twice.

@@ -5,55 +5,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <random>
 
 #include "probe/instruction.h"
+#include "probe_fixtures.h"
 #include "probed_code.h"
 #include "probed_run.h"
 
 namespace chronofork {
 namespace {
-
-constexpr uint64_t kWholeSpace = 0x7FFFFFFFF000;
-
-// Where pages may be had: decides how probes are made.
-enum class Room { kAnywhere, kOnlyAbove, kOnlyFar };
-const char* NameOf(Room room) {
-  return room == Room::kAnywhere ? "anywhere" : room == Room::kOnlyAbove ? "only above" : "only far";
-}
-constexpr Room kRooms[] = {Room::kAnywhere, Room::kOnlyAbove, Room::kOnlyFar};
-
-OwnProcessHost MakeHost(Room room) {
-  OwnProcessHost host;
-  const uint64_t code = ProbedCode().start.value;
-  if (room == Room::kOnlyAbove) host.also_occupied.push_back({TraceeAddress(0), TraceeAddress(code)});
-  if (room == Room::kOnlyFar) {
-    host.also_occupied.push_back({TraceeAddress(code - 0x80000000), TraceeAddress(code + 0x90000000)});
-  }
-  return host;
-}
-
-std::unique_ptr<ProbeSet> InstallOrFail(ProbeHost& host, const std::vector<ProbeSpec>& specs) {
-  auto installed = ProbeSet::Install(host, specs);
-  REQUIRE_MESSAGE(installed.ok(), (installed.ok() ? "" : installed.error().message));
-  return std::move(installed).value();
-}
-
-// Takes the probes out and looks whether everything is as it was.
-void UninstallAndCheck(ProbeSet& probes, OwnProcessHost& host, const std::vector<std::byte>& original) {
-  CHECK(probes.Uninstall(host).ok());
-  CHECK(ProbedCodeBytes() == original);
-  CHECK(host.mapped_now == 0);
-}
-
-ProbeSpec Count(TraceeAddress address, uint32_t group = 0) {
-  ProbeSpec spec;
-  spec.address = address;
-  spec.group = group;
-  return spec;
-}
 
 ProbeSpec Match(const TracedState& state) {
   ProbeSpec spec;
@@ -129,13 +90,6 @@ ProbedRun RunAndCompare(const ProbedFunction& function, const Trace& trace, cons
   return run;
 }
 
-// An address that the branches of the function do not show, with short instructions before it.
-std::vector<ProbeSpec> AllInstructions() {
-  std::vector<ProbeSpec> specs;
-  for (const TraceeAddress address : ProbedInstructions()) specs.push_back(Count(address));
-  return specs;
-}
-
 }  // namespace
 
 TEST_CASE("probe set: probes on every instruction count every execution") {
@@ -181,6 +135,7 @@ TEST_CASE("probe set: each instruction alone") {
 TEST_CASE("probe set: jumps into the middle of a patched place") {
   // The place behind "jmp *%rdx": its second and third instruction are jumped to, unseen by any scan.
   const ProbedFunction& tricky = ProbedFunctions().back();
+  REQUIRE(tricky.address == reinterpret_cast<uint64_t>(&chronofork_probed_tricky));
   const Trace trace = TraceFunction(tricky);
   size_t redirects = 0;
   for (const TraceeAddress address : ProbedInstructions()) {
@@ -305,116 +260,6 @@ TEST_CASE("probe set: a condition is replaced, and limits are set on the way") {
     CHECK(*probes->LastGroup(host) == 9u);
     UninstallAndCheck(*probes, host, original);
   }
-}
-
-TEST_CASE("probe set: an interruption anywhere sees the debuggee's own state, or is told to step on") {
-  const auto specs = AllInstructions();
-  for (const ProbedFunction& function : ProbedFunctions()) {
-    CAPTURE(std::string(function.name));
-    const Trace trace = TraceFunction(function);
-    OwnProcessHost host = MakeHost(Room::kAnywhere);
-    const auto probes = InstallOrFail(host, specs);
-    std::vector<GeneralRegisters> seen;
-    size_t inside = 0;
-    RunWithProbes(function, *probes, host, [&](const GeneralRegisters& now) {
-      const TraceeAddress pc(now.rip);
-      if (probes->StepOutNeeded(pc)) {
-        ++inside;
-        return;
-      }
-      GeneralRegisters shown = now;
-      shown.rip = probes->Translate(pc).value;
-      if (!ProbedCode().Contains(TraceeAddress(shown.rip))) return;
-      if (seen.empty() || !SameRegisters(seen.back(), shown)) seen.push_back(shown);
-    });
-    std::vector<GeneralRegisters> truth;
-    for (const TracedState& state : trace.states) {
-      if (truth.empty() || !SameRegisters(truth.back(), state.registers)) truth.push_back(state.registers);
-    }
-    CHECK(inside > 0);
-    CHECK(seen.size() == truth.size());
-    CHECK(std::equal(seen.begin(), seen.end(), truth.begin(), truth.end(), SameRegisters));
-    CHECK(probes->Uninstall(host).ok());
-  }
-}
-
-TEST_CASE("probe set: patches are concealed") {
-  OwnProcessHost host = MakeHost(Room::kAnywhere);
-  const auto original = ProbedCodeBytes();
-  const auto probes = InstallOrFail(host, AllInstructions());
-  CHECK(ProbedCodeBytes() != original);
-  for (const size_t length : {size_t{1}, size_t{3}, size_t{16}, original.size()}) {
-    for (size_t at = 0; at + length <= original.size(); at += length) {
-      std::vector<std::byte> bytes(length);
-      const TraceeAddress address = ProbedCode().start + at;
-      REQUIRE(host.Read(address, bytes).ok());
-      probes->Conceal(address, bytes);
-      REQUIRE(std::equal(bytes.begin(), bytes.end(), original.begin() + static_cast<ptrdiff_t>(at)));
-    }
-  }
-  UninstallAndCheck(*probes, host, original);
-}
-
-TEST_CASE("probe set: nothing stays behind when a page cannot be mapped") {
-  const auto original = ProbedCodeBytes();
-  for (int fail = 1;; ++fail) {
-    OwnProcessHost host = MakeHost(Room::kAnywhere);
-    host.fail_map_number = fail;
-    auto installed = ProbeSet::Install(host, AllInstructions());
-    if (installed.ok()) {
-      CHECK(fail > 2);
-      CHECK((*installed)->Uninstall(host).ok());
-      break;
-    }
-    CHECK(installed.error().code == "mapFailed");
-    CHECK(host.mapped_now == 0);
-    CHECK(ProbedCodeBytes() == original);
-  }
-}
-
-TEST_CASE("probe set: a place that cannot be read, and no room at all") {
-  OwnProcessHost host;
-  auto unreadable = ProbeSet::Install(host, std::vector<ProbeSpec>{Count(TraceeAddress(0x10))});
-  REQUIRE_FALSE(unreadable.ok());
-  CHECK(unreadable.error().code == "probePlaceUnreadable");
-  host.also_occupied.push_back({TraceeAddress(0), TraceeAddress(kWholeSpace)});
-  auto no_room = ProbeSet::Install(host, AllInstructions());
-  REQUIRE_FALSE(no_room.ok());
-  CHECK(no_room.error().code == "noRoomForProbes");
-}
-
-TEST_CASE("probe set: what a hit costs") {
-  const auto time_ns = [](uint64_t (*function)(uint64_t), uint64_t argument) {
-    double best = 1e18;
-    for (int i = 0; i < 5; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      probed::words[0] = function(argument);
-      const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - start;
-      best = std::min(best, taken.count());
-    }
-    return best;
-  };
-  const auto address = TraceeAddress(reinterpret_cast<uint64_t>(&probed::FibonacciSlow));
-  const double bare = time_ns(probed::FibonacciSlow, 22);
-  const auto cost = [&](const char* what, const ProbeSpec& spec) {
-    OwnProcessHost host = MakeHost(Room::kAnywhere);
-    const auto probes = InstallOrFail(host, {spec});
-    REQUIRE(probes->KindOf(0) == ProbeKind::kJump);
-    ProbeSpec counted = Count(address);
-    const double taken = time_ns(probed::FibonacciSlow, 22);
-    const double hits = 57313;  // calls of FibonacciSlow(22)
-    if (!spec.match && !spec.rsp_range && spec.group == 0) CHECK(*probes->Transitions(host) == 5 * 57313);
-    MESSAGE(std::string(what) << ": " << (taken - bare) / hits << " ns a hit");
-    CHECK(probes->Uninstall(host).ok());
-  };
-  ProbeSpec ranged = Count(address);
-  ranged.rsp_range = AddressRange{TraceeAddress(0), TraceeAddress(kWholeSpace)};
-  ProbeSpec match = Count(address);
-  match.match.emplace();
-  cost("count", Count(address));
-  cost("count, same group", Count(address, 1));
-  cost("count within a stack range", ranged);
-  cost("match", match);
 }
 
 }  // namespace chronofork

@@ -157,6 +157,22 @@ chronofork_probed_tricky:
   pop %rbx
   ret
   .size chronofork_probed_tricky, . - chronofork_probed_tricky
+
+  .globl chronofork_probed_fault
+  .hidden chronofork_probed_fault
+  .type chronofork_probed_fault, @function
+chronofork_probed_fault:          # faults in the middle of what a jump displaces
+  stc
+  nop
+  mov (%rdi), %rcx
+  cmc
+  nop
+  mov $0, %edx
+  div %edx
+  call 2f
+2:
+  ret
+  .size chronofork_probed_fault, . - chronofork_probed_fault
   .popsection
   .pushsection .bss
   .globl chronofork_probed_bytes

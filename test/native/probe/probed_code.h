@@ -5,6 +5,7 @@
 
 extern "C" {
 uint64_t chronofork_probed_tricky(uint64_t n);
+uint64_t chronofork_probed_fault(uint64_t address);  // faults at `address`, or divides by zero
 extern unsigned char chronofork_probed_bytes[64];
 extern const unsigned char __start_probed_code[] __attribute__((visibility("hidden")));
 extern const unsigned char __stop_probed_code[] __attribute__((visibility("hidden")));

@@ -158,6 +158,7 @@ const std::vector<ProbedFunction>& ProbedFunctions() {
       {"StateFast", at(StateFast), 43},
       {"Indirect", at(Indirect), 9},
       {"Floating", at(Floating), 10},
+      {"tricky, lock skipped", at(chronofork_probed_tricky), 3},
       {"tricky", at(chronofork_probed_tricky), 7},
   };
   return functions;

@@ -1,0 +1,182 @@
+// Where instructions are, when one does not know where they begin: see instruction.h.
+#include <algorithm>
+
+#include "probe/instruction.h"
+
+namespace chronofork {
+namespace {
+
+// Decoding streams begun at every offset of a window that ends at `end`: where
+// does each of them stand when it reaches or passes a given offset?
+class StreamWindow {
+ public:
+  static constexpr size_t kReach = 192;  // begin this far before the place: real code is in step after 10–40 bytes
+  static constexpr size_t kSettle = 48;  // streams begun nearer than this may still be out of step
+
+  // `end` is the offset of the place in `code`.
+  StreamWindow(std::span<const std::byte> code, size_t end)
+      : begin_(end > kReach ? end - kReach : 0), end_(end), lengths_(end - begin_) {
+    for (size_t i = 0; i < lengths_.size(); ++i) lengths_[i] = InstructionLength(code.subspan(begin_ + i));
+  }
+
+  // Votes of the settled streams: `last_start(offset)` is called with the
+  // offset of the instruction with which a stream reaches the end or passes
+  // over it; returns how many streams there were.
+  template <typename Visit>
+  size_t ForEachStream(Visit visit) const {
+    if (end_ == begin_) return 0;
+    // At the very start of the code there is just one stream, and it is right.
+    const size_t count = lengths_.size() > kSettle && begin_ > 0 ? lengths_.size() - kSettle : 1;
+    for (size_t first = 0; first < count; ++first) {
+      size_t at = first;
+      while (at < lengths_.size() && lengths_[at] != 0 && at + lengths_[at] < lengths_.size()) at += lengths_[at];
+      if (at < lengths_.size() && lengths_[at] != 0) visit(begin_ + at, at + lengths_[at] == lengths_.size());
+    }
+    return count;
+  }
+
+ private:
+  size_t begin_;
+  size_t end_;
+  std::vector<uint8_t> lengths_;
+};
+
+std::optional<TraceeAddress> PreviousFromStart(std::span<const std::byte> code, TraceeAddress code_start,
+                                               TraceeAddress address, TraceeAddress function_start) {
+  size_t at = function_start - code_start;
+  const size_t end = address - code_start;
+  while (at < end) {
+    const uint8_t length = InstructionLength(code.subspan(at));
+    if (length == 0 || at + length > end) return std::nullopt;
+    if (at + length == end) return code_start + at;
+    at += length;
+  }
+  return std::nullopt;
+}
+
+constexpr std::byte kEscape{0x0F};
+
+uint8_t ByteAt(std::span<const std::byte> code, size_t offset) {
+  return offset < code.size() ? static_cast<uint8_t>(code[offset]) : uint8_t{0};
+}
+
+// May the two-byte opcode at `offset` (of its 0F) be one of ours? Cheap, and never wrongly no.
+bool MayBeNondeterministic(std::span<const std::byte> code, size_t offset) {
+  const uint8_t second = ByteAt(code, offset + 1);
+  const uint8_t third = ByteAt(code, offset + 2);
+  switch (second) {
+    case 0xC7:  // group 9: /6 rdrand, /7 rdseed and rdpid, with a register
+      return third >= 0xF0;
+    case 0x31:  // rdtsc
+    case 0xA2:  // cpuid
+      return true;
+    case 0x01:  // rdtscp
+      return third == 0xF9;
+    default: return false;
+  }
+}
+
+// Is `byte` a prefix that may stand before a two-byte opcode?
+bool IsPrefix(uint8_t byte) {
+  switch (byte) {
+    case 0x26:
+    case 0x2E:
+    case 0x36:
+    case 0x3E:
+    case 0x64:
+    case 0x65:
+    case 0x66:
+    case 0x67:
+    case 0xF0:
+    case 0xF2:
+    case 0xF3: return true;
+    default: return (byte & 0xF0) == 0x40;
+  }
+}
+
+// The instruction that the opcode at `opcode` belongs to, by the votes of the
+// streams that reach it; nullopt when most of them see something else there.
+std::optional<NondeterministicInstruction> VoteOnOpcode(std::span<const std::byte> code, TraceeAddress base,
+                                                        size_t opcode, uint32_t wanted) {
+  // Most false patterns fall here: the bytes are not even one of ours when
+  // decoded from some possible start.
+  size_t earliest = opcode;
+  while (earliest > 0 && opcode - earliest < kMaxInstructionLength && IsPrefix(ByteAt(code, earliest - 1))) --earliest;
+
+  std::vector<std::pair<size_t, size_t>> votes;  // start, number of streams
+  const auto vote = [&](size_t start) {
+    auto found = std::find_if(votes.begin(), votes.end(), [&](const auto& v) { return v.first == start; });
+    if (found == votes.end()) found = votes.insert(votes.end(), {start, 0});
+    ++found->second;
+  };
+  size_t streams = 0;
+  if (opcode == 0) {
+    vote(0);
+    streams = 1;
+  } else {
+    // A stream that comes to stand exactly at the opcode has it without a prefix;
+    // one that passes over the opcode has it inside the instruction it stood at.
+    const StreamWindow window(code, opcode);
+    streams = window.ForEachStream([&](size_t last, bool ends_exactly) { vote(ends_exactly ? opcode : last); });
+  }
+  for (const auto& [start, count] : votes) {
+    if (start < earliest || count * 2 <= streams) continue;
+    const auto decoded = DecodeInstruction(code.subspan(start), base + start);
+    if (!decoded || (decoded->nondeterministic & wanted) == 0) continue;
+    return NondeterministicInstruction{decoded->address, decoded->length, decoded->nondeterministic};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<TraceeAddress> FindInstructionStarts(std::span<const std::byte> code, TraceeAddress start) {
+  std::vector<TraceeAddress> starts;
+  for (size_t at = 0; at < code.size();) {
+    const uint8_t length = InstructionLength(code.subspan(at));
+    if (length == 0) break;
+    starts.push_back(start + at);
+    at += length;
+  }
+  return starts;
+}
+
+std::optional<TraceeAddress> PreviousInstruction(std::span<const std::byte> code, TraceeAddress code_start,
+                                                 TraceeAddress address, std::optional<TraceeAddress> function_start) {
+  if (address <= code_start || address - code_start > code.size()) return std::nullopt;
+  if (function_start && *function_start >= code_start && *function_start < address) {
+    return PreviousFromStart(code, code_start, address, *function_start);
+  }
+  const size_t end = address - code_start;
+  if (end <= StreamWindow::kReach) return std::nullopt;  // too little to see whether they agree
+  std::optional<size_t> agreed;
+  bool differ = false;
+  size_t in_step = 0;
+  const size_t streams = StreamWindow(code, end).ForEachStream([&](size_t last, bool ends_exactly) {
+    if (!ends_exactly) return;
+    ++in_step;
+    if (agreed && *agreed != last) differ = true;
+    agreed = last;
+  });
+  // Streams that never come to stand at `address` are out of step: a few are
+  // usual, but when they are many, data lies before it and agreement means nothing.
+  if (!agreed || differ || in_step * 2 <= streams) return std::nullopt;
+  return code_start + *agreed;
+}
+
+std::vector<NondeterministicInstruction> FindNondeterministicInstructions(std::span<const std::byte> code,
+                                                                          TraceeAddress base, uint32_t wanted) {
+  std::vector<NondeterministicInstruction> found;
+  const auto consider = [&](size_t opcode) {
+    const auto instruction = VoteOnOpcode(code, base, opcode, wanted);
+    if (instruction && (found.empty() || found.back().address < instruction->address)) found.push_back(*instruction);
+  };
+  for (size_t at = 0; at + 1 < code.size(); ++at) {
+    const auto rest = code.subspan(at);
+    if (rest[0] == kEscape && MayBeNondeterministic(code, at)) consider(at);
+    if ((wanted & kXbegin) && ByteAt(code, at) == 0xC7 && ByteAt(code, at + 1) == 0xF8) consider(at);
+  }
+  return found;
+}
+
+}  // namespace chronofork
