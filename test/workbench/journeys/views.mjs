@@ -35,7 +35,7 @@ export const journeys = [
 
       const other = rows.filter({ hasText: `account.c:${line('second')}` });
       await other.hover();
-      await other.locator('.action-label[aria-label="Delete"]').click();
+      await other.locator('.action-label[aria-label^="Delete"]').click();
       await other.waitFor({ state: 'detached' });
       await workbench.stopDebugging();
     },
@@ -63,11 +63,11 @@ export const journeys = [
       await journey.picture('bookmarks');
 
       await bookmark.hover();
-      await bookmark.locator('.action-label[aria-label="Rename…"]').click();
+      await bookmark.locator('.action-label[aria-label^="Rename…"]').click();
       await workbench.answerInput('half way');
       const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
       await renamed.hover();
-      await renamed.locator('.action-label[aria-label="Delete"]').click();
+      await renamed.locator('.action-label[aria-label^="Delete"]').click();
       await page.locator('.welcome-view-content', { hasText: 'There are no bookmarks yet' }).waitFor();
       await workbench.stopDebugging();
     },
