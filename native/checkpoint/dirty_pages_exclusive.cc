@@ -5,7 +5,6 @@
 // of the fork lives and stands still. Where several forks live, it is the latest
 // of them that counts. Reading is all there is to it: nothing to set up or undo.
 #include "checkpoint/dirty_ways.h"
-#include "kernel/uapi.h"
 
 namespace chronofork {
 namespace {
@@ -40,7 +39,7 @@ class ExclusiveDirtyPages : public DirtyPages {
 
 Result<PageSet> ExclusivePages(pid_t pid) {
   CF_TRY_ASSIGN(Pagemap pagemap, Pagemap::Open(pid));
-  return pagemap.PagesWithBit(uapi::kPagemapExclusive, PrivateMappings(pid));
+  return pagemap.ExclusivePagesIn(PrivateMappings(pid));
 }
 
 Result<std::unique_ptr<DirtyPages>> AttachExclusive(pid_t pid) {

@@ -59,11 +59,13 @@ class UffdDirtyPages : public DirtyPages {
 
  private:
   bool Register(AddressRange range);
+  Result<PageSet> Unprotected() const;
 
   pid_t pid_;
   ScopedFd uffd_;
   Pagemap pagemap_;
   bool mappings_changed_ = true;
+  PageSet registered_;
   DiscardedRanges discarded_;
 };
 
@@ -77,6 +79,7 @@ bool UffdDirtyPages::Register(AddressRange range) {
 
 Result<void> UffdDirtyPages::RegisterMappings() {
   std::vector<Mapping> others;
+  std::vector<AddressRange> registered;
   for (Mapping& mapping : ReadMappings(pid_)) {
     if (mapping.shared || mapping.path == "[vdso]" || mapping.path == "[vsyscall]" ||
         mapping.path.starts_with("[vvar")) {
@@ -84,7 +87,8 @@ Result<void> UffdDirtyPages::RegisterMappings() {
     }
     bool anonymous = mapping.inode == 0;
     if (mapping.writable || anonymous) {
-      Register(mapping.range);  // again for most of them: the kernel skips those
+      // Again for most of them: the kernel skips those.
+      if (Register(mapping.range)) registered.push_back(mapping.range);
     } else {
       others.push_back(std::move(mapping));
     }
@@ -95,8 +99,11 @@ Result<void> UffdDirtyPages::RegisterMappings() {
   unwatched.excluded = kNotWritten | uapi::kPageIsWpAllowed;
   CF_TRY_ASSIGN(PageSet written, pagemap_.Scan(unwatched));
   for (const Mapping& mapping : others) {
-    if (Overlaps(written, mapping.range)) Register(mapping.range);
+    bool was_registered = Overlaps(registered_, mapping.range);  // made read-only meanwhile
+    if (!was_registered && !Overlaps(written, mapping.range)) continue;
+    if (Register(mapping.range)) registered.push_back(mapping.range);
   }
+  registered_ = MakePageSet(std::move(registered));
   mappings_changed_ = false;
   return {};
 }
@@ -106,14 +113,35 @@ Result<void> UffdDirtyPages::Reset() {
   return {};
 }
 
+// Where unprotected pages are, and a little around it. This exact question, and
+// no other, the kernel answers without looking at each page (20 times faster).
+Result<PageSet> UffdDirtyPages::Unprotected() const {
+  Pagemap::Query unprotected;
+  unprotected.required = uapi::kPageIsWritten;
+  // Everywhere, not only in the mappings that we know of: stacks grow by themselves.
+  CF_TRY_ASSIGN(PageSet pages, pagemap_.Scan(unprotected));
+  // Looking at so many pages costs as much as one more call.
+  constexpr uint64_t kGapBytes = 32 * kPageBytes;
+  PageSet joined;
+  for (const AddressRange& range : pages) {
+    if (!joined.empty() && range.start - joined.back().end <= kGapBytes) {
+      joined.back().end = range.end;
+    } else {
+      joined.push_back(range);
+    }
+  }
+  return joined;
+}
+
 Result<PageSet> UffdDirtyPages::Collect(bool and_reset) {
   if (mappings_changed_) CF_TRY(RegisterMappings());
+  CF_TRY_ASSIGN(PageSet where, Unprotected());
   Pagemap::Query written;
   written.required = uapi::kPageIsWritten | uapi::kPageIsWpAllowed;
   written.any_of = kPopulated;
   written.excluded = kNotWritten;
   written.write_protect = and_reset;
-  CF_TRY_ASSIGN(PageSet pages, pagemap_.Scan(written));
+  CF_TRY_ASSIGN(PageSet pages, pagemap_.Scan(written, where));
   pages = discarded_.AddTo(std::move(pages), pid_);
   if (and_reset) discarded_.Clear();
   return pages;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "kernel/uapi.h"
@@ -44,12 +45,22 @@ Result<Pagemap> Pagemap::Open(pid_t pid) {
 }
 
 Result<PageSet> Pagemap::Scan(const Query& query) const {
-  std::array<uapi::PageRegion, 512> regions;
+  return Scan(query, {{TraceeAddress(0), TraceeAddress(kUserMemoryEnd)}});
+}
+
+Result<PageSet> Pagemap::Scan(const Query& query, const PageSet& where) const {
   std::vector<AddressRange> found;
+  for (const AddressRange& range : where) CF_TRY(ScanRange(query, range, found));
+  return MakePageSet(std::move(found));
+}
+
+Result<void> Pagemap::ScanRange(const Query& query, AddressRange range, std::vector<AddressRange>& found) const {
+  std::array<uapi::PageRegion, 512> regions;
   uapi::PagemapScanArgument scan{};
   scan.size = sizeof scan;
   scan.flags = query.write_protect ? uapi::kScanWpMatching : 0;
-  scan.end = kUserMemoryEnd;
+  scan.start = range.start.value;
+  scan.end = std::min(range.end.value, kUserMemoryEnd);
   scan.vec = reinterpret_cast<uint64_t>(regions.data());
   scan.vec_len = regions.size();
   scan.category_inverted = query.excluded;
@@ -72,18 +83,36 @@ Result<PageSet> Pagemap::Scan(const Query& query) const {
     }
     scan.start = scan.walk_end;
   }
-  return MakePageSet(std::move(found));
+  return {};
 }
 
-Result<PageSet> Pagemap::PagesWithBit(uint64_t bit, const PageSet& where) const {
+Result<PageSet> Pagemap::Populated(const PageSet& where) const {
   Query populated;
   populated.any_of = uapi::kPageIsPresent | uapi::kPageIsSwapped;
   populated.excluded = uapi::kPageIsFile | uapi::kPageIsZero;
-  Result<PageSet> candidates = Scan(populated);
-  if (!candidates.ok() && candidates.error().code != "pagemapScanMissing") return std::move(candidates).error();
-  PageSet to_read = candidates.ok() ? Intersect(*candidates, where) : where;
+  Result<PageSet> candidates = Scan(populated, where);
+  if (!candidates.ok() && candidates.error().code == "pagemapScanMissing") return where;
+  return candidates;
+}
+
+Result<PageSet> Pagemap::PagesWithBit(uint64_t bit, const PageSet& where) const {
+  CF_TRY_ASSIGN(PageSet to_read, Populated(where));
   std::vector<AddressRange> pages;
   for (const AddressRange& range : to_read) CF_TRY(AppendPagesWithBit(bit, range, pages));
+  return MakePageSet(std::move(pages));
+}
+
+Result<PageSet> Pagemap::ExclusivePagesIn(const PageSet& where) const {
+  // Reading the entries of a mapping costs half as much as scanning it for what
+  // is populated; but of a mapping this large most is likely to be empty.
+  constexpr uint64_t kLargeBytes = uint64_t{1} << 30;
+  PageSet large, small;
+  for (const AddressRange& range : where) (range.length() >= kLargeBytes ? large : small).push_back(range);
+  CF_TRY_ASSIGN(PageSet populated, Populated(large));
+  std::vector<AddressRange> pages;
+  for (const AddressRange& range : Union(small, populated)) {
+    CF_TRY(AppendPagesWithBit(uapi::kPagemapExclusive, range, pages));
+  }
   return MakePageSet(std::move(pages));
 }
 

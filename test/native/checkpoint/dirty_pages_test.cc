@@ -292,6 +292,25 @@ TEST_CASE("dirty pages: the stack counts") {
   });
 }
 
+TEST_CASE("dirty pages: a stack that grows by itself is followed without being told") {
+  ForEachWay([](Watched& w) {
+    constexpr uint64_t kRoom = 4096;  // pages: the kernel keeps a gap of 256 below a stack
+    TraceeAddress room = w.puppet.Map(kRoom);
+    w.puppet.Call(SYS_munmap, {room.value, kRoom * kPageBytes});
+    TraceeAddress top = room + kRoom * kPageBytes;
+    w.puppet.Call(SYS_mmap, {top.value - 2 * kPageBytes, 2 * kPageBytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, static_cast<uint64_t>(-1), 0});
+    w.dirty().MappingsChanged();
+    w.Reset();
+    w.puppet.Store(top - 1, 1);
+    w.puppet.Store(top - 10 * kPageBytes, 1);  // far below where it ended
+    CHECK(w.Written(top - 16 * kPageBytes, 16) == Numbers{6, 15});
+    w.Reset();
+    w.puppet.Store(top - 9 * kPageBytes, 1);
+    CHECK(w.Written(top - 16 * kPageBytes, 16) == Numbers{7});
+  });
+}
+
 TEST_CASE("dirty pages: a huge mapping that is mostly empty is no burden") {
   ForEachWay([](Watched& w) {
     constexpr uint64_t kPageCount = uint64_t{64} << 18;  // 64 GiB
