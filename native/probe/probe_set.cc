@@ -161,8 +161,8 @@ Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<c
   AddressRoom room(mappings);
   CF_TRY_ASSIGN(parts->layout, LayOutProbes(specs, std::move(sites), code, room));
   ProbeLayout& layout = parts->layout;
-  std::vector<std::byte> initial(BytesOf(SharedCounters{}).begin(), BytesOf(SharedCounters{}).end());
-  layout.contents[layout.counters] = std::move(initial);
+  const SharedCounters none;
+  layout.contents[layout.counters].assign(BytesOf(none).begin(), BytesOf(none).end());
 
   const auto put_in = [&](size_t& mapped) -> Result<void> {
     for (; mapped < layout.regions.size(); ++mapped) {
