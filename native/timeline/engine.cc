@@ -2,6 +2,7 @@
 #include "timeline/engine.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -126,6 +127,14 @@ uint64_t Engine::PresentTimeNs() {
   size_t event = replay_->event();
   uint64_t base_time = branch().line[base_]->time_ns;
   return event > 0 ? std::max(base_time, branch().log->at(event - 1).time_ns) : base_time;
+}
+
+siginfo_t Engine::PresentSiginfo() const {
+  if (present_siginfo_) return *present_siginfo_;
+  siginfo_t info{};
+  info.si_signo = SIGTRAP;
+  info.si_code = TRAP_BRKPT;
+  return info;
 }
 
 void Engine::PresentMoved() {
@@ -398,7 +407,7 @@ Error Engine::Gone() {
 }
 
 StopReply Engine::Resume(const ResumeRequest& request) {
-  cancel_wanted.store(false);
+  present_siginfo_.reset();
   if (!replay_ && !at_base_ && !barrier_wanted_ && branch().end.kind == EndState::Kind::kRunning &&
       std::chrono::steady_clock::now() - stopped_at_ > kSeenByAPerson && request.kind != ResumeKind::kReverseContinue &&
       request.kind != ResumeKind::kReverseStep) {
@@ -408,6 +417,7 @@ StopReply Engine::Resume(const ResumeRequest& request) {
   last_stop_ = RunForward(request);
   last_stop_.tid = pid_;
   interrupt_wanted.store(false);
+  cancel_wanted.store(false);
   return last_stop_;
 }
 

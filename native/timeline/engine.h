@@ -61,6 +61,9 @@ class Engine {
   uint64_t PresentTimeNs();
   int present_moment() const { return present_moment_; }
   size_t base() const { return base_; }
+  bool at_base() const { return at_base_; }
+  // The signal that the present stands before; of a plain stop a SIGTRAP.
+  siginfo_t PresentSiginfo() const;
   Branch& branch() { return *branches_[static_cast<size_t>(branch_)]; }
   const std::vector<std::unique_ptr<Branch>>& branches() const { return branches_; }
   const StopReply& last_stop() const { return last_stop_; }

@@ -156,6 +156,8 @@ class WakeTimer {
 };
 // The tracer thread calls this once; everything in this folder belongs to it.
 void BecomeTracerThread();
+// Lets another thread become the tracer thread; all tracees are gone.
+void ResignAsTracerThread();
 // The CPUs that this process may use, as it was before any pinning.
 const std::vector<int>& OriginalCpus();
 

@@ -87,6 +87,11 @@ WakeTimer::~WakeTimer() {
   if (running_) ::timer_delete(timer_);
 }
 
+void ResignAsTracerThread() {
+  has_tracer.store(false);
+  is_tracer = false;
+}
+
 const std::vector<int>& OriginalCpus() { return original_cpus; }
 
 void WakeTracer() {

@@ -1,0 +1,49 @@
+// The JavaScript object `Core` of core.ts: one debug session.
+#pragma once
+
+#include <napi.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "rsp/server.h"
+#include "timeline/timeline.h"
+
+namespace chronofork {
+
+class CoreObject : public Napi::ObjectWrap<CoreObject> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit CoreObject(const Napi::CallbackInfo& info);
+  ~CoreObject() override;
+
+ private:
+  Napi::Value Launch(const Napi::CallbackInfo& info);
+  Napi::Value On(const Napi::CallbackInfo& info);
+  Napi::Value Arm(const Napi::CallbackInfo& info);
+  Napi::Value Cancel(const Napi::CallbackInfo& info);
+  Napi::Value SetReverseRange(const Napi::CallbackInfo& info);
+  Napi::Value GetTimeline(const Napi::CallbackInfo& info);
+  Napi::Value CreateCheckpoint(const Napi::CallbackInfo& info);
+  Napi::Value DeleteCheckpoint(const Napi::CallbackInfo& info);
+  Napi::Value SetCheckpoint(const Napi::CallbackInfo& info);
+  Napi::Value Present(const Napi::CallbackInfo& info);
+  Napi::Value GetEndState(const Napi::CallbackInfo& info);
+  Napi::Value StartBranch(const Napi::CallbackInfo& info);
+  Napi::Value Dispose(const Napi::CallbackInfo& info);
+
+  // Listeners; events may come from any thread.
+  using Listener = Napi::ThreadSafeFunction;
+  void Emit(const std::string& event, std::function<void(Napi::Env, Napi::Function)> call);
+  void ReleaseListeners();
+  EngineOptions OptionsFrom(const Napi::Object& options);
+
+  std::shared_ptr<Timeline> timeline_;
+  std::shared_ptr<RspServer> server_;
+  std::mutex listeners_mutex_;
+  std::multimap<std::string, Listener> listeners_;
+};
+
+}  // namespace chronofork

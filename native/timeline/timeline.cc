@@ -1,0 +1,456 @@
+// The tracer thread's queue, and the view of the timeline that anybody may read.
+#include "timeline/timeline.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <future>
+
+#include "base/log.h"
+#include "timeline/libraries.h"
+#include "tracee/tracer_thread.h"
+
+namespace chronofork {
+namespace {
+
+Log logger("timeline");
+
+// How often the debuggee's children are served while it stands still.
+constexpr auto kIdlePoll = std::chrono::milliseconds(5);
+
+Error NotRunning() { return Error{"noDebuggee", "There is no program being debugged.", "", 0, 0}; }
+
+bool SameLibraries(const TargetLibraries& a, const TargetLibraries& b) {
+  if (a.libraries.size() != b.libraries.size()) return false;
+  for (size_t i = 0; i < a.libraries.size(); ++i)
+    if (a.libraries[i].link_map != b.libraries[i].link_map || a.libraries[i].path != b.libraries[i].path) return false;
+  return true;
+}
+
+}  // namespace
+
+Timeline::Timeline(EngineOptions options) : options_(std::move(options)), thread_([this] { Loop(); }) {}
+
+Timeline::~Timeline() {
+  Dispose(false);
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Timeline::Loop() {
+  BecomeTracerThread();
+  for (;;) {
+    std::function<void()> task;
+    {
+      std::unique_lock lock(mutex_);
+      while (tasks_.empty() && !stopping_) {
+        if (engine_ && ChildProcesses::Count() > 0) {
+          wake_.wait_for(lock, kIdlePoll);
+          if (tasks_.empty()) TracerThread::Poll();
+        } else {
+          wake_.wait(lock);
+        }
+      }
+      if (tasks_.empty()) break;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+  engine_.reset();
+  ResignAsTracerThread();
+}
+
+void Timeline::Post(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+template <typename F>
+auto Timeline::Call(F work) -> decltype(work()) {
+  auto task = std::make_shared<std::packaged_task<decltype(work())()>>(std::move(work));
+  auto future = task->get_future();
+  Post([task] { (*task)(); });
+  return future.get();
+}
+
+Result<pid_t> Timeline::Launch(LaunchSpec spec) {
+  return Call([this, &spec]() -> Result<pid_t> {
+    EngineOptions options = options_;
+    options.changed = [this] { Publish(); };
+    engine_ = std::make_unique<Engine>(std::move(options));
+    Result<pid_t> pid = engine_->Launch(spec);
+    if (!pid.ok()) {
+      engine_.reset();
+      return pid;
+    }
+    pid_ = *pid;
+    running_engine_.store(engine_.get());
+    Publish();
+    return pid;
+  });
+}
+
+void Timeline::Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done) {
+  Post([this, operation = std::move(operation), done = std::move(done)] {
+    if (!engine_) {
+      OperationResult failed;
+      failed.outcome = OperationResult::Outcome::kFailed;
+      failed.error = NotRunning();
+      return done(failed, MomentView{});
+    }
+    engine_->Arm(operation, [this, done](OperationResult result) {
+      Publish();
+      done(std::move(result), View().present);
+    });
+  });
+}
+
+void Timeline::Cancel() {
+  Engine* engine = running_engine_.load();
+  if (engine && resumed_.load()) {
+    engine->cancel_wanted.store(true);
+    WakeTracer();
+  }
+}
+
+void Timeline::SetReverseRange(AddressRange range) {
+  Post([this, range] { reverse_range_ = range; });
+}
+
+TimelineView Timeline::View() {
+  std::lock_guard lock(view_mutex_);
+  return view_;
+}
+
+MomentView Timeline::MomentOf(const Checkpoint& c, size_t index) const {
+  return {c.moment, static_cast<int64_t>(index) * 1000, c.position.event, static_cast<double>(c.time_ns) / 1e6, c.branch,
+          c.position.registers.rip};
+}
+
+void Timeline::Publish() {
+  TimelineView view;
+  if (!engine_ || engine_->branches().empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  std::set<int> listed;
+  for (const auto& b : engine_->branches()) {
+    BranchView branch{b->id, b->parent, {}, b->name};
+    for (size_t i = 0; i < b->line.size(); ++i) {
+      const Checkpoint& c = *b->line[i];
+      MomentView moment = MomentOf(c, i);
+      if (c.moment == b->from_moment) branch.from = moment;
+      if (!listed.insert(c.id).second) continue;
+      view.checkpoints.push_back({c.id, moment, CheckpointReasonName(c.reason), engine_->PrivateBytesOf(*b, i),
+                                  std::chrono::duration<double, std::milli>(now - c.made_at).count(), c.pinned, c.name});
+    }
+    view.branches.push_back(std::move(branch));
+  }
+  Branch& b = engine_->branch();
+  if (!b.line.empty()) view.begin = MomentOf(*b.line.front(), 0);
+  view.end = {b.tip_moment,
+              static_cast<int64_t>(b.line.size()) * 1000,
+              b.log->size(),
+              b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
+              b.id,
+              b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+  view.live = engine_->live();
+  view.edited = engine_->edited();
+  view.present = view.end;
+  if (!view.live) {
+    Position position = engine_->PresentPosition();
+    view.present = {engine_->present_moment(),
+                    static_cast<int64_t>(engine_->base()) * 1000 + (engine_->at_base() ? 0 : 500),
+                    position.event,
+                    static_cast<double>(engine_->PresentTimeNs()) / 1e6,
+                    b.id,
+                    position.registers.rip};
+    view.behind_ms = view.end.time_ms - view.present.time_ms;
+  }
+  view.ended = b.end;
+  view.budget_bytes = engine_->budget_bytes();
+  view.used_bytes = engine_->UsedBytes();
+  {
+    std::lock_guard lock(view_mutex_);
+    view_ = std::move(view);
+  }
+  options_.changed();
+}
+
+Result<CheckpointView> Timeline::CreateCheckpoint(CheckpointReason reason, const std::string& name) {
+  return Call([&]() -> Result<CheckpointView> {
+    if (!engine_) return NotRunning();
+    CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> made, engine_->CreateCheckpoint(reason, name));
+    Publish();
+    for (const CheckpointView& view : View().checkpoints)
+      if (view.id == made->id) return view;
+    return Error{"noSuchCheckpoint", "The checkpoint was thinned at once: the memory for checkpoints is used up.",
+                 "Raise checkpoints.memoryMb.", 0, 0};
+  });
+}
+
+Result<void> Timeline::DeleteCheckpoint(int id) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->DeleteCheckpoint(id);
+  });
+}
+
+Result<void> Timeline::ChangeCheckpoint(int id, std::optional<bool> pinned, std::optional<std::string> name) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->ChangeCheckpoint(id, pinned, std::move(name));
+  });
+}
+
+Result<std::pair<BranchView, Engine::BranchResult>> Timeline::StartBranch(const std::string& name) {
+  return Call([&]() -> Result<std::pair<BranchView, Engine::BranchResult>> {
+    if (!engine_) return NotRunning();
+    CF_TRY_ASSIGN(Engine::BranchResult made, engine_->StartBranch(name));
+    Publish();
+    for (const BranchView& view : View().branches)
+      if (view.id == made.id) return std::pair(view, made);
+    return NotRunning();
+  });
+}
+
+void Timeline::Dispose(bool let_exit) {
+  Interrupt();
+  Cancel();
+  running_engine_.store(nullptr);
+  Call([&] {
+    if (engine_) engine_->LetGo(let_exit);
+    engine_.reset();
+  });
+}
+
+// -- DebugTarget -------------------------------------------------------------------------
+
+std::string Timeline::ExecutablePath() const {
+  char path[4096];
+  std::string link = "/proc/" + std::to_string(pid_) + "/exe";
+  ssize_t n = ::readlink(link.c_str(), path, sizeof path);
+  return n > 0 ? std::string(path, static_cast<size_t>(n)) : std::string();
+}
+
+Result<std::vector<std::byte>> Timeline::ReadAuxv() {
+  std::string text = ReadProcText(pid_, "auxv");
+  auto bytes = std::as_bytes(std::span(text));
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
+}
+
+Result<TargetLibraries> Timeline::Libraries() {
+  return Call([&]() -> Result<TargetLibraries> {
+    if (!engine_) return NotRunning();
+    return ReadLibraryList(engine_->process());
+  });
+}
+
+std::vector<TargetThread> Timeline::Threads() {
+  std::string name = ReadProcText(pid_, "comm");
+  if (!name.empty() && name.back() == '\n') name.pop_back();
+  return {{pid_, name}};
+}
+
+Result<std::string> Timeline::ReadProcFile(const std::string& name) {
+  return Call([&]() -> Result<std::string> {
+    if (!engine_) return NotRunning();
+    pid_t shown = engine_->process().pid();
+    if (name != "cwd" && name != "root") return ReadProcText(shown, name);
+    char target[4096];
+    ssize_t n = ::readlink(("/proc/" + std::to_string(shown) + "/" + name).c_str(), target, sizeof target);
+    return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
+  });
+}
+
+StopReply Timeline::LastStop() {
+  return Call([&] {
+    StopReply reply = engine_ ? engine_->last_stop() : StopReply{};
+    reply.tid = pid_;
+    return reply;
+  });
+}
+
+Result<GeneralRegisters> Timeline::ReadGeneralRegisters(pid_t) {
+  return Call([&]() -> Result<GeneralRegisters> {
+    if (!engine_) return NotRunning();
+    return engine_->process().registers();
+  });
+}
+
+Result<void> Timeline::WriteGeneralRegisters(pid_t, const GeneralRegisters& registers) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->WriteRegisters(registers);
+  });
+}
+
+Result<ExtendedRegisters> Timeline::ReadExtendedRegisters(pid_t) {
+  return Call([&]() -> Result<ExtendedRegisters> {
+    if (!engine_) return NotRunning();
+    return engine_->process().ReadExtended();
+  });
+}
+
+Result<void> Timeline::WriteExtendedRegisters(pid_t, const ExtendedRegisters& registers) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->WriteExtended(registers);
+  });
+}
+
+Result<size_t> Timeline::ReadMemory(TraceeAddress address, std::span<std::byte> out) {
+  return Call([&]() -> Result<size_t> {
+    if (!engine_) return NotRunning();
+    size_t length = engine_->process().memory().ReadSome(address, out);
+    if (length == 0 && !out.empty())
+      return Error{"memoryUnreadable", "There is no memory at that address.", "", EFAULT, pid_};
+    // Random instructions trap by an int3 of ours: show what is beneath.
+    const auto& patched = engine_->Patched();
+    for (auto it = patched.lower_bound(address); it != patched.end() && it->first < address + length; ++it)
+      out[it->first - address] = it->second;
+    return length;
+  });
+}
+
+Result<void> Timeline::WriteMemory(TraceeAddress address, std::span<const std::byte> bytes) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->WriteMemory(address, bytes);
+  });
+}
+
+Result<siginfo_t> Timeline::ReadSiginfo(pid_t) {
+  return Call([&]() -> Result<siginfo_t> {
+    if (!engine_) return NotRunning();
+    return engine_->PresentSiginfo();
+  });
+}
+
+Result<void> Timeline::WriteSiginfo(pid_t, const siginfo_t& info) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    return engine_->WriteSiginfo(info);
+  });
+}
+
+Result<void> Timeline::InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
+                                        std::vector<BreakpointCondition> conditions) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    CF_TRY(engine_->process().memory().ReadValue<std::byte>(address));
+    engine_->breakpoints[address] = {kind, std::move(conditions)};
+    return {};
+  });
+}
+
+Result<void> Timeline::RemoveBreakpoint(BreakpointKind, TraceeAddress address) {
+  return Call([&]() -> Result<void> {
+    if (engine_) engine_->breakpoints.erase(address);
+    return {};
+  });
+}
+
+Result<void> Timeline::InsertWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    std::vector<Engine::Watch> wanted = engine_->watches;
+    for (const Engine::Watch& w : wanted)
+      if (w.kind == kind && w.address == address && w.length_bytes == length_bytes) return {};
+    wanted.push_back({kind, address, length_bytes});
+    CF_TRY(engine_->WatchSpecs(wanted));
+    engine_->watches = std::move(wanted);
+    return {};
+  });
+}
+
+Result<void> Timeline::RemoveWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) {
+  return Call([&]() -> Result<void> {
+    if (!engine_) return {};
+    std::erase_if(engine_->watches, [&](const Engine::Watch& w) {
+      return w.kind == kind && w.address == address && w.length_bytes == length_bytes;
+    });
+    return {};
+  });
+}
+
+void Timeline::CatchSyscalls(std::optional<std::set<long>> numbers) {
+  Call([&] {
+    if (engine_) engine_->caught_syscalls = std::move(numbers);
+  });
+}
+
+void Timeline::PassSignals(std::set<int> signals) {
+  Call([&] {
+    if (engine_) engine_->passed_signals = std::move(signals);
+  });
+}
+
+StopReply Timeline::ResumeHere(const ResumeRequest& request) {
+  StopReply gone;
+  gone.kind = StopKind::kKilled;
+  gone.signal = SIGKILL;
+  gone.tid = pid_;
+  if (!engine_) return gone;
+  if (held_stop_) return *std::exchange(held_stop_, std::nullopt);
+  ResumeRequest wanted = request;
+  bool backwards = request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep;
+  AddressRange range = std::exchange(reverse_range_, {});
+  if (request.kind == ResumeKind::kReverseStep) wanted.range = range;
+  TargetLibraries before;
+  if (backwards) before = ReadLibraryList(engine_->process());
+  StopReply reply = engine_->Resume(wanted);
+  Publish();
+  if (backwards && reply.kind != StopKind::kKilled && !SameLibraries(before, ReadLibraryList(engine_->process()))) {
+    held_stop_ = reply;
+    reply = StopReply{};
+    reply.tid = pid_;
+    reply.kind = StopKind::kLibraries;
+  }
+  return reply;
+}
+
+void Timeline::Resume(const ResumeRequest& request, std::function<void(StopReply)> on_stop) {
+  resumed_.store(true);
+  Post([this, request, on_stop = std::move(on_stop)] {
+    StopReply reply = ResumeHere(request);
+    resumed_.store(false);
+    on_stop(reply);
+  });
+}
+
+// Of a debuggee that stands still it has no effect, also not on the next resume.
+void Timeline::Interrupt() {
+  Engine* engine = running_engine_.load();
+  if (engine && resumed_.load()) engine->RequestInterrupt();
+}
+
+void Timeline::Kill() {
+  // The session's owner ends the debuggee; gdb's wish alone does not forget the past.
+  Interrupt();
+}
+
+void Timeline::Detach() {}
+
+std::string Timeline::Monitor(const std::string& text) {
+  if (text != "timeline") return "Chronofork understands: timeline\n";
+  TimelineView view = View();
+  std::string answer;
+  for (const CheckpointView& c : view.checkpoints) {
+    char line[160];
+    std::snprintf(line, sizeof line, "%4d  %10.3f ms  event %-8llu pc 0x%llx  %s%s%s\n", c.id, c.moment.time_ms,
+                  static_cast<unsigned long long>(c.moment.event), static_cast<unsigned long long>(c.moment.pc),
+                  c.reason.c_str(), c.name.empty() ? "" : "  ", c.name.c_str());
+    answer += line;
+  }
+  return answer;
+}
+
+}  // namespace chronofork

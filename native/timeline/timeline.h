@@ -1,0 +1,139 @@
+// The door to the engine for other threads: gdb's remote server (as its
+// DebugTarget) and the addon's control channel. Owns the tracer thread.
+//
+// Requests are carried out one after the other on the tracer thread. While the
+// debuggee runs they wait for its next stop, but for Interrupt(), Cancel() and
+// Snapshot(), which never wait.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "timeline/debug_target.h"
+#include "timeline/engine.h"
+#include "timeline/operations.h"
+
+namespace chronofork {
+
+struct MomentView {
+  int id = 0;
+  int64_t order = 0;
+  uint64_t event = 0;
+  double time_ms = 0;
+  int branch = 0;
+  uint64_t pc = 0;
+};
+
+struct CheckpointView {
+  int id = 0;
+  MomentView moment;
+  std::string reason;
+  uint64_t private_bytes = 0;
+  double age_ms = 0;
+  bool pinned = false;
+  std::string name;
+};
+
+struct BranchView {
+  int id = 0;
+  int parent = -1;
+  std::optional<MomentView> from;
+  std::string name;
+};
+
+// What is known of the timeline, as of the last change.
+struct TimelineView {
+  std::vector<BranchView> branches;
+  std::vector<CheckpointView> checkpoints;
+  MomentView begin, end, present;
+  bool live = true;
+  bool edited = false;
+  double behind_ms = 0;
+  EndState ended;
+  uint64_t budget_bytes = 0;
+  uint64_t used_bytes = 0;
+};
+
+class Timeline : public DebugTarget {
+ public:
+  explicit Timeline(EngineOptions options);
+  ~Timeline() override;
+
+  // -- Control channel, any thread ------------------------------------------------
+  Result<pid_t> Launch(LaunchSpec spec);
+  void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
+  void Cancel();
+  void SetReverseRange(AddressRange range);
+  TimelineView View();
+  Result<CheckpointView> CreateCheckpoint(CheckpointReason reason, const std::string& name);
+  Result<void> DeleteCheckpoint(int id);
+  Result<void> ChangeCheckpoint(int id, std::optional<bool> pinned, std::optional<std::string> name);
+  Result<std::pair<BranchView, Engine::BranchResult>> StartBranch(const std::string& name);
+  // Ends everything; nothing survives it. Returns when all processes are gone.
+  void Dispose(bool let_exit);
+
+  // -- DebugTarget -----------------------------------------------------------------
+  pid_t pid() const override { return pid_; }
+  std::string ExecutablePath() const override;
+  Result<std::vector<std::byte>> ReadAuxv() override;
+  Result<TargetLibraries> Libraries() override;
+  std::vector<TargetThread> Threads() override;
+  Result<std::string> ReadProcFile(const std::string& name) override;
+  StopReply LastStop() override;
+  Result<GeneralRegisters> ReadGeneralRegisters(pid_t tid) override;
+  Result<void> WriteGeneralRegisters(pid_t tid, const GeneralRegisters& registers) override;
+  Result<ExtendedRegisters> ReadExtendedRegisters(pid_t tid) override;
+  Result<void> WriteExtendedRegisters(pid_t tid, const ExtendedRegisters& registers) override;
+  Result<size_t> ReadMemory(TraceeAddress address, std::span<std::byte> out) override;
+  Result<void> WriteMemory(TraceeAddress address, std::span<const std::byte> bytes) override;
+  Result<siginfo_t> ReadSiginfo(pid_t tid) override;
+  Result<void> WriteSiginfo(pid_t tid, const siginfo_t& info) override;
+  Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
+                                std::vector<BreakpointCondition> conditions) override;
+  Result<void> RemoveBreakpoint(BreakpointKind kind, TraceeAddress address) override;
+  Result<void> InsertWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;
+  Result<void> RemoveWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;
+  void CatchSyscalls(std::optional<std::set<long>> numbers) override;
+  void PassSignals(std::set<int> signals) override;
+  void Resume(const ResumeRequest& request, std::function<void(StopReply)> on_stop) override;
+  void Interrupt() override;
+  void Kill() override;
+  void Detach() override;
+  std::string Monitor(const std::string& text) override;
+
+ private:
+  void Loop();
+  void Post(std::function<void()> task);
+  // Runs `work` on the tracer thread and waits for its value.
+  template <typename F>
+  auto Call(F work) -> decltype(work());
+  void Publish();  // tracer thread
+  MomentView MomentOf(const Checkpoint& checkpoint, size_t index) const;
+  TargetLibraries ReadLibraries();
+  StopReply ResumeHere(const ResumeRequest& request);
+
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;  // lives and dies on the tracer thread
+  std::atomic<Engine*> running_engine_{nullptr};
+  std::atomic<bool> resumed_{false};
+  pid_t pid_ = 0;
+  AddressRange reverse_range_;
+  std::optional<StopReply> held_stop_;  // told after the libraries
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::mutex view_mutex_;
+  TimelineView view_;
+  std::thread thread_;
+};
+
+}  // namespace chronofork
