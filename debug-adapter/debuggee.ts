@@ -154,8 +154,8 @@ export class Debuggee {
   }
 
   /** The process ended without being kept (gdb says so). */
-  programGone(exitCode: string): void {
-    this.console.drain();
+  async programGone(exitCode: string): Promise<void> {
+    await this.console.drain();
     // gdb writes exit codes in octal.
     if (exitCode !== '') this.client.send('exited', { exitCode: parseInt(exitCode, 8) });
     this.parts.onGone();
@@ -171,7 +171,7 @@ export class Debuggee {
     // The core first: a debuggee that is let go writes its last output.
     await this.core.dispose(options).catch((error: unknown) => log.write('error', messageOf(error)));
     await this.gdb.quit();
-    this.console.close();
+    await this.console.close();
     this.parts.folder.remove();
   }
 
@@ -182,7 +182,6 @@ export class Debuggee {
       onConsole: (text) => log.write('debug', `gdb: ${text.trimEnd()}`),
       onLogpoint: (message) => {
         const source = message.path ? { source: { path: message.path }, line: message.line } : {};
-        this.console.drain();
         this.client.send('output', { category: 'console', output: `${message.text}\n`, ...source });
       },
       onExit: (asked, description) => this.onGdbExit(asked, description),

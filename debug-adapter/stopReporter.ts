@@ -30,7 +30,7 @@ export class StopReporter {
   async report(stop: Stop, backwards: boolean): Promise<void> {
     if (this.debuggee.over) return;
     if (goneReasons.has(stop.reason)) {
-      this.debuggee.programGone(text(stop.fields, 'exit-code'));
+      await this.debuggee.programGone(text(stop.fields, 'exit-code'));
       return;
     }
     await this.arrive();
@@ -58,7 +58,6 @@ export class StopReporter {
   }
 
   private async arrive(): Promise<void> {
-    this.debuggee.console.drain();
     this.debuggee.leave();
     this.debuggee.place = (await this.debuggee.gdb.call<StopPlace | null>('stop')) ?? undefined;
   }
@@ -66,7 +65,7 @@ export class StopReporter {
   private async send(body: StoppedBody & { exception?: Exception }): Promise<void> {
     const { exception, ...rest } = body;
     this.debuggee.exception = exception;
-    this.debuggee.console.drain();
+    await this.debuggee.console.drain();
     const { place } = this.debuggee;
     const threadId = place?.tid;
     if (place) this.debuggee.places.set(this.debuggee.core.present().moment.id, place);

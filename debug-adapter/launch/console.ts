@@ -20,8 +20,8 @@ export interface Console {
   readonly controllingTerminal: boolean;
   launched(): void;
   /** Forwards what has been written so far. */
-  drain(): void;
-  close(): void;
+  drain(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export function openInput(path: string | undefined): number {
@@ -60,11 +60,11 @@ export class InternalConsole implements Console {
     for (const descriptor of this.stdio) closeSync(descriptor);
   }
 
-  drain(): void {
-    for (const reader of this.readers) reader.drain();
+  async drain(): Promise<void> {
+    for (const reader of this.readers) await reader.drain();
   }
 
-  close(): void {
-    for (const reader of this.readers) reader.close();
+  async close(): Promise<void> {
+    for (const reader of this.readers) await reader.close();
   }
 }

@@ -71,7 +71,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   } catch (error) {
     await core?.dispose({ letExit: false }).catch(() => undefined);
     await gdb.quit();
-    console?.close();
+    await console?.close();
     folder.remove();
     throw error;
   }

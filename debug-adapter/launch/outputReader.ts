@@ -8,7 +8,6 @@
  * Easy to get wrong: a character of several bytes may be cut by a read; and the
  * master of a pty whose slaves are all closed says EIO, which is its end.
  */
-import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import { ReadStream } from 'node:tty';
@@ -16,20 +15,23 @@ import { ReadStream } from 'node:tty';
 export class OutputReader {
   private readonly stream: Socket;
   private readonly decoder = new StringDecoder('utf8');
-  private readonly buffer = Buffer.alloc(65536);
+  private chunks = 0;
   private closed = false;
   /** Resolves when there is nothing more to come. */
   readonly ended: Promise<void>;
 
   constructor(
-    private readonly descriptor: number,
+    descriptor: number,
     kind: 'pty' | 'pipe',
     private readonly onData: (data: Buffer) => void,
   ) {
     this.stream =
       kind === 'pty' ? new ReadStream(descriptor) : new Socket({ fd: descriptor, readable: true, writable: false });
     this.ended = new Promise((resolve) => {
-      this.stream.on('data', (data: Buffer) => this.onData(data));
+      this.stream.on('data', (data: Buffer) => {
+        this.chunks++;
+        this.onData(data);
+      });
       this.stream.on('error', () => this.stream.destroy());
       this.stream.on('end', () => this.stream.destroy());
       this.stream.on('close', () => {
@@ -40,17 +42,17 @@ export class OutputReader {
     this.stream.resume();
   }
 
-  /** Hands on what has arrived already. The descriptor is non-blocking, made so by the stream. */
-  drain(): void {
-    while (!this.closed) {
-      let length = 0;
-      try {
-        length = readSync(this.descriptor, this.buffer);
-      } catch {
-        return;
-      }
-      if (length === 0) return;
-      this.onData(Buffer.from(this.buffer.subarray(0, length)));
+  /**
+   * Lets what has arrived be handed on. A pty's master is a blocking
+   * descriptor, so it is only ever read by the event loop: this waits until a
+   * whole turn of the loop has brought nothing.
+   */
+  async drain(): Promise<void> {
+    for (let before = -1; !this.closed && before !== this.chunks;) {
+      before = this.chunks;
+      // The first ends the present turn, the second comes after one that looked for input.
+      await nextTurn();
+      await nextTurn();
     }
   }
 
@@ -62,8 +64,12 @@ export class OutputReader {
     if (!this.closed) this.stream.write(data);
   }
 
-  close(): void {
-    this.drain();
+  async close(): Promise<void> {
+    await this.drain();
     this.stream.destroy();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -74,7 +74,7 @@ export class TerminalConsole implements Console {
       }
     });
     holder.on('error', () => holder.destroy());
-    holder.on('close', () => console.reader.close());
+    holder.on('close', () => void console.reader.close());
     return console;
   }
 
@@ -88,14 +88,14 @@ export class TerminalConsole implements Console {
     closeSync(this.pty.slave);
   }
 
-  drain(): void {
-    this.reader.drain();
+  drain(): Promise<void> {
+    return this.reader.drain();
   }
 
-  close(): void {
-    this.reader.drain();
+  async close(): Promise<void> {
+    await this.reader.drain();
     this.holder.end(encodeFrame('x'));
     this.server.close();
-    this.reader.close();
+    await this.reader.close();
   }
 }

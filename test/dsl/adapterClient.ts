@@ -6,7 +6,8 @@
  * every event is kept until somebody takes it.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { ArgumentsOf, ResponseOf, TimeTravelRequest } from '../../debug-adapter/protocol/timeTravel.js';
@@ -46,6 +47,8 @@ export class AdapterClient {
   readonly child: ChildProcessWithoutNullStreams;
   readonly transcript: string[] = [];
   readonly logFile: string;
+  /** The adapter's own temporary directory: what is left there was forgotten. */
+  readonly temporary = mkdtempSync(path.join(tmpdir(), 'cf-journey-'));
   /** What the debuggee printed, by category. */
   readonly output: Record<string, string> = {};
   /** Answers reverse requests of the adapter. */
@@ -68,7 +71,13 @@ export class AdapterClient {
     const [program = '', ...args] = command;
     this.child = spawn(program, args, {
       cwd: root,
-      env: { CHRONOFORK_LOG: 'debug', CHRONOFORK_LOG_FILE: this.logFile, ...process.env, ...env },
+      env: {
+        CHRONOFORK_LOG: 'dap:debug,gdb:debug,time:debug,session:debug',
+        CHRONOFORK_LOG_FILE: this.logFile,
+        ...process.env,
+        TMPDIR: this.temporary,
+        ...env,
+      },
     });
     this.child.stdout.on('data', (data: Buffer) => this.receive(data));
     this.child.stderr.on('data', (data: Buffer) => (this.stderr += data.toString()));
@@ -132,6 +141,14 @@ export class AdapterClient {
 
   /** Ends the session; the adapter must be gone afterwards. */
   async close(): Promise<void> {
+    try {
+      await this.leave();
+    } finally {
+      rmSync(this.temporary, { recursive: true, force: true });
+    }
+  }
+
+  private async leave(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     await this.requestRaw('disconnect', { terminateDebuggee: true }).catch(() => undefined);
     this.child.stdin.end();

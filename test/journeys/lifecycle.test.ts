@@ -1,0 +1,205 @@
+/** The beginning and the end of sessions, and everything that goes wrong there. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { AdapterClient, adapterCommand } from '../dsl/adapterClient.js';
+import { debugTest } from '../dsl/debugTest.js';
+
+/** Processes whose program or whose parent's chain belongs to a test: none may be left. */
+function processesRunning(executable: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/exe`) === executable;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const alive = (pid: number) => existsSync(`/proc/${pid}`);
+
+async function eventually(what: string, condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    assert.ok(i < 300, what);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** What a session has left in its temporary directory; not what its tools put there. */
+const leftFolders = (client: AdapterClient) =>
+  readdirSync(client.temporary).filter((name) => name.startsWith('chronofork-'));
+
+describe('a session', () => {
+  let folder: string;
+  before(() => (folder = mkdtempSync(path.join(tmpdir(), 'chronofork-test-'))));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  debugTest('stops at main when asked to', 'bank.c', { launch: { stopOnEntry: true } }, async (s) => {
+    await s.walk('run -> start');
+    assert.equal(s.last?.body.reason, 'entry');
+  });
+
+  debugTest(
+    'works without debug information, and says so',
+    'bank.c',
+    { flags: ['-O0', '-s'], launch: { stopOnEntry: true } },
+    async (s) => {
+      await s.run();
+      assert.equal(s.last?.body.reason, 'entry');
+      assert.match(s.client.output.important ?? '', /has no debug information.*Build it with -g/);
+      const before = s.last?.stackFrame?.instructionPointerReference;
+      await s.step('next', { granularity: 'instruction' });
+      assert.notEqual(s.last?.stackFrame?.instructionPointerReference, before);
+    },
+  );
+
+  const refusals: [string, () => Record<string, unknown>, number, RegExp][] = [
+    [
+      'a program that is missing',
+      () => ({ program: path.join(folder, 'none') }),
+      1002,
+      /does not exist\. Build it first/,
+    ],
+    ['no program', () => ({ program: undefined }), 1001, /"program" is missing/],
+    ['a text file', () => ({ program: executableFile('text', 'hello') }), 1004, /not an ELF executable/],
+    ['a script', () => ({ program: executableFile('script', '#!/bin/sh\n') }), 1004, /is a script/],
+    ['arguments that are no list', () => ({ args: 'x' }), 1001, /"args" must be a list of strings/],
+    ['a folder that is missing', () => ({ cwd: '/nowhere/at/all' }), 1007, /working folder/],
+    ['an input file that is missing', () => ({ stdin: '/nowhere/in' }), 1008, /standard input/],
+    ['a gdb that is missing', () => ({ gdbPath: '/nowhere/gdb' }), 1101, /gdb was not found.*apt-get install gdb/],
+    ['a gdb that is none', () => ({ gdbPath: '/bin/false' }), 1104, /gdb is gone/],
+    [
+      'a setup command that gdb does not know',
+      () => ({ setupCommands: ['frobnicate'] }),
+      1105,
+      /setup command "frobnicate"/,
+    ],
+    ['a terminal where there is none', () => ({ console: 'integratedTerminal' }), 1301, /cannot open a terminal/],
+  ];
+  const executableFile = (name: string, text: string) => {
+    const file = path.join(folder, name);
+    writeFileSync(file, text);
+    chmodSync(file, 0o755);
+    return file;
+  };
+  for (const [what, args, id, sentence] of refusals)
+    debugTest(`refuses ${what}, in a sentence`, 'bank.c', async (s) => {
+      await s.client.request('initialize', { adapterID: 'chronofork' });
+      const error = await s.client.refusal('launch', { program: s.program.executable, ...args() });
+      assert.equal(error.id, id);
+      assert.match(error.message, sentence);
+      assert.deepEqual(leftFolders(s.client), []);
+    });
+
+  debugTest('refuses what it does not know, and what comes too early', 'bank.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    assert.equal((await s.client.refusal('threads')).id, 1401);
+    assert.equal((await s.client.refusal('restartFrame')).id, 1403);
+    assert.equal((await s.client.refusal('constructor')).id, 1403);
+    assert.equal((await s.client.refusal('chronofork/timeline')).id, 1401);
+  });
+
+  debugTest('ends when Continue is pressed at the program’s end', 'echo.c', async (s) => {
+    await s.walk('run -> exit 4');
+    await s.client.request('continue', { threadId: s.threadId });
+    assert.equal((await s.client.event('exited')).exitCode, 4);
+    await s.client.event('terminated');
+    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+  });
+
+  debugTest('can be paused and ended while the program runs', 'busy.c', async (s) => {
+    await s.launch();
+    await s.client.request('configurationDone');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal((await s.client.refusal('evaluate', { expression: '1', context: 'watch' })).id, 1402);
+    await s.client.request('pause', { threadId: 1 });
+    await s.stopped();
+    assert.equal(s.last?.body.reason, 'pause');
+    assert.ok(Number(await s.evaluate('rounds')) > 0);
+    await s.client.request('continue', { threadId: s.threadId });
+    await s.client.request('terminate');
+    await s.client.event('terminated');
+    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+  });
+
+  const endings: [string, (client: AdapterClient) => void][] = [
+    ['the client closes its end', (client) => client.child.stdin.end()],
+    ['the adapter is asked to end', (client) => client.child.kill('SIGTERM')],
+    ['the adapter is killed', (client) => client.child.kill('SIGKILL')],
+    ['the client speaks nonsense', (client) => client.sendBytes('complete nonsense\r\n\r\n')],
+    ['the client sends broken JSON', (client) => client.sendBytes('Content-Length: 5\r\n\r\n{"a":')],
+  ];
+  for (const [what, end] of endings)
+    debugTest(`leaves nothing behind when ${what}`, 'busy.c', async (s) => {
+      await s.launch();
+      await s.client.request('configurationDone');
+      await eventually('it runs', () => processesRunning(s.program.executable).length > 0);
+      const children = childrenOf(s.client.child.pid!);
+      assert.ok(children.length > 0);
+      end(s.client);
+      await s.client.exited;
+      await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+      await eventually('gdb is gone', () => children.every((pid) => !alive(pid)));
+      if (what !== 'the adapter is killed') assert.deepEqual(leftFolders(s.client), []);
+    });
+
+  debugTest('ends when gdb dies, and says so', 'busy.c', async (s) => {
+    await s.launch();
+    await s.client.request('configurationDone');
+    const gdb = childrenOf(s.client.child.pid!).find((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/exe`).endsWith('/gdb');
+      } catch {
+        return false;
+      }
+    });
+    assert.ok(gdb);
+    process.kill(gdb, 'SIGKILL');
+    await s.client.event('terminated');
+    assert.match(s.client.output.important ?? '', /gdb is gone: it was ended by SIGKILL/);
+    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+  });
+
+  it('serves clients on a port of the loopback interface', async function () {
+    this.timeout(20_000);
+    const client = new AdapterClient('port', [...adapterCommand(), '--port', '0']);
+    try {
+      const port = await new Promise<number>((resolve) => {
+        let text = '';
+        client.child.stderr.on('data', (data: Buffer) => {
+          text += data.toString();
+          const found = /listening on 127\.0\.0\.1:(\d+)/.exec(text);
+          if (found) resolve(Number(found[1]));
+        });
+      });
+      const socket = connect(port, '127.0.0.1');
+      const request = JSON.stringify({ seq: 1, type: 'request', command: 'initialize', arguments: { adapterID: 'x' } });
+      socket.write(`Content-Length: ${request.length}\r\n\r\n${request}`);
+      const answer = await new Promise<string>((resolve) =>
+        socket.once('data', (data: Buffer) => resolve(data.toString())),
+      );
+      assert.match(answer, /"supportsStepBack":true/);
+      socket.destroy();
+    } finally {
+      client.child.kill('SIGTERM');
+      await client.exited;
+    }
+  });
+});
