@@ -1,6 +1,7 @@
 /**
  * Walks journeys: each in a fresh folder and a fresh page of one VS Code
- * server. A journey that fails leaves a picture of what was to be seen under
+ * server. When its window has been closed nothing of the debuggee may be left.
+ * A journey that fails leaves a picture of what was to be seen under
  * test-results/workbench/.
  */
 import { mkdirSync } from 'node:fs';
@@ -35,6 +36,7 @@ export async function walkJourney(definition, { browser, server, pictures, adapt
   const workspace = new Workspace(definition.programs);
   /** @type {Workbench | undefined} */
   let workbench;
+  let failure;
   try {
     const prepared = /** @type {Journey} */ ({ workspace });
     definition.prepare?.(prepared);
@@ -47,15 +49,16 @@ export async function walkJourney(definition, { browser, server, pictures, adapt
         if (pictures) await page.screenshot({ path: path.join(resultsFolder, `${adapter}-${name}.png`) });
       },
     });
-    return undefined;
   } catch (error) {
     const file = path.join(resultsFolder, `failed-${adapter}-${fileNameOf(definition.name)}.png`);
     await workbench?.page.screenshot({ path: file }).catch(() => undefined);
-    return error instanceof Error ? error : new Error(String(error));
-  } finally {
-    await workbench?.page.close();
-    workspace.remove();
+    failure = error instanceof Error ? error : new Error(String(error));
   }
+  await workbench?.page.close();
+  const orphans = await workspace.endProcesses();
+  workspace.remove();
+  if (orphans.length > 0) failure ??= new Error(`the debuggee's processes outlived the window: ${orphans.join(', ')}`);
+  return failure;
 }
 
 /** @param {string} name */

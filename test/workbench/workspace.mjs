@@ -2,7 +2,7 @@
  * The folder that a journey opens: fresh, with programs built from the sources
  * in programs/, whose `//@` marks name the lines.
  */
-import { copyFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,38 @@ export class Workspace {
     const index = lines.findIndex((line) => line.endsWith(`//@ ${mark}`));
     if (index < 0) throw new Error(`${program}.c has no mark ${mark}`);
     return index + 1;
+  }
+
+  /**
+   * Waits until no process runs a program of the folder any more; what is left
+   * after that is ended by force.
+   * @returns {Promise<number[]>} process ids of what had to be ended
+   */
+  async endProcesses() {
+    for (const deadline = Date.now() + 8000; Date.now() < deadline;) {
+      if (this.#processes().length === 0) return [];
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const left = this.#processes();
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    return left;
+  }
+
+  #processes() {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/exe`).startsWith(`${this.folder}/`);
+      } catch {
+        return false; // it has ended, or it is another user's
+      }
+    });
   }
 
   remove() {
