@@ -15,7 +15,7 @@ import type { Console } from './launch/console.js';
 import type { LaunchConfig } from './launch/launchArguments.js';
 import type { PrivateFolder } from './launch/privateFolder.js';
 import { Log } from './log.js';
-import type { Checkpoint } from './protocol/timeTravel.js';
+import type { Checkpoint, Moment } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
@@ -64,6 +64,8 @@ export class Debuggee {
   readonly stops: StopReporter;
   place: StopPlace | undefined;
   exception: Exception | undefined;
+  /** Where a fatal signal was met last. */
+  crash: Moment | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
   /** Places in the source of the moments that were stopped at, by the moment's id. */

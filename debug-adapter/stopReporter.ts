@@ -13,7 +13,7 @@ import type { EndState, OperationResult } from './core/core.js';
 import type { Debuggee, StopPlace } from './debuggee.js';
 import type { Stop } from './gdb/execution.js';
 import { text, tuple, type MiTuple } from './gdb/miParser.js';
-import { explainSignal, type Exception } from './requests/exceptions.js';
+import { explainSignal, fatalSignals, type Exception } from './requests/exceptions.js';
 
 type StoppedBody = Omit<DebugProtocol.StoppedEvent['body'], 'threadId' | 'allThreadsStopped'>;
 
@@ -134,6 +134,7 @@ export class StopReporter {
     if (stop.interrupted && ['SIGINT', 'SIGTRAP', 'SIGSTOP', '0'].includes(name)) return { reason: 'pause' };
     if (name === 'SIGTRAP' || name === '0') return { reason: 'pause' };
     const exception = await this.debuggee.exceptions.signal(name);
+    if (fatalSignals.includes(name)) this.debuggee.crash = this.debuggee.core.present().moment;
     const description = exception.kind === 'signal' ? exception.description : '';
     return { reason: 'exception', description: name, text: description, exception };
   }

@@ -8,7 +8,7 @@ import type { OperationResult, TimeOperation } from '../core/core.js';
 import type { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
-import type { ArgumentsOf, Arrival, Checkpoint, ResponseOf } from '../protocol/timeTravel.js';
+import type { ArgumentsOf, Arrival, Checkpoint, Moment, ResponseOf } from '../protocol/timeTravel.js';
 import type { ReverseStepResult } from '../timeline/reverseSteps.js';
 
 const messages: Partial<Record<OperationResult['outcome'], string>> = {
@@ -72,9 +72,13 @@ function jumpFor(
 }
 
 async function plainJump(context: Context, title: string, operation: TimeOperation): Promise<Arrival> {
-  const arrived = await jumpFor(context, title, 'goto', async (debuggee) => ({
-    result: await debuggee.time.jump(operation),
-  }));
+  const arrived = await jumpFor(context, title, 'goto', async (debuggee) => {
+    const result = await debuggee.time.jump(operation);
+    // Arriving there is what was asked for; it is the beginning all the same.
+    return {
+      result: operation.kind === 'seekBegin' && result.outcome === 'found' ? { ...result, outcome: 'begin' } : result,
+    };
+  });
   return arrivalOf(arrived);
 }
 
@@ -240,18 +244,18 @@ async function discardEdits(context: Context): Promise<Arrival> {
 
 /** To the last checkpoint before the fatal signal: from there the user walks up to it again. */
 async function replayCrash(context: Context): Promise<Arrival> {
-  const { core } = context.debuggee();
+  const { core, crash } = context.debuggee();
   const { checkpoints, end, ended } = core.timeline();
-  const end_ = core.endState();
-  if (end_.kind !== 'signalled' && !ended?.signal)
-    throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
-  const before = checkpoints.filter(({ moment }) => moment.branch === end.branch && moment.order < end.order);
-  const last = before.reduce<Checkpoint | undefined>(
-    (best, one) => (best && best.moment.order > one.moment.order ? best : one),
-    undefined,
-  );
+  const moment = crash ?? (ended?.signal ? end : undefined);
+  if (!moment) throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
+  const last = lastBefore(checkpoints, moment);
   if (!last) return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   return plainJump(context, 'Going to before the crash', { kind: 'seekCheckpoint', checkpoint: last.id });
+}
+
+function lastBefore(checkpoints: readonly Checkpoint[], moment: Moment): Checkpoint | undefined {
+  const before = checkpoints.filter((one) => one.moment.branch === moment.branch && one.moment.order < moment.order);
+  return before.sort((one, other) => other.moment.order - one.moment.order)[0];
 }
 
 export const timeTravelHandlers: Handlers = {

@@ -44,7 +44,7 @@ function parseTable(table: string): Row[] {
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const [left = '', right] = line.split(/\s*->\s*/);
+      const [left = '', right] = line.split(/\s+->\s+/);
       const [, action = '', args = ''] = /^(\S+)\s*(.*)$/.exec(left) ?? [];
       return { action, args, expected: right?.trim() };
     });
