@@ -10,7 +10,7 @@
  */
 #include <stdio.h>
 
-enum { CUSTOMERS = 64, RECENT = 8, BUSY_WEEKS = 12, NIGHTS = 3650 };
+enum { CUSTOMERS = 16, RECENT = 8, BUSY_WEEKS = 12, NIGHTS = 3650 };
 
 struct account {
   long number;
@@ -28,12 +28,12 @@ static struct account accounts[CUSTOMERS];
 static struct customer customers[CUSTOMERS];
 
 static void open_bank(void) {
-  static const char* first[] = {"Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Dennis"};
-  static const char* last[] = {"Birch", "Cedar", "Elm", "Hazel", "Larch", "Maple", "Oak", "Rowan"};
+  static const char* first[] = {"Ada", "Grace", "Alan", "Edsger"};
+  static const char* last[] = {"Birch", "Cedar", "Elm", "Hazel"};
   for (int i = 0; i < CUSTOMERS; i++) {
     accounts[i].number = 4000 + i;
     accounts[i].cents = 100000;
-    snprintf(customers[i].name, sizeof customers[i].name, "%s %s", first[i % 8], last[i / 8]);
+    snprintf(customers[i].name, sizeof customers[i].name, "%s %s", first[i % 4], last[i / 4]);
     customers[i].account = &accounts[i];
   }
 }
@@ -54,17 +54,17 @@ static void post(struct customer* customer, long cents) {
 static void busy_weeks(void) {
   for (int week = 0; week < BUSY_WEEKS; week++) {
     for (int i = 0; i < CUSTOMERS; i++) {
-      int often = i == 41 && week < 9;
-      if (often || (i != 41 && week % 4 == i % 4)) post(&customers[i], 500 + 25 * week + i);
+      int often = i == 9 && week < 9;
+      if (often || (i != 9 && week % 4 == i % 4)) post(&customers[i], 500 + 25 * week + i);
     }
   }
 }
 
-/* One night's interest on every account, rounded as the law wants it. */
+/* One night's interest on every account, in steps of ten seconds, rounded as the law wants it. */
 static void add_interest(int night) {
   for (int i = 0; i < CUSTOMERS; i++) {
     long long micro = accounts[i].cents * 1000000LL;
-    for (int minute = 0; minute < 1440; minute++) micro += micro / 100000 / 525600 + (night + minute) % 3;
+    for (int tick = 0; tick < 8640; tick++) micro += micro / 100000 / 3153600 + (night + tick) % 3;
     accounts[i].cents = (long)((micro + 500000) / 1000000);
   }
 }

@@ -14,6 +14,12 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { DapClient } from './lib/dapClient.js';
 import { root } from './lib/run.mjs';
 
+interface Crash {
+  stop: Stop;
+  /** What customer->account was then. */
+  pointer: string;
+}
+
 interface Stop {
   reason: string;
   text: string;
@@ -72,6 +78,9 @@ async function evaluate(client: DapClient, expression: string, stop: Stop): Prom
   return answer.result;
 }
 
+/** The address in what gdb prints for a pointer, e.g. `(struct account *) 0x2c5`. */
+const hex = (value: string | undefined) => /0x[0-9a-f]+/.exec(value ?? '')?.[0];
+
 function showPlace(stop: Stop): void {
   say(
     `${stop.functionName} at ${path.basename(source)}:${stop.line}, called by ${stop.callers.join(', ') || 'nobody'}`,
@@ -96,7 +105,7 @@ async function start(client: DapClient): Promise<void> {
   await launched;
 }
 
-async function crash(client: DapClient): Promise<Stop> {
+async function crash(client: DapClient): Promise<Crash> {
   heading(`Running ${program}`);
   const { result: stop, text } = await timed(async () => {
     await start(client);
@@ -110,10 +119,10 @@ async function crash(client: DapClient): Promise<Stop> {
   say(`customer->account is ${pointer}, which is no address of an account`);
   promise('the crash is shown before the process is gone', stop.reason === 'exception');
   promise('it is in print_statement', stop.functionName.startsWith('print_statement'));
-  return stop;
+  return { stop, pointer };
 }
 
-async function backToTheWrite(client: DapClient, crashed: Stop): Promise<void> {
+async function backToTheWrite(client: DapClient, { stop: crashed, pointer }: Crash): Promise<void> {
   heading('Who wrote customer->account last?');
   const { result, text } = await timed(async () => {
     const answer = await client.timeTravel('chronofork/lastWrite', {
@@ -126,13 +135,15 @@ async function backToTheWrite(client: DapClient, crashed: Stop): Promise<void> {
   say(`Found in ${text}, going back over the whole run:`);
   showPlace(stop);
   say(`customer->account was ${answer.oldValue}, a good pointer`);
-  say(`                  and became ${answer.newValue}, which is an amount of money`);
+  say(`                  and became ${answer.newValue}, an amount: ${Number(hex(answer.newValue))} cents`);
   const next = await evaluate(client, 'customer->next', stop);
   say(`customer->next is ${next}: the ring has places 0 to 7, and it is set back one too late`);
   const guilty = sourceLines[stop.line - 1] ?? '';
   promise('the last write is the line that stores past the ring', guilty.includes('recent[customer->next] = cents'));
   promise('the value before it was an account', /accounts/.test(answer.oldValue ?? ''));
-  promise('the value after it is what crashed', (answer.newValue ?? '').includes('2e5'));
+  promise('the value after it is what crashed', hex(answer.newValue) === hex(pointer) && hex(pointer) !== undefined);
+  const cents = await evaluate(client, 'cents', stop);
+  promise('it is the amount that was to be remembered', Number(cents) === Number(hex(pointer)));
   promise('the index is one too large there', next === '8');
   await aStepFurther(client, stop);
 }
@@ -154,7 +165,7 @@ async function aStepFurther(client: DapClient, from: Stop): Promise<void> {
   );
 }
 
-async function toTheCrashAgain(client: DapClient, crashed: Stop): Promise<void> {
+async function toTheCrashAgain(client: DapClient, { stop: crashed }: Crash): Promise<void> {
   heading('And forward to the crash again');
   const { result: stop, text } = await timed(async () => {
     await client.request('continue', { threadId: crashed.threadId });
