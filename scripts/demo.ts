@@ -113,7 +113,8 @@ async function crash(client: DapClient): Promise<Crash> {
   });
   say(`It crashed after ${text}: ${stop.text || stop.reason}`);
   showPlace(stop);
-  const name = await evaluate(client, 'customer->name', stop);
+  // gdb shows the whole array; the zeros after the name's end say nothing.
+  const name = (await evaluate(client, 'customer->name', stop)).replace(/(\\000)+"/, '"');
   const pointer = await evaluate(client, 'customer->account', stop);
   say(`customer->name    is ${name}`);
   say(`customer->account is ${pointer}, which is no address of an account`);
@@ -171,7 +172,7 @@ async function toTheCrashAgain(client: DapClient, { stop: crashed }: Crash): Pro
     await client.request('continue', { threadId: crashed.threadId });
     return nextStop(client);
   });
-  say(`After ${text}: ${stop.text || stop.reason} in ${stop.functionName} at line ${stop.line}`);
+  say(`After ${text}, in ${stop.functionName} at line ${stop.line}: ${stop.text || stop.reason}`);
   const { checkpoints, memory } = await client.timeTravel('chronofork/timeline', {});
   say(
     `${checkpoints.length} checkpoints are kept; they hold ${(memory.usedBytes / 2 ** 20).toFixed(1)} MB of their own`,
