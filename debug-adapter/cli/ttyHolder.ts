@@ -20,8 +20,8 @@ function terminalSettings(): string | undefined {
   return result.status === 0 ? result.stdout.toString().trim() : undefined;
 }
 
-function restore(settings: string | undefined): void {
-  if (settings) spawnSync('stty', [settings], { stdio: ['inherit', 'ignore', 'ignore'] });
+function changeTerminal(...settings: string[]): void {
+  spawnSync('stty', settings, { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 
 export function ttyHolder(socketPath: string): Promise<number> {
@@ -42,7 +42,7 @@ function guard(): Promise<number> {
   return new Promise((resolve) => {
     child.on('error', () => resolve(1));
     child.on('exit', (code) => {
-      restore(settings);
+      if (settings) changeTerminal(settings);
       resolve(code ?? 1);
     });
   });
@@ -51,8 +51,7 @@ function guard(): Promise<number> {
 function relay(socketPath: string, saved: string): Promise<number> {
   return new Promise((resolve) => {
     const done = (code: number) => {
-      if (process.stdin.isTTY) process.stdin.setRawMode(false);
-      restore(saved || undefined);
+      if (saved) changeTerminal(saved);
       resolve(code);
     };
     const socket = connect(socketPath);
@@ -62,7 +61,8 @@ function relay(socketPath: string, saved: string): Promise<number> {
       if (kind === 'x') socket.end();
     });
     socket.on('connect', () => {
-      if (process.stdin.isTTY) process.stdin.setRawMode(true);
+      // Not setRawMode(): that goes on turning newlines into two characters, which the debuggee's pty has done.
+      if (saved) changeTerminal('raw', '-echo');
       sendSize();
       process.stdout.on('resize', sendSize);
       process.stdin.on('data', (data: Buffer) => socket.write(encodeFrame('d', data)));
