@@ -16,6 +16,7 @@ Easy to get wrong: a function may have a cold part elsewhere, and then its
 block spans other functions' code.
 """
 
+import bisect
 import re
 
 import gdb
@@ -120,7 +121,7 @@ class Rows:
 
 
 class Code:
-    """What the instructions of a function say: its calls, and how deep its stack frame gets."""
+    """What the instructions of a function say: its calls and jumps, and how deep its stack frame gets."""
 
     JUMP = re.compile(r"^(?:bnd |notrack )?(j\w+)\s+(?:0x([0-9a-f]+))?")
     CALL = re.compile(r"^(?:bnd |notrack )?call\w*\s+(?:0x([0-9a-f]+))?")
@@ -139,6 +140,37 @@ class Code:
             match = self.CALL.match(one["asm"])
             if match:
                 self.calls.append((one["addr"] + one["length"], match.group(1) and int(match.group(1), 16)))
+
+    def passing(self, rows):
+        """Addresses that change the line gdb believes to step in, although it never stops there.
+
+        They are where a jump lands inside a row, and the second instruction of
+        a row that begins no statement. `next` then does not stop at the start
+        of a statement of that same line.
+        """
+        starts = sorted((int(row["address"], 16), row) for row in rows)
+        addresses = [start for start, _ in starts]
+        known = set(addresses)
+        targets = set()
+        for number, one in enumerate(self.instructions):
+            jump = self.JUMP.match(one["asm"])
+            if jump and jump.group(2):
+                targets.add(int(jump.group(2), 16))
+            if one["addr"] in known and number + 1 < len(self.instructions):
+                row = starts[bisect.bisect_right(addresses, one["addr"]) - 1][1]
+                if not row["statement"]:
+                    targets.add(self.instructions[number + 1]["addr"])
+        inside = {one["addr"] for one in self.instructions}
+        found = []
+        for target in sorted((targets & inside) - known):
+            index = bisect.bisect_right(addresses, target) - 1
+            if index >= 0:
+                row = starts[index][1]
+                entry = {"address": hex(target), "file": row["file"], "line": row["line"]}
+                if "chain" in row:
+                    entry["chain"] = row["chain"]
+                found.append(entry)
+        return found
 
     def depth(self, entry):
         """The greatest CFA - rsp at any instruction; None when it varies (alloca, realignment)."""
@@ -263,6 +295,7 @@ def step_frame(frame, known):
                 "depth": code.depth(entry),
                 "returnSites": [hex(site) for site, target in code.calls if target is None or has_lines(target)],
                 "setsUpFrame": sets_up_frame(entry),
+                "passing": code.passing(rows.rows),
                 "ranges": [[hex(low), hex(high)] for low, high in rows.ranges],
                 "rows": rows.rows,
             }

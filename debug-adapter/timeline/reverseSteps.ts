@@ -13,11 +13,12 @@
  *
  * Without line information all of them are steps of one instruction.
  */
-import type { OperationResult, TimeOperation } from '../core/core.js';
+import type { OperationResult, SearchPlace, TimeOperation } from '../core/core.js';
 import type { Gdb } from '../gdb/miConnection.js';
 import {
   entryGroup,
   entryPlaces,
+  isPassing,
   placesOf,
   placesWithReturnSites,
   type FunctionCode,
@@ -40,8 +41,8 @@ const noCallerLines =
   'The caller has no source lines: step back by instruction, or use reverse continue, to go further.';
 const noLines = 'There are no source lines here, so this was a step of one instruction.';
 
-/** A search that meets this many deeper calls of the same function gives up where it is. */
-const mostDeeperCalls = 10_000;
+/** A search that meets so many deeper calls of the same function gives up where it is. */
+const mostRounds = 10_000;
 
 export class ReverseSteps {
   private readonly codeByFunction = new Map<string, FunctionCode>();
@@ -62,13 +63,9 @@ export class ReverseSteps {
     const [frame, caller] = await this.frames(tid);
     const code = frame && this.codeOf(frame);
     if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
-    if (same(frame.pc, code.entry)) return this.toCaller(caller);
-    const result = await this.searchWithin(tid, frame, {
-      kind: 'lastTransition',
-      places: placesOf(frame, code),
-      stopAtBreakpoints: true,
-    });
-    if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame) return this.toCaller(caller);
+    if (same(frame.pc, code.entry)) return this.toCaller(tid, caller);
+    const result = await this.searchWithin(tid, frame, code, placesOf(frame, code));
+    if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame) return this.toCaller(tid, caller);
     return { result };
   }
 
@@ -78,11 +75,7 @@ export class ReverseSteps {
     const code = frame && this.codeOf(frame);
     if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
     if (!same(frame.pc, code.entry)) {
-      const passed = await this.searchWithin(tid, frame, {
-        kind: 'lastTransition',
-        places: entryPlaces(frame, code),
-        stopAtBreakpoints: true,
-      });
+      const passed = await this.searchWithin(tid, frame, code, entryPlaces(frame, code));
       if (passed.outcome !== 'found') return { result: passed };
       if (passed.group !== entryGroup) {
         const atEntry = await this.instruction(tid);
@@ -102,7 +95,7 @@ export class ReverseSteps {
       return this.over(tid, granularity);
     const start = this.presentMoment();
     const { places, firstSite } = placesWithReturnSites(frame, code);
-    const found = await this.searchWithin(tid, frame, { kind: 'lastTransition', places, stopAtBreakpoints: true });
+    const found = await this.searchWithin(tid, frame, code, places);
     if (found.outcome !== 'found') return { result: found };
     if (found.group !== undefined && found.group >= firstSite) {
       const entered = await this.intoCallee(tid, frame);
@@ -120,11 +113,7 @@ export class ReverseSteps {
     const [callee] = await this.frames(tid);
     const code = callee && this.codeOf(callee);
     if (!callee || !code || callee.cfa === from.cfa) return undefined;
-    return this.searchWithin(tid, callee, {
-      kind: 'lastTransition',
-      places: placesOf(callee, code),
-      stopAtBreakpoints: true,
-    });
+    return this.searchWithin(tid, callee, code, placesOf(callee, code));
   }
 
   async instruction(tid: number): Promise<OperationResult> {
@@ -133,22 +122,25 @@ export class ReverseSteps {
   }
 
   /** From a function's entry to the start of the caller's line that called it. */
-  private async toCaller(caller: StepFrame | undefined): Promise<ReverseStepResult> {
+  private async toCaller(tid: number, caller: StepFrame | undefined): Promise<ReverseStepResult> {
     const code = caller && this.codeOf(caller);
     if (!caller || !code) return { result: await this.here(), message: noCallerLines };
-    const result = await this.time.jump({
-      kind: 'lastTransition',
-      places: placesOf(caller, code),
-      stopAtBreakpoints: true,
-    });
+    const result = await this.searchWithin(tid, caller, code, placesOf(caller, code));
     return { result };
   }
 
-  /** Searches until the stack frame arrived in is `frame`. */
-  private async searchWithin(tid: number, frame: StepFrame, operation: TimeOperation): Promise<OperationResult> {
+  /** Searches back until gdb would have stopped there, in the stack frame `frame`. */
+  private async searchWithin(
+    tid: number,
+    frame: StepFrame,
+    code: FunctionCode,
+    places: SearchPlace[],
+  ): Promise<OperationResult> {
     for (let round = 0; ; round++) {
-      const result = await this.time.jump(operation);
-      if (result.outcome !== 'found' || frame.cfa === null || round >= mostDeeperCalls) return result;
+      const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true });
+      if (result.outcome !== 'found' || round >= mostRounds) return result;
+      if (isPassing(code, result.moment.pc)) continue;
+      if (frame.cfa === null) return result;
       const { cfa } = await this.gdb.call<{ cfa: string | null }>('where', { tid });
       if (cfa === null || same(cfa, frame.cfa)) return result;
     }

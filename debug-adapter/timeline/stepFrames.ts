@@ -15,6 +15,10 @@
  * only their first address counts, for the line that calls them. When the frame
  * is itself inlined, code of the functions around it counts too.
  *
+ * A jump into the middle of a line makes gdb believe that it steps in that line,
+ * without stopping. Such addresses are searched for too, in the group of their
+ * line; an arrival at one is not the end (`isPassing`): the search goes on.
+ *
  * Easy to get wrong: a recursive call's frame starts right below ours, so
  * rspMin must be the lowest rsp that our own code ever has; where that varies
  * (alloca), there is no rspMin and the caller checks the CFA on arrival.
@@ -33,6 +37,13 @@ export interface CodeRow {
   calls?: { file: string; line: number }[];
 }
 
+export interface PassingAddress {
+  address: string;
+  file: string;
+  line: number;
+  chain?: string[];
+}
+
 export interface FunctionCode {
   entry: string;
   /** The second instruction: every call passes it after the entry. */
@@ -45,6 +56,8 @@ export interface FunctionCode {
   setsUpFrame: boolean;
   ranges: [string, string][];
   rows: CodeRow[];
+  /** Addresses inside rows where gdb takes up another line without stopping. */
+  passing: PassingAddress[];
 }
 
 export interface StepFrame {
@@ -88,21 +101,30 @@ export function frameLimits(frame: StepFrame, code: FunctionCode): { rspMin?: st
   return { rspMin: hex(cfa - BigInt(code.depth)), rspMax: frame.cfa };
 }
 
-/** Every statement start of the frame's function, and its entry. */
+/** Every statement start of the frame's function, its entry, and where gdb changes lines without stopping. */
 export function placesOf(frame: StepFrame, code: FunctionCode): SearchPlace[] {
   const limits = frameLimits(frame, code);
+  const chain = frame.chain ?? [];
   const groups = new Map<string, number>();
   const places: SearchPlace[] = [{ address: code.entry, group: entryGroup, ...limits }];
-  for (const row of code.rows) {
-    if (BigInt(row.address) === BigInt(code.entry)) continue;
-    const line = lineAt(row, frame.chain ?? []);
-    if (!line) continue;
-    const key = `${line.line}:${line.file}`;
+  const add = (address: string, { file, line }: { file: string; line: number }) => {
+    const key = `${line}:${file}`;
     const group = groups.get(key) ?? groups.size + 1;
     groups.set(key, group);
-    places.push({ address: row.address, group, ...limits });
+    places.push({ address, group, ...limits });
+  };
+  for (const row of code.rows) {
+    if (BigInt(row.address) === BigInt(code.entry)) continue;
+    const line = lineAt(row, chain);
+    if (line) add(row.address, line);
   }
+  for (const passing of code.passing) if (isAround(passing.chain ?? [], chain)) add(passing.address, passing);
   return places;
+}
+
+/** Whether a search that arrived at `pc` has to go on: gdb would not have stopped there. */
+export function isPassing(code: FunctionCode, pc: string): boolean {
+  return code.passing.some(({ address }) => BigInt(address) === BigInt(pc));
 }
 
 /** The entry (group 0) and the instruction after it (group 1): every call of the function passes both. */

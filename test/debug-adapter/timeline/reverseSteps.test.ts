@@ -21,6 +21,7 @@ function functionCode(base: number, firstLine: number): FunctionCode {
     depth,
     returnSites: [at(0xc)],
     setsUpFrame: true,
+    passing: [],
     ranges: [[at(0), at(0x20)]],
     rows: [
       { address: at(0), file: 'a.c', line: firstLine - 1, statement: true },

@@ -21,6 +21,7 @@ function code(rows: CodeRow[], more: Partial<FunctionCode> = {}): FunctionCode {
     depth: 0x30,
     returnSites: [],
     setsUpFrame: true,
+    passing: [],
     ranges: [['0x100', '0x200']],
     rows,
     ...more,
