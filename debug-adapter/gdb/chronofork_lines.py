@@ -142,35 +142,29 @@ class Code:
                 self.calls.append((one["addr"] + one["length"], match.group(1) and int(match.group(1), 16)))
 
     def passing(self, rows):
-        """Addresses that change the line gdb believes to step in, although it never stops there.
+        """Where jumps land inside a row of the line table, coming from outside of it.
 
-        They are where a jump lands inside a row, and the second instruction of
-        a row that begins no statement. `next` then does not stop at the start
-        of a statement of that same line.
+        There gdb takes up that row's line without stopping, and `next` does not
+        stop at a statement of the same line afterwards. (A row that is no
+        statement and is entered at its start changes nothing.)
         """
-        starts = sorted((int(row["address"], 16), row) for row in rows)
-        addresses = [start for start, _ in starts]
-        known = set(addresses)
-        targets = set()
-        for number, one in enumerate(self.instructions):
-            jump = self.JUMP.match(one["asm"])
-            if jump and jump.group(2):
-                targets.add(int(jump.group(2), 16))
-            if one["addr"] in known and number + 1 < len(self.instructions):
-                row = starts[bisect.bisect_right(addresses, one["addr"]) - 1][1]
-                if not row["statement"]:
-                    targets.add(self.instructions[number + 1]["addr"])
+        rows = sorted(rows, key=lambda row: int(row["address"], 16))
+        starts = [int(row["address"], 16) for row in rows]
         inside = {one["addr"] for one in self.instructions}
-        found = []
-        for target in sorted((targets & inside) - known):
-            index = bisect.bisect_right(addresses, target) - 1
-            if index >= 0:
-                row = starts[index][1]
-                entry = {"address": hex(target), "file": row["file"], "line": row["line"]}
+        found = {}
+        for one in self.instructions:
+            jump = self.JUMP.match(one["asm"])
+            target = int(jump.group(2), 16) if jump and jump.group(2) else None
+            if target not in inside:
+                continue
+            index = bisect.bisect_right(starts, target) - 1
+            from_outside = index != bisect.bisect_right(starts, one["addr"]) - 1
+            if index >= 0 and starts[index] != target and from_outside:
+                row = rows[index]
+                found[target] = {"address": hex(target), "file": row["file"], "line": row["line"]}
                 if "chain" in row:
-                    entry["chain"] = row["chain"]
-                found.append(entry)
-        return found
+                    found[target]["chain"] = row["chain"]
+        return [found[target] for target in sorted(found)]
 
     def depth(self, entry):
         """The greatest CFA - rsp at any instruction; None when it varies (alloca, realignment)."""

@@ -65,7 +65,8 @@ export class ReverseSteps {
     if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
     if (same(frame.pc, code.entry)) return this.toCaller(tid, caller);
     const result = await this.searchWithin(tid, frame, code, placesOf(frame, code));
-    if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame) return this.toCaller(tid, caller);
+    if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame)
+      return this.toCaller(tid, caller);
     return { result };
   }
 
