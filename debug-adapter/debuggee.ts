@@ -64,8 +64,8 @@ export class Debuggee {
   readonly stops: StopReporter;
   place: StopPlace | undefined;
   exception: Exception | undefined;
-  /** Where a fatal signal was met last. */
-  crash: Moment | undefined;
+  /** The fatal signal that was met last, and where: the program is kept just before it. */
+  crash: { readonly moment: Moment; readonly signal: string } | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
   /** Places in the source of the moments that were stopped at, by the moment's id. */

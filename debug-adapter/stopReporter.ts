@@ -134,7 +134,8 @@ export class StopReporter {
     if (stop.interrupted && ['SIGINT', 'SIGTRAP', 'SIGSTOP', '0'].includes(name)) return { reason: 'pause' };
     if (name === 'SIGTRAP' || name === '0') return { reason: 'pause' };
     const exception = await this.debuggee.exceptions.signal(name);
-    if (fatalSignals.includes(name)) this.debuggee.crash = this.debuggee.core.present().moment;
+    if (fatalSignals.includes(name))
+      this.debuggee.crash = { moment: this.debuggee.core.present().moment, signal: name };
     const description = exception.kind === 'signal' ? exception.description : '';
     return { reason: 'exception', description: name, text: description, exception };
   }

@@ -62,6 +62,11 @@ function jumpFor(
   reason: string,
   action: (debuggee: Debuggee) => Promise<ReverseStepResult>,
 ): Promise<ReverseStepResult> {
+  const debuggee = context.debuggee();
+  debuggee.execution.requireStopped();
+  // A client does not know that these requests resume; VS Code would go on showing the reason of the stop before.
+  const { place } = debuggee;
+  context.client.send('continued', { ...(place ? { threadId: place.tid } : {}), allThreadsContinued: true });
   return runJump(
     context,
     title,
@@ -84,7 +89,15 @@ async function plainJump(context: Context, title: string, operation: TimeOperati
 
 async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeline'>> {
   const debuggee = context.debuggee();
-  return { ...debuggee.core.timeline(), checkpoints: debuggee.checkpoints() };
+  const known = debuggee.core.timeline();
+  const ended = known.ended ?? crashAt(debuggee, known.end);
+  return { ...known, checkpoints: debuggee.checkpoints(), ...(ended ? { ended } : {}) };
+}
+
+/** A program that stands before its fatal signal has ended as far as its user is concerned. */
+function crashAt({ crash }: Debuggee, end: Moment): { signal: string } | undefined {
+  const there = crash?.moment.branch === end.branch && crash.moment.event === end.event && crash.moment.pc === end.pc;
+  return crash && there ? { signal: crash.signal } : undefined;
 }
 
 async function present(context: Context): Promise<ResponseOf<'chronofork/present'>> {
@@ -239,14 +252,24 @@ async function discardEdits(context: Context): Promise<Arrival> {
   const debuggee = context.debuggee();
   const { live, edited, moment } = debuggee.core.present();
   if (live || !edited) throw new ChronoforkError('nothingChanged', 'Nothing was changed here.');
-  return plainJump(context, 'Forgetting the change', { kind: 'seek', moment: moment.id });
+  if (!context.client.capabilities.supportsInvalidatedEvent)
+    return plainJump(context, 'Forgetting the change', { kind: 'seek', moment: moment.id });
+  // The same moment: no stop is reported, so that the client may continue at once.
+  debuggee.execution.requireStopped();
+  debuggee.leave();
+  const result = await debuggee.time.jump({ kind: 'seek', moment: moment.id });
+  context.afterResponse(() => {
+    context.client.send('invalidated', { areas: ['all'] });
+    debuggee.timelineReporter.now();
+  });
+  return arrivalOf({ result });
 }
 
 /** To the last checkpoint before the fatal signal: from there the user walks up to it again. */
 async function replayCrash(context: Context): Promise<Arrival> {
   const { core, crash } = context.debuggee();
   const { checkpoints, end, ended } = core.timeline();
-  const moment = crash ?? (ended?.signal ? end : undefined);
+  const moment = crash?.moment ?? (ended?.signal ? end : undefined);
   if (!moment) throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
   const last = lastBefore(checkpoints, moment);
   if (!last) return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
