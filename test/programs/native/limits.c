@@ -1,0 +1,53 @@
+// What cannot be recorded: the program is told no, people are told why, and nothing hangs.
+#include "situations.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void *nothing(void *argument) { return argument; }
+
+SITUATION(thread) {
+  pthread_t thread;
+  int result = pthread_create(&thread, NULL, nothing, NULL);
+  compute(2);
+  printf("%d\n", result == EAGAIN);
+  if (result == 0) pthread_join(thread, NULL);
+}
+
+SITUATION(shared_file) {
+  int fd = open("shared", O_RDWR | O_CREAT, 0600);
+  EXPECT(ftruncate(fd, 4096) == 0);
+  char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  compute(2);
+  printf("%d\n", p == MAP_FAILED);
+}
+
+SITUATION(ring) {
+  char parameters[120] = {0};
+  long result = syscall(SYS_io_uring_setup, 8, parameters);
+  compute(2);
+  printf("%d\n", result == -1 && errno == ENOSYS);
+}
+
+SITUATION(sandbox) {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  long result = prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+  compute(2);
+  printf("%d\n", result == -1);
+  fflush(stdout);
+  syscall(SYS_exit, 0);
+}
+
+// The 32-bit entry into the kernel.
+SITUATION(old_entry) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(20L /* getpid */) : "memory", "r8", "r9", "r10", "r11");
+  compute(2);
+  printf("%d\n", result > 0);
+}
