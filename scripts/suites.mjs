@@ -56,7 +56,7 @@ export const suites = [
     command: ['build/native-tests', '--no-colors'],
     parse: parseDoctest,
     after: ['check', 'unit'],
-    limitSeconds: 300,
+    limitSeconds: 600,
   },
   {
     name: 'native-user',
@@ -66,7 +66,7 @@ export const suites = [
     parse: parseDoctest,
     after: ['native'],
     unprivileged: true,
-    limitSeconds: 300,
+    limitSeconds: 600,
   },
   {
     name: 'package',
@@ -105,7 +105,7 @@ export const suites = [
     about: 'Lua, sqlite3 and bzip2',
     ...mocha('test/real/**/*.test.ts'),
     after: ['journeys', 'cli', 'demo'],
-    limitSeconds: 900,
+    limitSeconds: 1200,
   },
   {
     name: 'workbench',

@@ -11,15 +11,16 @@
 /**
  * `[doctest] test cases: 10 | 9 passed | 1 failed | 2 skipped`. A test that
  * finds out that this machine lacks what it needs prints a line that begins
- * with `skipped: ` and returns; doctest counts it as passed, we do not.
+ * with `skipped: ` (or says so by MESSAGE) and returns; doctest counts it as
+ * passed, we do not.
  * @param {string} output
  * @returns {Counts | undefined}
  */
 export function parseDoctest(output) {
   const line = lastMatch(output, /\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|/g);
   if (!line) return undefined;
-  const skipped = (output.match(/^skipped: /gm) ?? []).length;
-  return { passed: Number(line[1]) - skipped, failed: Number(line[2]), skipped };
+  const skipped = (output.match(/^(?:\S+ MESSAGE: )?skipped: /gm) ?? []).length;
+  return { passed: Math.max(0, Number(line[1]) - skipped), failed: Number(line[2]), skipped };
 }
 
 /**
