@@ -177,6 +177,7 @@ class Engine {
   // periodic checkpoints
   uint64_t last_checkpoint_ns_ = 0;  // run time
   double effective_interval_ns_ = 0;
+  double checkpoint_cost_ns_ = 2e6;  // expected of the next one; 2 ms: a process of 64 MiB
   std::vector<std::pair<TraceeAddress, std::byte>> inserted_;
   bool inserted_in_live_ = false;
   bool thin_warned_ = false;
