@@ -1,6 +1,9 @@
 // Digests, and events in words.
 #include "record/event_log.h"
 
+#include <sys/syscall.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -31,7 +34,46 @@ uint64_t Compared(const GeneralRegisters& r, const NamedRegister& named) {
   return named.member == &GeneralRegisters::eflags ? value & ~kIgnoredFlags : value;
 }
 
+uint64_t DigestBytes(uint64_t digest, TraceeAddress address, uint64_t length, const MemoryReaderFn& read) {
+  std::byte chunk[16384];
+  while (length > 0) {
+    size_t part = std::min<uint64_t>(length, sizeof chunk);
+    if (!read(address, std::span(chunk, part)).ok()) return digest ^ 0xbad;
+    for (size_t i = 0; i < part; ++i) digest = (digest ^ static_cast<uint64_t>(chunk[i])) * 0x100000001b3;
+    address = address + part;
+    length -= part;
+  }
+  return digest;
+}
+
 }  // namespace
+
+uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const MemoryReaderFn& read) {
+  constexpr uint64_t kSeed = 0xcbf29ce484222325;
+  if (result <= 0) return 0;
+  uint64_t left = static_cast<uint64_t>(result);
+  switch (call.number) {
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_sendto:
+      return DigestBytes(kSeed, TraceeAddress(call.values[1]), left, read);
+    case SYS_writev:
+    case SYS_pwritev:
+    case SYS_pwritev2: {
+      uint64_t digest = kSeed;
+      for (uint64_t i = 0; i < call.values[2] && left > 0; ++i) {
+        uint64_t vector[2];
+        if (!read(TraceeAddress(call.values[1] + i * sizeof vector), std::as_writable_bytes(std::span(vector))).ok()) break;
+        uint64_t length = std::min(vector[1], left);
+        digest = DigestBytes(digest, TraceeAddress(vector[0]), length, read);
+        left -= length;
+      }
+      return digest;
+    }
+    default:
+      return 0;
+  }
+}
 
 uint64_t DigestOf(const GeneralRegisters& registers) {
   uint64_t digest = 0xcbf29ce484222325;  // FNV-1a over 64-bit words, with a final mix

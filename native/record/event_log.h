@@ -64,6 +64,7 @@ struct Event {
   std::array<uint64_t, 6> arguments{};
   uint64_t pc = 0;               // after the event (of a signal: where it struck)
   uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()
+  uint64_t output_digest = 0;     // of what the call sends to the world; see OutputDigest()
   uint64_t time_ns = 0;          // run time when it was recorded
   std::vector<MemoryWrite> writes;
   std::unique_ptr<siginfo_t> siginfo;            // kSignal
@@ -78,6 +79,9 @@ struct Event {
 // Not in it: orig_rax, segment selectors (constant), and rcx and r11 where
 // `after_syscall_instruction` (the processor itself overwrites them there).
 uint64_t DigestOf(const GeneralRegisters& registers);
+// A digest of the bytes that a write-like call hands to the world; 0 for other
+// calls. A replay must hand over the same.
+uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const MemoryReaderFn& read);
 // The same comparison, with names: "rax 0x1, not 0x2"; empty when equal.
 std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegisters& actual);
 

@@ -321,7 +321,13 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   if (before) {
     CF_TRY_ASSIGN(PageSet pages, ExclusivePages(live_.pid()));
     ranges = std::move(pages);
+  } else if (!ranges && cls != SyscallClass::kExecute && dirty_pages) {
+    // Not known after all (a call that failed half-way): every page written
+    // since the last checkpoint holds now what a replay must hold here.
+    CF_TRY_ASSIGN(PageSet pages, dirty_pages->Collect(false));
+    ranges = std::move(pages);
   }
+  event.output_digest = OutputDigest(call, result, read);
   if (ranges && cls != SyscallClass::kExecute) {
     for (const AddressRange& range : *ranges) {
       MemoryWrite write{range.start, std::vector<std::byte>(range.length())};

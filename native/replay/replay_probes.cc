@@ -1,6 +1,7 @@
 // Probes in a replay: what is installed when, and proving that a moment in the
 // middle of computing has been reached.
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "checkpoint/dirty_pages.h"
+#include "probe/instruction.h"
 #include "replay/memory_comparison.h"
 #include "replay/replayer.h"
 #include "tracee/core_page.h"
@@ -196,9 +198,13 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
       process_->SetRegisters(r);
       TraceeAddress at(r.rip);
       CF_TRY(probes_->LiftInt3(*this, at));
-      CF_TRY(process_->Resume(ResumeMode::kStep));
-      std::optional<Stop> stop = process_->Wait();
-      if (process_->gone()) return OnStop(*stop, ResumeMode::kContinue);
+      std::optional<Stop> stop;
+      do {  // a repeated string instruction is one execution, but many steps
+        CF_TRY(process_->Resume(ResumeMode::kStep));
+        stop = process_->Wait();
+        if (process_->gone()) return OnStop(*stop, ResumeMode::kContinue);
+      } while (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP &&
+               probes_->StepAgain(at, TraceeAddress(process_->registers().rip)));
       CF_TRY(probes_->LowerInt3(*this, at));
       if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP && process_->TakeDebugHits() == 0)
         return std::optional<ReplayStop>();
@@ -292,19 +298,48 @@ Result<bool> Replayer::StandsAt(const EndMarker& marker) {
   return !mismatch.has_value();
 }
 
-// An interrupt may find the process between the debuggee's own instructions.
-Result<void> Replayer::LeaveTrampoline(bool translate) {
-  if (!probes_) return {};
+// An interrupt may find the process between the debuggee's own instructions:
+// it is stepped out of our code. False: it stands at a trap of ours, which
+// will be taken when it is resumed; no copy may be made here.
+// The middle of a repeated string instruction is no place for a copy either:
+// no other replay stops there.
+Result<bool> Replayer::LeaveTrampoline() {
+  TraceeAddress pc(process_->registers().rip);
+  if (probes_) pc = probes_->Translate(pc);
+  std::byte code[kMaxInstructionLength];
+  size_t length = process_->memory().ReadSome(pc, code);
+  if (probes_) probes_->Conceal(pc, std::span(code, length));
+  std::optional<Instruction> instruction = DecodeInstruction(std::span(code, length), pc);
+  if (instruction && instruction->is_rep_string) return false;
+  if (!probes_) return true;
   while (probes_->StepOutNeeded(TraceeAddress(process_->registers().rip))) {
     CF_TRY(process_->Resume(ResumeMode::kStep));
     std::optional<Stop> stop = process_->Wait();
     if (process_->gone()) return Error{"debuggeeGone", "A copy of the program was killed.", "", 0, process_->pid()};
-    if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP) continue;
-    break;
+    if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return false;
+    if (stop->siginfo.si_code != SI_KERNEL) continue;
+    GeneralRegisters r = process_->registers();
+    r.rip -= 1;  // back onto the int3
+    r.orig_rax = ~0ull;
+    process_->SetRegisters(r);
+    return false;
   }
-  if (!translate) return {};
+  return true;
+}
+
+// The same for a process that is going to be shown: its registers become the debuggee's.
+Result<void> Replayer::ShowOriginalState() {
+  if (!probes_) return {};
+  CF_TRY_ASSIGN(bool clean, LeaveTrampoline());
   GeneralRegisters r = process_->registers();
-  r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
+  if (clean || !probes_->StepOutNeeded(TraceeAddress(r.rip))) {
+    r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
+  } else {
+    r.rip += 1;
+    CF_TRY_ASSIGN(TrapOutcome outcome, probes_->HandleTrap(*this, r));
+    r.rip = outcome.action == TrapAction::kStop ? outcome.address.value
+                                                : probes_->Translate(TraceeAddress(r.rip)).value;
+  }
   r.orig_rax = ~0ull;
   process_->SetRegisters(r);
   return {};

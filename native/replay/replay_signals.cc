@@ -104,7 +104,7 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
       CF_TRY_ASSIGN(bool accepted, plan_->accept_watch(stop.probe, r));
       if (!accepted) return std::optional<ReplayStop>();
     }
-    CF_TRY(LeaveTrampoline(true));
+    CF_TRY(ShowOriginalState());
     return std::optional(stop);
   }
   if (mode == ResumeMode::kStep) return std::optional(ReplayStop{});

@@ -66,6 +66,11 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
   if (event.arguments != call.values)
     return Diverged("the arguments of " + std::string(RowFor(call.number).name) + " differ from " +
                     Describe(event, event_));
+  if (event.output_digest != 0) {
+    MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return process_->memory().Read(a, out); };
+    if (OutputDigest(call, event.result, read) != event.output_digest)
+      return Diverged("the program wrote other bytes to the world in " + Describe(event, event_));
+  }
   std::optional<size_t> watch = WatchOverlapping(event);
   if (watch && plan_->accept_kernel_watch) {
     CF_TRY_ASSIGN(bool accepted, plan_->accept_kernel_watch(*watch, event_));

@@ -129,14 +129,14 @@ Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
       interrupting_ = false;
       kind_ = Position::Kind::kComputing;
       if (plan_->cancelled()) {
-        CF_TRY(LeaveTrampoline(true));
+        CF_TRY(ShowOriginalState());
         ReplayStop cancelled;
         cancelled.kind = ReplayStop::Kind::kCancelled;
         return std::optional(cancelled);
       }
       if (plan_->tick) {
-        CF_TRY(LeaveTrampoline(false));
-        plan_->tick();
+        CF_TRY_ASSIGN(bool clean, LeaveTrampoline());
+        if (clean) plan_->tick();
       }
       return std::optional<ReplayStop>();
     }

@@ -179,7 +179,8 @@ class Replayer : private ProbeHost {
   };
   Result<std::optional<Mismatch>> Compare(const EndMarker& marker);
   Outcome Go(const TrapOutcome& outcome, const GeneralRegisters& registers);
-  Result<void> LeaveTrampoline(bool translate);
+  Result<bool> LeaveTrampoline();
+  Result<void> ShowOriginalState();
   Result<void> RemoveProbesFrom(Tracee& copy);
 
   Error Diverged(const std::string& what);

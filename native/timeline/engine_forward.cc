@@ -146,7 +146,7 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
     if (!settled.ok()) return Failed(settled.error());
     if (is_call) return RunCall();
   }
-  bool was_replay = replay_ != nullptr;
+  bool was_replay = replay_ != nullptr, progressed = false;
   if (replay_) {
     bool went_live = false;
     Result<StopReply> reply = ForwardReplay(request, &went_live);
@@ -155,11 +155,17 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
       PresentMoved();
       return std::move(reply).value();
     }
-    if (std::optional<StopReply> here = BreakpointHere()) return *here;
-    if (branch().end.kind != EndState::Kind::kRunning || branch().recorder->undelivered()) return StopAtTip();
-    if (request.kind == ResumeKind::kStep) return SignalStop(SIGTRAP);
+    // `kind` says whether anything was executed before the live process took over.
+    progressed = reply->kind != StopKind::kHistoryEnd;
+    if (progressed) {
+      if (std::optional<StopReply> here = BreakpointHere()) return *here;
+      if (branch().end.kind != EndState::Kind::kRunning || branch().recorder->undelivered()) return StopAtTip();
+      TraceeAddress pc(branch().tip->registers().rip);
+      if (request.kind == ResumeKind::kStep || (request.kind == ResumeKind::kStepRange && !request.range.Contains(pc)))
+        return SignalStop(SIGTRAP);
+    }
   }
-  Result<StopReply> reply = ForwardLive(request, !was_replay);
+  Result<StopReply> reply = ForwardLive(request, !was_replay || !progressed);
   PresentMoved();
   if (!reply.ok()) return Failed(reply.error());
   return std::move(reply).value();
@@ -191,7 +197,7 @@ ReplayPlan Engine::ForwardPlan() {
 Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went_live) {
   CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
   bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
-  bool count_first = false;
+  bool count_first = false, executed = false;
   for (;;) {
     Branch& b = branch();
     size_t next = base_ + 1;
@@ -203,8 +209,11 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     if (at_base_ && next == b.line.size() && b.tip_at_last) {
       GoLive();
       *went_live = true;
-      return StopReply{};
+      StopReply reply;
+      if (!executed) reply.kind = StopKind::kHistoryEnd;
+      return reply;
     }
+    executed = true;
     if (stepping) {
       CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request));
       if (reply) return *reply;

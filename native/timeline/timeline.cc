@@ -345,7 +345,8 @@ Result<void> Timeline::InsertBreakpoint(BreakpointKind kind, TraceeAddress addre
                                         std::vector<BreakpointCondition> conditions) {
   return Call([&]() -> Result<void> {
     if (!engine_) return NotRunning();
-    CF_TRY(engine_->process().memory().ReadValue<std::byte>(address));
+    // In the past a library may not be mapped yet: the breakpoint is for when it is.
+    if (engine_->live()) CF_TRY(engine_->process().memory().ReadValue<std::byte>(address));
     engine_->breakpoints[address] = {kind, std::move(conditions)};
     return {};
   });

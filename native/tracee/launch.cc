@@ -224,6 +224,7 @@ Result<void> Tracee::EnterNewProgram() {
   if (Wait()->kind == Stop::Kind::kGone)
     return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid_};
   debug_control_ = 0;
+  memory_.AddressSpaceChanged();
   return PrepareAfterExec();
 }
 

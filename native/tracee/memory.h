@@ -37,6 +37,9 @@ class TraceeMemory {
   // A zero-terminated string, cut at `limit` bytes.
   Result<std::string> ReadString(TraceeAddress address, size_t limit) const;
 
+  // After execve: what was open belongs to the former address space.
+  void AddressSpaceChanged() { mem_.Reset(); }
+
  private:
   int MemFd() const;  // opened on first use
 
