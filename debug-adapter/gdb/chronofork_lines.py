@@ -50,6 +50,16 @@ def inline_chain(pc):
     return chain[-2::-1]
 
 
+def entered_at(pc, chain):
+    """Those of `chain` that begin at pc: what lies right before belongs to another block.
+
+    gdb takes an address for a call of an inlined function in the same way, and
+    a function inlined in several pieces is entered at each of them.
+    """
+    before = chain_names(inline_chain(pc - 1))
+    return [block for block, name in zip(chain, chain_names(chain)) if name not in before]
+
+
 def chain_names(chain):
     return ["%x-%x" % (block.start, block.end) for block in chain]
 
@@ -70,6 +80,7 @@ class Rows:
         self.rows = []
         self.ranges = []
         self.statements = {}
+        self.complete = False
         starts = [entry_of(block)]
         if block.start not in starts:
             starts.append(block.start)
@@ -96,7 +107,7 @@ class Rows:
 
     def row(self, pc, sal):
         chain = inline_chain(pc)
-        entered = [block for block in chain if block.start == pc]
+        entered = entered_at(pc, chain)
         entry = {
             "address": hex(pc),
             "file": sal.symtab.filename,
@@ -111,6 +122,19 @@ class Rows:
                 {"file": block.function.symtab.filename, "line": block.function.line} for block in entered
             ]
         return entry
+
+    def add_entrances(self, instructions):
+        """Adds rows where an inlined function begins inside a row."""
+        if self.complete:
+            return
+        self.complete = True
+        if not any("chain" in row for row in self.rows):
+            return
+        known = {row["address"] for row in self.rows}
+        for one in instructions:
+            pc = one["addr"]
+            if hex(pc) not in known and entered_at(pc, inline_chain(pc)):
+                self.rows.append(self.row(pc, gdb.find_pc_line(pc)))
 
     def is_statement(self, symtab, line, pc):
         key = (symtab.filename, line)
@@ -283,6 +307,7 @@ def step_frame(frame, known):
         rows = rows_of(block)
         if rows.rows:
             code = Code(rows.ranges)
+            rows.add_entrances(code.instructions)
             found["code"] = {
                 "entry": hex(entry),
                 "second": hex(entry + code.instructions[0]["length"]),

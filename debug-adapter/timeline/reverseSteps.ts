@@ -18,6 +18,7 @@ import type { Gdb } from '../gdb/miConnection.js';
 import {
   entryGroup,
   entryPlaces,
+  isInlineCall,
   isPassing,
   placesOf,
   placesWithReturnSites,
@@ -35,6 +36,8 @@ export interface ReverseStepResult {
 
 interface Jumper {
   jump(operation: TimeOperation): Promise<OperationResult>;
+  /** A step forwards, as gdb does it. */
+  next(): Promise<void>;
 }
 
 const noCallerLines =
@@ -141,10 +144,28 @@ export class ReverseSteps {
       const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true });
       if (result.outcome !== 'found' || round >= mostRounds) return result;
       if (isPassing(code, result.moment.pc)) continue;
-      if (frame.cfa === null) return result;
-      const { cfa } = await this.gdb.call<{ cfa: string | null }>('where', { tid });
-      if (cfa === null || same(cfa, frame.cfa)) return result;
+      if (await this.isIn(frame, tid)) {
+        if (isInlineCall(code, result.moment.pc)) await this.arriveByStep(tid, result);
+        return result;
+      }
     }
+  }
+
+  private async isIn(frame: StepFrame, tid: number): Promise<boolean> {
+    if (frame.cfa === null) return true;
+    const { cfa } = await this.gdb.call<{ cfa: string | null }>('where', { tid });
+    return cfa === null || same(cfa, frame.cfa);
+  }
+
+  /**
+   * Arrives again, by a step forwards from the instruction before: only so does
+   * gdb see the call of an inlined function there, and steps over it next time.
+   */
+  private async arriveByStep(tid: number, { moment }: OperationResult): Promise<void> {
+    const before = await this.instruction(tid);
+    if (before.outcome === 'found') await this.time.next();
+    if (!same((await this.gdb.call<{ pc: string }>('where', { tid })).pc, moment.pc))
+      await this.time.jump({ kind: 'seek', moment: moment.id });
   }
 
   /** An arrival where one is already, with gdb told so. */

@@ -88,7 +88,8 @@ export function lineAt(row: CodeRow, chain: string[]): { file: string; line: num
   const begun = row.calls ?? [];
   if (begun.length > 0) {
     const around = rowChain.slice(0, rowChain.length - begun.length);
-    return isAround(around, chain) ? begun[0] : undefined;
+    // gdb shows the frame around them at the line of the innermost call.
+    return isAround(around, chain) ? begun.at(-1) : undefined;
   }
   return row.statement && isAround(rowChain, chain) ? { file: row.file, line: row.line } : undefined;
 }
@@ -120,6 +121,14 @@ export function placesOf(frame: StepFrame, code: FunctionCode): SearchPlace[] {
   }
   for (const passing of code.passing) if (isAround(passing.chain ?? [], chain)) add(passing.address, passing);
   return places;
+}
+
+/**
+ * Whether functions inlined into the frame begin at `pc`. Having stepped there,
+ * gdb shows the frame around them; having jumped there, the innermost of them.
+ */
+export function isInlineCall(code: FunctionCode, pc: string): boolean {
+  return code.rows.some(({ address, calls }) => calls !== undefined && BigInt(address) === BigInt(pc));
 }
 
 /** Whether a search that arrived at `pc` has to go on: gdb would not have stopped there. */

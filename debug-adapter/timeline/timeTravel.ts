@@ -61,6 +61,11 @@ export class TimeTravel {
     }
   }
 
+  /** A step forwards within a jump: the way gdb itself arrives at a place. */
+  async next(): Promise<void> {
+    await this.execution.run('-exec-next', undefined, false);
+  }
+
   /** Ends the jump under way, if there is one. */
   cancel(): boolean {
     if (this.underWay) this.core.cancel();

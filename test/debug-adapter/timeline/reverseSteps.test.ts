@@ -84,6 +84,7 @@ class World {
         this.core.reverseContinue();
         return result;
       },
+      next: async () => assert.fail('nothing is inlined here'),
     },
     () => this.core.now,
   );
