@@ -10,7 +10,8 @@ const defaults: Record<Exclude<Arrival['outcome'], 'found'>, string> = {
 
 /** @param expectedEnd an outcome that is not news, because it was asked for */
 export function tellArrival(arrival: Arrival, expectedEnd?: Arrival['outcome']): void {
-  if (arrival.outcome === 'found' || arrival.outcome === expectedEnd) {
+  if (arrival.outcome === expectedEnd) return;
+  if (arrival.outcome === 'found') {
     if (arrival.message) void vscode.window.showInformationMessage(arrival.message);
     return;
   }

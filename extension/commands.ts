@@ -84,6 +84,14 @@ const sessionCommands: Record<string, Command> = {
     await session.request('chronofork/checkpoint', { action: 'delete', id: rowOf(argument).checkpoint.id });
     await session.reload();
   },
+  /** Where one stands the checkpoint itself is needed: then it only ceases to be a bookmark. */
+  async deleteBookmark(session, argument) {
+    const { checkpoint, here } = rowOf(argument);
+    const { id } = checkpoint;
+    if (here) await session.request('chronofork/checkpoint', { action: 'unpin', id });
+    else await session.request('chronofork/checkpoint', { action: 'delete', id });
+    await session.reload();
+  },
   async pinCheckpoint(session, argument) {
     await session.request('chronofork/checkpoint', { action: 'pin', id: rowOf(argument).checkpoint.id });
     await session.reload();

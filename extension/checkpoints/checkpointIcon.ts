@@ -1,4 +1,7 @@
-/** The icon of a checkpoint: where one is, else a bookmark, a pin, or why it was made. */
+/**
+ * The icon of a checkpoint: where one is, else a bookmark, a pin, or why it was
+ * made. The one at the start is always pinned, so the pin says nothing there.
+ */
 import * as vscode from 'vscode';
 import type { CheckpointReason } from '../../debug-adapter/protocol/timeTravel.js';
 import { isBookmark, type CheckpointRow } from '../timeline/timelineModel.js';
@@ -22,6 +25,6 @@ export function checkpointIcon(row: CheckpointRow): vscode.ThemeIcon {
       new vscode.ThemeColor('debugIcon.breakpointCurrentStackframeForeground'),
     );
   if (isBookmark(row.checkpoint)) return new vscode.ThemeIcon('bookmark');
-  if (row.checkpoint.pinned) return new vscode.ThemeIcon('pinned');
+  if (row.checkpoint.pinned && row.checkpoint.reason !== 'start') return new vscode.ThemeIcon('pinned');
   return new vscode.ThemeIcon(icons[row.checkpoint.reason] ?? 'circle-small');
 }

@@ -144,21 +144,20 @@ export class Workbench {
     await button.first().click();
   }
 
-  /** The topmost stack frame's line, as the Call Stack view shows it. @param {number} line */
+  /** Waits until the topmost stack frame's line is this, as the Call Stack view shows it. @param {number} line */
   async stoppedAt(line) {
-    await this.page
-      .waitForFunction(
-        (wanted) => {
-          const shown = document.querySelector('.debug-call-stack .stack-frame .line-number')?.textContent;
-          return shown?.split(':')[0] === String(wanted);
-        },
-        line,
-        { timeout: limitMs },
-      )
-      .catch(async () => {
-        const shown = await this.page.locator('.debug-call-stack').innerText();
-        assert.fail(`not stopped at line ${line}; the call stack shows: ${shown.replace(/\s+/g, ' ')}`);
-      });
+    for (const deadline = Date.now() + limitMs; Date.now() < deadline; await this.page.waitForTimeout(100)) {
+      if (await this.isStoppedAt(line)) return;
+    }
+    const shown = this.page.locator('.debug-call-stack');
+    const text = (await shown.isVisible()) ? await shown.innerText() : 'nothing';
+    assert.fail(`not stopped at line ${line}; the call stack shows: ${text.replace(/\s+/g, ' ')}`);
+  }
+
+  /** @param {number} line */
+  async isStoppedAt(line) {
+    const lines = await this.page.locator('.debug-call-stack .stack-frame .line-number').allTextContents();
+    return lines[0]?.split(':')[0] === String(line);
   }
 
   /**

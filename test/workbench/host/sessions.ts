@@ -57,7 +57,7 @@ describe('sessions', () => {
     await vscode.commands.executeCommand('chronofork.reverseStepOver');
     await stoppedAt('account', 'second');
     await vscode.commands.executeCommand('chronofork.reverseStepInto');
-    await stoppedAt('account', 'give-back');
+    await stoppedAt('account', 'leave');
     await vscode.commands.executeCommand('chronofork.reverseStepOut');
     await stoppedAt('account', 'first');
     const session = vscode.debug.activeDebugSession ?? assert.fail('there is no session');

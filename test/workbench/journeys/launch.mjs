@@ -77,7 +77,13 @@ export const journeys = [
       await workbench.page.locator('.welcome-view-content a', { hasText: 'create a launch.json file' }).click();
       await workbench.page.waitForSelector('.tab.active[data-resource-name="launch.json"]');
       const offered = workbench.page.locator('.suggest-widget .monaco-list-row', { hasText: 'Chronofork: Launch' });
-      await offered.first().waitFor();
+      // Until VS Code's own JSON support has started, only words are offered.
+      for (let tries = 0; tries < 10 && !(await offered.first().isVisible()); tries++) {
+        await workbench.page.waitForTimeout(1500);
+        await workbench.page.keyboard.press('Escape');
+        await workbench.page.keyboard.press('Control+Space');
+        await workbench.page.waitForTimeout(500);
+      }
       await journey.picture('snippets');
       await offered.first().click();
       await workbench.page.locator('.view-line', { hasText: 'Debug with Chronofork' }).waitFor();

@@ -96,8 +96,11 @@ export const journeys = [
       await workbench.statusIs(/crashed: SIGSEGV/);
       await journey.picture('crash');
       await workbench.press('Step Back');
-      await workbench.stoppedAt(line('more'));
       await workbench.statusIs(/back/);
+      await workbench.variableIs('item', '0x8');
+      // The fault was in the middle of its line: the first step back goes to where that line begins.
+      if (await workbench.isStoppedAt(line('add'))) await workbench.press('Step Back');
+      await workbench.stoppedAt(line('more'));
       await workbench.removeAllBreakpoints();
       await workbench.command('Chronofork: Replay the Crash');
       await workbench.statusIs(/back/);

@@ -94,8 +94,10 @@ export const journeys = [
       const line = (/** @type {string} */ mark) => workspace.line('account', mark);
       await startAt(journey, 'account', 'second');
       await keyboard.press('Control+Shift+F11');
-      await workbench.stoppedAt(line('give-back'));
+      await workbench.stoppedAt(line('leave'));
       await workbench.variableIs('left', '70');
+      await keyboard.press('Control+Shift+F9');
+      await workbench.stoppedAt(line('give-back'));
       await keyboard.press('Control+Shift+F9');
       await workbench.stoppedAt(line('subtract'));
       await keyboard.press('F10');

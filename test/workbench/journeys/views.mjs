@@ -18,7 +18,7 @@ export const journeys = [
       await workbench.foldView('Watch');
       await workbench.showView('Checkpoints');
       const rows = workbench.rows('Checkpoints');
-      await rows.filter({ hasText: `account.c:${line('report')}` }).waitFor();
+      await rows.filter({ hasText: `account.c:${line('second')}` }).waitFor();
       const row = rows.filter({ hasText: `account.c:${line('first')}` });
       const label = (await row.getAttribute('aria-label')) ?? '';
       assert.match(label, /into the run/);
@@ -107,16 +107,16 @@ export const journeys = [
 
       await workbench.command('Chronofork: Go to End of Recording');
       await workbench.stoppedAt(line('report'));
+      await workbench.variableIs('balance', '20');
       await page.locator('.debug-variables .monaco-list-row', { hasText: 'balance' }).click({ button: 'right' });
       await journey.picture('variables-menu');
       await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write' }).click();
       await workbench.stoppedAt(line('second'));
 
-      await page
-        .locator('.view-line span', { hasText: /^balance$/ })
-        .first()
-        .click();
-      await page.keyboard.press('Shift+F10');
+      // The editor has then been revealed, which moves the cursor.
+      await workbench.variableIs('balance', '70');
+      const word = page.locator('.view-line span', { hasText: /^balance$/ }).first();
+      await word.click({ button: 'right' });
       await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write of This' }).click();
       await workbench.stoppedAt(line('first'));
       await workbench.stopDebugging();

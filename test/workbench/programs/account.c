@@ -5,7 +5,7 @@
 static int withdraw(int balance, int amount) {
   int left = balance - amount;  //@ subtract
   return left;                  //@ give-back
-}
+}                               //@ leave
 
 int main(void) {
   int balance = 100;                //@ open
