@@ -26,6 +26,34 @@ import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.j
 import { variablesHandlers } from './requests/variables.js';
 import { StrictFraming } from './strictFraming.js';
 
+/**
+ * What clients ask of their own accord, or show the error of in its place (a
+ * hover, a row of variables). A notification for each would be noise: after a
+ * quick row of steps VS Code still asks for the scopes of the stop before.
+ */
+const shownInPlace = new Set([
+  'threads',
+  'stackTrace',
+  'scopes',
+  'variables',
+  'evaluate',
+  'setVariable',
+  'setExpression',
+  'completions',
+  'source',
+  'loadedSources',
+  'modules',
+  'exceptionInfo',
+  'dataBreakpointInfo',
+  'readMemory',
+  'writeMemory',
+  'disassemble',
+]);
+
+function isPersonsWish(request: DebugProtocol.Request): boolean {
+  return !isTimeTravelRequest(request) && !shownInPlace.has(request.command);
+}
+
 const log = new Log('dap');
 
 const handlers: Handlers = {
@@ -143,7 +171,7 @@ export class Session extends ProtocolServer implements Client {
       error: {
         id: told.number,
         format: told.text.replace(/[{}]/g, (bracket) => (bracket === '{' ? '(' : ')')),
-        showUser: !isTimeTravelRequest(request),
+        showUser: isPersonsWish(request),
         variables: { code: told.code },
       } satisfies DebugProtocol.Message,
     };

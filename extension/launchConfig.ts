@@ -52,6 +52,8 @@ class LaunchProvider implements vscode.DebugConfigurationProvider {
     const problems = checkAttributes(configuration);
     if (problems.length > 0) return this.refuse(folder, configuration, problems);
     return {
+      // The program's own terminal shall not be covered by the debug console.
+      ...(configuration.console === 'integratedTerminal' ? { internalConsoleOptions: 'neverOpen' } : {}),
       ...configuration,
       cwd: configuration.cwd || (folder ? '${workspaceFolder}' : path.dirname(configuration.program)),
       onEditedContinue: configuration.onEditedContinue ?? 'ask',

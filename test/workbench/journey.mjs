@@ -16,7 +16,8 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  * @typedef {object} JourneyDefinition
  * @property {string} name
  * @property {string[]} programs sources of programs/ that its folder holds, built
- * @property {'scripted'} [adapter] it is about the extension alone; else it is walked with the real adapter
+ * @property {'scripted' | 'real'} [adapter] `scripted`: it is about the extension alone; `real`: the scripted adapter
+ *   cannot do it; absent: real, and scripted on demand
  * @property {(journey: Journey) => void} [prepare] changes the folder before it is opened
  * @property {(journey: Journey) => Promise<void>} walk
  *

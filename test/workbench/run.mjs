@@ -90,6 +90,16 @@ function option(name) {
   return at < 0 ? undefined : process.argv[at + 1];
 }
 
+/**
+ * @param {import('./journey.mjs').JourneyDefinition} journey
+ * @param {string | undefined} forced
+ */
+function adapterFor({ adapter }, forced) {
+  if (forced === undefined) return adapter ?? 'real';
+  // What needs the real adapter is not walked with the other one.
+  return forced === 'scripted' && adapter === 'real' ? undefined : forced;
+}
+
 async function main() {
   const only = option('only') ?? '';
   const journeys = allJourneys.filter(({ name }) => name.includes(only));
@@ -103,7 +113,7 @@ async function main() {
     setUpWorkbench();
     const look = { pictures: process.argv.includes('--pictures'), theme: option('theme') };
     for (const adapter of /** @type {const} */ (['scripted', 'real'])) {
-      const chosen = journeys.filter((journey) => (forced ?? journey.adapter ?? 'real') === adapter);
+      const chosen = journeys.filter((journey) => adapterFor(journey, forced) === adapter);
       if (chosen.length > 0) await walkAll(adapter, chosen, look);
     }
     if (only === '' || only === 'host') {

@@ -119,4 +119,25 @@ export const journeys = [
       await workbench.stopDebugging();
     },
   },
+  {
+    name: 'a program in the integrated terminal prints there, and can be stepped back',
+    programs: ['account'],
+    adapter: 'real',
+    prepare: (journey) =>
+      writeLaunchJson(journey, { program: '${workspaceFolder}/account', console: 'integratedTerminal' }),
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      await workbench.openFile('account.c');
+      await workbench.debuggersReady();
+      await workbench.focusEditor();
+      await workbench.setBreakpoint(workspace.line('account', 'done'));
+      await workbench.page.keyboard.press('F5');
+      await workbench.stoppedAt(workspace.line('account', 'done'));
+      await workbench.page.locator('.xterm-rows', { hasText: '20 left' }).waitFor();
+      await journey.picture('terminal');
+      await workbench.press('Step Back');
+      await workbench.stoppedAt(workspace.line('account', 'report'));
+      await workbench.stopDebugging();
+    },
+  },
 ];

@@ -142,4 +142,26 @@ export const journeys = [
       await workbench.stopDebugging();
     },
   },
+  {
+    name: 'what the program prints is shown once, however often it is replayed',
+    programs: ['account'],
+    adapter: 'real',
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const line = (/** @type {string} */ mark) => workspace.line('account', mark);
+      await startAt(journey, 'account', 'done');
+      const printed = workbench.page.locator('.repl .monaco-list-row', { hasText: '20 left' });
+      await printed.waitFor();
+      for (let round = 0; round < 2; round++) {
+        await workbench.press('Step Back');
+        await workbench.stoppedAt(line('report'));
+        await workbench.press('Step Over');
+        await workbench.stoppedAt(line('done'));
+      }
+      assert.equal(await printed.count(), 1);
+      // VS Code shows equal lines that follow each other as one, with their number in a badge.
+      assert.match(await printed.locator('.count-badge-wrapper').innerText(), /^[01]?$/);
+      await workbench.stopDebugging();
+    },
+  },
 ];

@@ -117,6 +117,8 @@ export const journeys = [
       await workbench.variableIs('balance', '70');
       const word = page.locator('.view-line span', { hasText: /^balance$/ }).first();
       await word.click({ button: 'right' });
+      // The extension host hears of the cursor's new place a little later.
+      await page.waitForTimeout(500);
       await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write of This' }).click();
       await workbench.stoppedAt(line('first'));
       await workbench.stopDebugging();
