@@ -84,6 +84,35 @@ std::vector<AddressRange> Replayer::Mappings() {
   return ranges;
 }
 
+Result<void> Replayer::SetWatches() {
+  for (size_t slot = 0; slot < plan_->watches.size(); ++slot) {
+    const WatchSpec& watch = plan_->watches[slot];
+    CF_TRY(process_->SetWatch(static_cast<int>(slot), watch.address, static_cast<unsigned>(watch.length_bytes),
+                              watch.write_only));
+  }
+  return {};
+}
+
+Result<void> Replayer::ClearWatches() {
+  for (size_t slot = 0; slot < plan_->watches.size(); ++slot)
+    CF_TRY(process_->ClearDebugRegister(static_cast<int>(slot)));
+  return {};
+}
+
+// Where the next event, a signal in the middle of computing, struck.
+std::optional<EndMarker> Replayer::AsyncMarker() {
+  if (event_ >= log_->size()) return std::nullopt;
+  const Event& next = log_->at(event_);
+  if (next.kind != EventKind::kSignal || next.place != SignalPlace::kAnywhere) return std::nullopt;
+  std::optional<EndMarker> marker;
+  if (async_reference) marker = async_reference(event_);
+  if (!marker) {
+    marker.emplace();
+    marker->position = {Position::Kind::kComputing, event_, *next.registers};
+  }
+  return marker;
+}
+
 Result<void> Replayer::Arm() {
   std::vector<Mapping> mappings = ReadMappings(process_->pid());
   std::vector<ProbeSpec> specs;
@@ -105,11 +134,7 @@ Result<void> Replayer::Arm() {
     probe_indices_.push_back(i);
     specs.push_back(plan_->probes[i]);
   }
-  for (size_t slot = 0; slot < plan_->watches.size(); ++slot) {
-    const WatchSpec& watch = plan_->watches[slot];
-    CF_TRY(process_->SetWatch(static_cast<int>(slot), watch.address, static_cast<unsigned>(watch.length_bytes),
-                              watch.write_only));
-  }
+  CF_TRY(SetWatches());
   if (specs.empty()) return {};
   CF_TRY_ASSIGN(probes_, ProbeSet::Install(*this, specs));
   CF_TRY(probes_->SetTransitions(*this, transitions_));
@@ -130,8 +155,7 @@ Result<void> Replayer::Arm() {
 }
 
 Result<void> Replayer::Disarm() {
-  for (size_t slot = 0; slot < plan_->watches.size(); ++slot)
-    CF_TRY(process_->ClearDebugRegister(static_cast<int>(slot)));
+  CF_TRY(ClearWatches());
   if (!probes_) return {};
   GeneralRegisters r = process_->registers();
   TraceeAddress original = probes_->Translate(TraceeAddress(r.rip));
@@ -173,15 +197,7 @@ Result<void> Replayer::UpdateMatches() {
   CF_TRY(Disarm());
   matches_.clear();
   if (want_end) matches_.push_back({*plan_->end, false, {}, 0});
-  if (want_async) {
-    std::optional<EndMarker> marker;
-    if (async_reference) marker = async_reference(event_);
-    if (!marker) {
-      marker.emplace();
-      marker->position = {Position::Kind::kComputing, event_, *log_->at(event_).registers};
-    }
-    matches_.push_back({std::move(*marker), true, {}, 0});
-  }
+  if (want_async) matches_.push_back({*AsyncMarker(), true, {}, 0});
   return Arm();
 }
 

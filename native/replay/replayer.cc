@@ -37,6 +37,7 @@ Position Replayer::position() { return {kind_, event_, process_->registers()}; }
 
 Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
   plan_ = &plan;
+  matches_.clear();  // of an earlier plan: its end is not this one's
   CF_TRY(Arm());
   Result<ReplayStop> stop = Loop(ResumeMode::kContinue);
   if (!process_->gone()) {
@@ -50,7 +51,9 @@ Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
 Result<ReplayStop> Replayer::Step(const ReplayPlan& plan) {
   plan_ = &plan;
   matches_.clear();
+  CF_TRY(SetWatches());
   Result<ReplayStop> stop = Loop(ResumeMode::kStep);
+  if (!process_->gone()) CF_TRY(ClearWatches());
   plan_ = nullptr;
   return stop;
 }
@@ -67,11 +70,7 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
     kind_ = Position::Kind::kComputing;
   }
   for (;;) {
-    Outcome before = mode == ResumeMode::kStep && next_signal_ == 0 && event_ < log_->size() &&
-                             log_->at(event_).kind == EventKind::kSignal &&
-                             log_->at(event_).place == SignalPlace::kAfterEvent
-                         ? InjectSignal()
-                         : BeforeResume();
+    Outcome before = BeforeResume(mode);
     if (!before.ok()) return std::move(before).error();
     if (before.value()) return *before.value();
     if (mode == ResumeMode::kStep && next_signal_ == 0 && !raised_) {
@@ -81,6 +80,8 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
         return ReplayStop{};
       }
     }
+    // Calls made in the process since it stopped have made the kernel forget the siginfo.
+    if (next_signal_ != 0) CF_TRY(process_->WriteSiginfo(*log_->at(event_ - 1).siginfo));
     CF_TRY(process_->Resume(mode, std::exchange(next_signal_, 0)));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = process_->Wait(true);
@@ -92,7 +93,7 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
   }
 }
 
-Replayer::Outcome Replayer::BeforeResume() {
+Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
   if (AtEnd(Position::Kind::kEventEnd) && kind_ == Position::Kind::kEventEnd) {
     if (plan_->end->reference) {
       CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(*plan_->end));
@@ -102,11 +103,25 @@ Replayer::Outcome Replayer::BeforeResume() {
     stop.kind = ReplayStop::Kind::kReachedEnd;
     return std::optional(stop);
   }
-  if (event_ < log_->size() && !raised_ && next_signal_ == 0) {
+  if (event_ < log_->size() && !raised_) {
     const Event& next = log_->at(event_);
-    if (next.kind == EventKind::kSignal && next.place == SignalPlace::kAfterEvent) return InjectSignal();
+    bool comes_here = next.kind == EventKind::kSignal && next.place == SignalPlace::kAfterEvent;
+    // Two signals at one place: the first was ignored.
+    if (comes_here) next_signal_ = 0;
+    if (comes_here) return InjectSignal();
   }
-  if (!raised_) CF_TRY(UpdateMatches());
+  if (raised_ || next_signal_ != 0) return std::optional<ReplayStop>();
+  if (mode != ResumeMode::kStep) {
+    CF_TRY(UpdateMatches());
+    return std::optional<ReplayStop>();
+  }
+  // Steps go without probes: is this where a signal struck?
+  if (std::optional<EndMarker> marker = AsyncMarker()) {
+    if (process_->registers().rip == marker->position.registers.rip) {
+      CF_TRY_ASSIGN(bool here, StandsAt(*marker));
+      if (here) return InjectSignal();
+    }
+  }
   return std::optional<ReplayStop>();
 }
 

@@ -143,7 +143,7 @@ class Replayer : private ProbeHost {
   std::vector<AddressRange> Mappings() override;
 
   Result<ReplayStop> Loop(ResumeMode mode);
-  Outcome BeforeResume();
+  Outcome BeforeResume(ResumeMode mode);
   Outcome OnStop(const Stop& stop, ResumeMode mode);
   Outcome OnWake();
   // replay_syscalls.cc
@@ -166,6 +166,9 @@ class Replayer : private ProbeHost {
     std::vector<MemoryWord> words;
     size_t installed_index = 0;
   };
+  Result<void> SetWatches();
+  Result<void> ClearWatches();
+  std::optional<EndMarker> AsyncMarker();
   Result<void> Arm();
   Result<void> Disarm();
   Result<void> NoteCounts();

@@ -220,7 +220,7 @@ void Engine::Thin() {
       // What stands before a barrier is where the line before it ends.
       bool before_barrier = i + 1 < b->line.size() && b->line[i + 1]->barrier;
       candidate.pinned = c.pinned || c.barrier || before_barrier;
-      candidate.is_present = b->id == branch_ && i == base_;
+      candidate.is_present = (b->id == branch_ && i == base_) || b->line[i] == in_use_;
       candidates.push_back(candidate);
     }
     double now_ms = b->tip && !b->tip->gone() ? static_cast<double>(b->tip->CpuTimeNs()) / 1e6 : 0;

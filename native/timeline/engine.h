@@ -141,6 +141,9 @@ class Engine {
   Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request);
   Result<std::optional<StopReply>> OnLiveStop(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> OnLiveTrap(const LiveStop& stop, bool stepping);
+  Result<std::optional<StopReply>> WatchHit(Tracee& tracee);
+  Result<void> SetWatches(Tracee& tracee);
+  Result<void> ClearWatches(Tracee& tracee);
   Result<void> InsertInto(Tracee& tracee);
   Result<void> RemoveFrom(Tracee& tracee);
   Result<bool> ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& process);
@@ -166,6 +169,7 @@ class Engine {
   int branch_ = 0;
   std::unique_ptr<Replayer> replay_;  // null: the present is live
   size_t base_ = 0;
+  std::shared_ptr<Checkpoint> in_use_;  // not to be thinned: a search is about to arrive from it
   bool at_base_ = false;  // the present is exactly line[base_]
   int next_id_ = 1;
   int next_moment_ = 1;

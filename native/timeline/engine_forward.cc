@@ -111,12 +111,37 @@ Result<void> Engine::InsertInto(Tracee& tracee) {
     CF_TRY(tracee.memory().WriteValue(address, kInt3));
     inserted_.emplace_back(address, original.value());
   }
+  inserted_in_live_ = true;
+  return SetWatches(tracee);
+}
+
+Result<void> Engine::SetWatches(Tracee& tracee) {
   CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
   for (size_t slot = 0; slot < specs.size(); ++slot)
     CF_TRY(tracee.SetWatch(static_cast<int>(slot), specs[slot].address, static_cast<unsigned>(specs[slot].length_bytes),
                            specs[slot].write_only));
-  inserted_in_live_ = true;
   return {};
+}
+
+Result<void> Engine::ClearWatches(Tracee& tracee) {
+  for (int slot = 0; slot < 4; ++slot) CF_TRY(tracee.ClearDebugRegister(slot));
+  return {};
+}
+
+// Has the instruction before touched a watched place?
+Result<std::optional<StopReply>> Engine::WatchHit(Tracee& tracee) {
+  unsigned hits = tracee.TakeDebugHits();
+  if (hits == 0) return std::optional<StopReply>();
+  CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
+  size_t slot = 0;
+  while (!(hits >> slot & 1)) ++slot;
+  if (slot >= specs.size()) return std::optional<StopReply>();
+  StopReply reply;
+  reply.tid = pid_;
+  reply.kind = StopKind::kWatchpoint;
+  reply.watch_address = specs[slot].address;
+  reply.watch = specs[slot].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+  return std::optional(reply);
 }
 
 Result<void> Engine::RemoveFrom(Tracee& tracee) {
@@ -126,8 +151,7 @@ Result<void> Engine::RemoveFrom(Tracee& tracee) {
     Result<void> restored = tracee.memory().WriteValue(address, original);
     if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());  // unmapped meanwhile
   }
-  for (int slot = 0; slot < 4; ++slot) CF_TRY(tracee.ClearDebugRegister(slot));
-  return {};
+  return ClearWatches(tracee);
 }
 
 StopReply Engine::RunForward(const ResumeRequest& request) {
@@ -297,9 +321,16 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
   ReplayPlan plan;
   plan.report_signals = true;
   plan.passed_signals = passed_signals;
+  CF_TRY_ASSIGN(plan.watches, WatchSpecs(watches));
+  std::optional<size_t> touched;
+  plan.accept_kernel_watch = [&touched](size_t watch, size_t) -> Result<bool> {
+    touched = watch;
+    return false;
+  };
   for (;;) {
     CF_TRY_ASSIGN(ReplayStop stop, replay_->Step(plan));
     at_base_ = false;
+    if (stop.kind == ReplayStop::Kind::kWatch) touched = stop.probe;
     Branch& b = branch();
     size_t next = base_ + 1;
     if (stop.kind == ReplayStop::Kind::kSignal) {
@@ -321,6 +352,14 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
       }
       if (stop.kind == ReplayStop::Kind::kEndOfLog)
         return Error{"diverged", "The replay passed the end of what was recorded without finding it.", "", 0, pid_};
+    }
+    if (touched) {
+      StopReply reply;
+      reply.tid = pid_;
+      reply.kind = StopKind::kWatchpoint;
+      reply.watch_address = plan.watches[*touched].address;
+      reply.watch = plan.watches[*touched].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+      return std::optional(reply);
     }
     if (request.kind == ResumeKind::kStep) return std::optional(SignalStop(SIGTRAP));
     TraceeAddress pc(replay_->process().registers().rip);
@@ -364,7 +403,9 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     bool step_off = breakpoints.contains(pc);
     Result<LiveStop> stop = LiveStop{};
     if (stepping || step_off) {
+      CF_TRY(SetWatches(*b.tip));
       stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0)});
+      if (!b.tip->gone()) CF_TRY(ClearWatches(*b.tip));
     } else {
       CF_TRY(InsertInto(*b.tip));
       if (interrupt_wanted.exchange(false)) recorder.RequestInterrupt();
@@ -379,6 +420,8 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
       if (reply) return *reply;
       continue;
     }
+    CF_TRY_ASSIGN(std::optional<StopReply> watch, WatchHit(*b.tip));
+    if (watch) return *watch;
     if (request.kind == ResumeKind::kStep) return SignalStop(SIGTRAP);
     if (stepping) {
       if (std::optional<StopReply> here = BreakpointHere()) return *here;
@@ -400,19 +443,8 @@ Result<std::optional<StopReply>> Engine::OnLiveTrap(const LiveStop& stop, bool s
     b.tip->SetRegisters(r);
     return BreakpointHere();
   }
-  if (unsigned hits = b.tip->TakeDebugHits()) {
-    CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
-    size_t slot = 0;
-    while (!(hits >> slot & 1)) ++slot;
-    if (slot < specs.size()) {
-      StopReply reply;
-      reply.tid = pid_;
-      reply.kind = StopKind::kWatchpoint;
-      reply.watch_address = specs[slot].address;
-      reply.watch = specs[slot].write_only ? WatchKind::kWrite : WatchKind::kAccess;
-      return std::optional(reply);
-    }
-  }
+  CF_TRY_ASSIGN(std::optional<StopReply> watch, WatchHit(*b.tip));
+  if (watch) return watch;
   b.recorder->AdoptTrap(stop.siginfo);
   present_siginfo_ = stop.siginfo;
   return std::optional(SignalStop(SIGTRAP));

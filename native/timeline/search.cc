@@ -117,7 +117,9 @@ Result<StopReply> Search::Seek(const TimeOperation& operation, OperationResult* 
 }
 
 Result<StopReply> Search::SeekCheckpoint(const std::shared_ptr<Checkpoint>& target) {
+  engine_.in_use_ = target;
   engine_.KeepPresentAsCheckpoint();
+  engine_.in_use_.reset();
   Branch* home = nullptr;
   size_t index = 0;
   // Prefer the branch that the present is on: its line shares its beginning with its parent's.
@@ -363,8 +365,12 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
 
 void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
                     std::vector<std::shared_ptr<Checkpoint>> copies) {
+  // Keeping the present may thin others, and so move indices.
+  engine_.in_use_ = engine_.branch().line[start];
   engine_.KeepPresentAsCheckpoint();
   auto& line = engine_.branch().line;
+  start = static_cast<size_t>(std::find(line.begin(), line.end(), engine_.in_use_) - line.begin());
+  engine_.in_use_.reset();
   size_t index = start;
   for (auto& copy : copies) {
     copy->descriptors = line[start]->descriptors;

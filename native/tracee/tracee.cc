@@ -149,7 +149,6 @@ Result<void> Tracee::ClearDebugRegister(int slot) {
 }
 
 unsigned Tracee::TakeDebugHits() {
-  if (!debug_control_) return 0;
   size_t offset = offsetof(struct user, u_debugreg) + 6 * sizeof(long);
   errno = 0;
   long status = ::ptrace(PTRACE_PEEKUSER, pid_, offset, nullptr);
