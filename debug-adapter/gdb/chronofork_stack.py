@@ -71,9 +71,9 @@ def symbol_near(pc):
 def stop():
     """What a stopped event needs; forgets all values of the last stop."""
     import chronofork_lines
-    import chronofork_values
+    import chronofork_nodes
 
-    chronofork_values.forget()
+    chronofork_nodes.forget()
     thread = gdb.selected_thread()
     if thread is None or not thread.is_valid():
         return None

@@ -1,3 +1,4 @@
+/** What a client may send, and what ends the session. */
 import assert from 'node:assert/strict';
 import { MalformedMessage, StrictFraming } from '../../debug-adapter/strictFraming.js';
 

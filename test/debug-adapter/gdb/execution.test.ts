@@ -1,3 +1,4 @@
+/** Runs, silent interruptions and steps that are taken up again, with a gdb that only listens. */
 import assert from 'node:assert/strict';
 import { Execution, type Stop } from '../../../debug-adapter/gdb/execution.js';
 import type { Gdb } from '../../../debug-adapter/gdb/miConnection.js';

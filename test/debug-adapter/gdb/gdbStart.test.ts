@@ -1,3 +1,4 @@
+/** Which gdb is accepted, and with which sentence the others are refused. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The MI parser on lines as gdb wrote them, and on broken ones. */
 import assert from 'node:assert/strict';
 import { MiSyntaxError, parseMiLine, quoteMi, text, tuple, tuples } from '../../../debug-adapter/gdb/miParser.js';
 

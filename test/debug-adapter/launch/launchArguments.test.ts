@@ -1,3 +1,4 @@
+/** What launch.json may say, and the sentence for each thing that it may not. */
 import assert from 'node:assert/strict';
 import { homedir } from 'node:os';
 import { ChronoforkError } from '../../../debug-adapter/errors.js';

@@ -1,3 +1,4 @@
+/** What is no program that can be debugged, and why. */
 import assert from 'node:assert/strict';
 import {
   chmodSync,

@@ -1,3 +1,4 @@
+/** The frames between adapter and tty-holder, cut anywhere. */
 import assert from 'node:assert/strict';
 import { encodeFrame, encodeSize, FrameDecoder } from '../../../debug-adapter/launch/terminalFrames.js';
 

@@ -1,3 +1,4 @@
+/** Which breakpoints of gdb's stand for the client's, with a gdb that answers from a list. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { ChronoforkError } from '../../../debug-adapter/errors.js';

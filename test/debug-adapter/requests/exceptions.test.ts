@@ -1,3 +1,4 @@
+/** What a signal or a C++ exception is called in plain words. */
 import assert from 'node:assert/strict';
 import { exceptionInfoOf, explainSignal } from '../../../debug-adapter/requests/exceptions.js';
 

@@ -1,7 +1,10 @@
+/** Where a search backwards may end, computed from line tables written by hand. */
 import assert from 'node:assert/strict';
 import {
   entryGroup,
   frameLimits,
+  isInlineCall,
+  isPassing,
   lineAt,
   placesOf,
   placesWithReturnSites,
@@ -84,6 +87,36 @@ describe('stepFrames', () => {
       const other = row(0x140, 60, { chain: ['x', 'y'], calls: [{ file: 'a.c', line: 61 }] });
       assert.equal(lineAt(other, ['f']), undefined);
     });
+  });
+
+  it('searches for jumps into a line too, in the group of that line, but never ends there', () => {
+    const passing = [
+      { address: '0x118', file: 'a.c', line: 5 },
+      { address: '0x124', file: 'a.c', line: 9, chain: ['f'] },
+    ];
+    const jumped = code([row(0x110, 4), row(0x120, 5)], { passing });
+    assert.deepEqual(
+      placesOf(frame, jumped).map(({ address, group }) => [address, group]),
+      [
+        ['0x100', 0],
+        ['0x110', 1],
+        ['0x120', 2],
+        ['0x118', 2],
+      ],
+    );
+    assert.equal(isPassing(jumped, '0x0118'), true);
+    assert.equal(isPassing(jumped, '0x120'), false);
+  });
+
+  it('knows the calls of inlined functions, and shows the innermost of several', () => {
+    const calls = [
+      { file: 'a.c', line: 7 },
+      { file: 'a.c', line: 70 },
+    ];
+    const both = row(0x120, 80, { chain: ['f', 'g'], calls });
+    assert.deepEqual(lineAt(both, []), { file: 'a.c', line: 70 });
+    assert.equal(isInlineCall(code([row(0x110, 4), both]), '0x120'), true);
+    assert.equal(isInlineCall(code([row(0x110, 4), both]), '0x110'), false);
   });
 
   it('gives each return of a call a group above all lines', () => {
