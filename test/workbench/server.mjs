@@ -39,6 +39,8 @@ const settings = {
   'editor.cursorBlinking': 'solid',
   'editor.minimap.enabled': false,
   'editor.hover.enabled': false,
+  // On a canvas a test could not read what is printed.
+  'terminal.integrated.gpuAcceleration': 'off',
   'debug.toolBarLocation': 'floating',
   'workbench.quickOpen.closeOnFocusLost': false,
   'files.autoSave': 'off',

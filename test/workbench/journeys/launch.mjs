@@ -133,7 +133,7 @@ export const journeys = [
       await workbench.setBreakpoint(workspace.line('account', 'done'));
       await workbench.page.keyboard.press('F5');
       await workbench.stoppedAt(workspace.line('account', 'done'));
-      await workbench.page.locator('.xterm-rows', { hasText: '20 left' }).waitFor();
+      await workbench.page.locator('.xterm-rows', { hasText: /20\sleft/ }).waitFor();
       await journey.picture('terminal');
       await workbench.press('Step Back');
       await workbench.stoppedAt(workspace.line('account', 'report'));
