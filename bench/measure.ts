@@ -77,10 +77,3 @@ export async function launch(
     throw error;
   }
 }
-
-/** The line of a source file that holds the mark `@ name`. */
-export function markedLine(text: string, name: string): number {
-  const index = text.split('\n').findIndex((line) => line.includes(`@ ${name}`));
-  if (index < 0) throw new Error(`There is no mark "@ ${name}".`);
-  return index + 1;
-}

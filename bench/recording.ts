@@ -1,6 +1,6 @@
 /**
  * What recording costs: of a program that only computes (the price of the
- * checkpoints), and of one that makes a hundred thousand system calls.
+ * checkpoints), and of one that makes twenty thousand system calls.
  *
  * Both times come from one `chronofork verify`, which runs the program natively
  * and recorded; the median of several such ratios is the figure.
@@ -11,7 +11,7 @@ import path from 'node:path';
 import { buildFolder, cli, ownProgram, quantile, type Figure } from './measure.js';
 
 // Odd, so that the median is one of the runs; single runs differ by some percent.
-const runs = 5;
+const runs = 3;
 
 interface Report {
   nativeMs: number;

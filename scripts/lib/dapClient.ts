@@ -63,13 +63,16 @@ export class DapClient {
     return this.request<ResponseOf<R>>(command, args);
   }
 
-  /** The next event of that name, kept or to come. */
-  take<T extends DebugProtocol.Event>(event: T['event']): Promise<T['body']> {
+  /**
+   * The next event of that name, kept or to come.
+   * @throws Error when it does not come in time, or the adapter is gone
+   */
+  take<T extends DebugProtocol.Event>(event: T['event'], withinMs = limitMs): Promise<T['body']> {
     const index = this.kept.findIndex((candidate) => candidate.event === event);
     if (index >= 0) return Promise.resolve(this.kept.splice(index, 1)[0]?.body as T['body']);
     if (this.ended !== undefined) return Promise.reject(new Error(`The adapter is gone: ${this.ended}`));
     const coming = new Promise<unknown>((resolve) => this.waiting.push({ event, resolve }));
-    return withLimit(coming, `the event ${event}`).then((body) => {
+    return withLimit(coming, `the event ${event}`, withinMs).then((body) => {
       if (body instanceof Error) throw body;
       return body as T['body'];
     });
@@ -144,10 +147,10 @@ function errorText(response: DebugProtocol.Response): string {
   );
 }
 
-function withLimit<T>(promise: Promise<T>, what: string): Promise<T> {
+function withLimit<T>(promise: Promise<T>, what: string, ms = limitMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${limitMs / 1000} s in vain for ${what}`)), limitMs);
+    timer = setTimeout(() => reject(new Error(`Waited ${ms / 1000} s in vain for ${what}`)), ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
