@@ -34,6 +34,9 @@ export interface StepOrigin {
   line: number;
 }
 
+/** A target answers an interrupt within milliseconds; under load within tenths of a second. */
+const interruptAgainAfter_ms = 400;
+
 interface Run {
   command: string;
   origin: StepOrigin | undefined;
@@ -50,6 +53,7 @@ export class Execution {
   /** For stops of runs that gdb began by itself (a command typed into the console). */
   onUnexpectedStop: (stop: Stop) => void = () => undefined;
   private consoleRunning = false;
+  private interrupting: NodeJS.Timeout | undefined;
 
   constructor(private readonly gdb: Gdb) {}
 
@@ -83,7 +87,7 @@ export class Execution {
   async interrupt(): Promise<boolean> {
     if (!this.running) return false;
     this.interruptAsked = true;
-    if (!this.silent) await this.gdb.command('-exec-interrupt');
+    if (!this.silent) this.keepInterrupting();
     return true;
   }
 
@@ -102,6 +106,7 @@ export class Execution {
     }
     if (className !== 'stopped') return;
     this.consoleRunning = false;
+    clearInterval(this.interrupting);
     const stop: Stop = { reason: text(fields, 'reason'), fields, interrupted: this.interruptAsked };
     if (this.silent) {
       const resumable = isInterruption(stop) && this.run_ !== undefined && !this.interruptAsked;
@@ -115,9 +120,21 @@ export class Execution {
 
   /** gdb is gone: nothing will ever stop. */
   abandon(error: Error): void {
+    clearInterval(this.interrupting);
     this.run_?.reject(error);
     this.run_ = undefined;
     this.silent?.resolve(false);
+  }
+
+  /**
+   * Interrupts until there is a stop: one that reaches the target while gdb is
+   * between two resumes of its own (a library was loaded) is lost.
+   */
+  private keepInterrupting(): void {
+    const ask = () => void this.gdb.command('-exec-interrupt').catch(() => undefined);
+    clearInterval(this.interrupting);
+    this.interrupting = setInterval(ask, interruptAgainAfter_ms);
+    ask();
   }
 
   private finish(stop: Stop): void {
@@ -145,7 +162,7 @@ export class Execution {
     let resolve: (resumable: boolean) => void = () => undefined;
     const promise = new Promise<boolean>((done) => (resolve = done));
     this.silent = { promise, resolve };
-    await this.gdb.command('-exec-interrupt').catch(() => undefined);
+    this.keepInterrupting();
     const resumable = await promise;
     try {
       return await action();

@@ -76,6 +76,18 @@ describe('execution', () => {
     assert.deepEqual(world.said, ['-exec-continue', '-exec-interrupt']);
   });
 
+  it('asks again when an interruption is lost', async () => {
+    const world = new World();
+    const run = world.execution.run('-exec-continue');
+    let asked = 0;
+    world.onInterrupt = () => {
+      if (++asked === 2) world.stop(interrupted);
+    };
+    await world.execution.interrupt();
+    assert.equal((await run).interrupted, true);
+    assert.equal(asked, 2);
+  });
+
   it('does a pause that was asked for meanwhile', async () => {
     const world = new World();
     const run = world.execution.run('-exec-continue');
