@@ -159,8 +159,10 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   auto checkpoint = std::make_shared<Checkpoint>();
   checkpoint->position = LivePosition();
   checkpoint->time_ns = b.tip->CpuTimeNs();
-  CF_TRY_ASSIGN(checkpoint->pages, b.dirty->Collect(true));
+  CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(true));
+  b.carried = Union(b.carried, pages);
   CF_TRY_ASSIGN(checkpoint->process, b.tip->Fork());
+  checkpoint->pages = std::exchange(b.carried, {});
   if (inserted_in_live_)
     for (const auto& [address, original] : inserted_) CF_TRY(checkpoint->process->memory().WriteValue(address, original));
   checkpoint->descriptors = ReadDescriptors(b.tip->pid());
@@ -188,6 +190,30 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
          cost_ns / 1e6);
   options_.changed();
   return checkpoint;
+}
+
+Result<PageSet> Engine::TipPages(Branch& b) {
+  CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
+  return Union(pages, b.carried);
+}
+
+// A checkpoint while the program runs. If the kernel refuses it, the program
+// goes on: going back will take longer, and older checkpoints make room.
+Result<void> Engine::CheckpointOnTheWay(bool async) {
+  Result<std::shared_ptr<Checkpoint>> made =
+      CheckpointLive(async ? CheckpointReason::kSignal : CheckpointReason::kInterval, async);
+  if (made.ok()) return {};
+  if (async || made.error().code != "forkRefused") return std::move(made).error();
+  last_checkpoint_ns_ = branch().tip->CpuTimeNs();
+  effective_interval_ns_ *= 2;
+  auto& line = branch().line;
+  if (line.size() > 2)
+    for (auto& old : line)
+      if (!old->pinned && !old->barrier && DeleteCheckpoint(old->id).ok()) break;
+  if (!std::exchange(refusal_warned_, true))
+    options_.notice("warning", made.error().message + " " + made.error().remedy +
+                                   " The program goes on; going back will take longer.");
+  return {};
 }
 
 // What deleting line[index] would free: the pages that were written after it,
@@ -248,6 +274,11 @@ Result<void> Engine::DeleteCheckpoint(int id) {
     return Error{"checkpointInUse", "The present was reached from this checkpoint.", "Go elsewhere first, then delete it.", 0, 0};
   if (branches_[0]->line.front()->id == id)
     return Error{"checkpointInUse", "The first checkpoint is the beginning of the recording and cannot be deleted.", "", 0, 0};
+  for (auto& b : branches_) {
+    auto at = std::find(b->line.begin(), b->line.end(), checkpoint);
+    if (at != b->line.end() && at + 1 != b->line.end() && (*(at + 1))->barrier)
+      return Error{"checkpointInUse", "Something was changed by hand right after this checkpoint: the time before ends here.", "", 0, 0};
+  }
   for (auto& b : branches_) {
     auto& line = b->line;
     auto at = std::find(line.begin(), line.end(), checkpoint);
@@ -321,7 +352,7 @@ EndMarker Engine::PresentMarker() {
     marker.position = pristine_position_;
     marker.reference = pristine_.get();
   }
-  Result<PageSet> pages = replay_ ? ExclusivePages(process().pid()) : branch().dirty->Collect(false);
+  Result<PageSet> pages = replay_ ? ExclusivePages(process().pid()) : TipPages(branch());
   marker.reference_pages = pages.ok() ? std::move(pages).value() : MakePageSet({});
   if (!pages.ok())
     for (const Mapping& m : ReadMappings(process().pid()))

@@ -125,6 +125,8 @@ class Engine {
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
   void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);
   Position LivePosition();
+  Result<PageSet> TipPages(Branch& b);  // written by the live process since its last checkpoint
+  Result<void> CheckpointOnTheWay(bool async);
   EndMarker MarkerOf(size_t index);  // of line[index]
   EndMarker PresentMarker();
   Result<std::unique_ptr<Replayer>> ReplayFrom(size_t index);
@@ -185,6 +187,7 @@ class Engine {
   std::vector<std::pair<TraceeAddress, std::byte>> inserted_;
   bool inserted_in_live_ = false;
   bool thin_warned_ = false;
+  bool refusal_warned_ = false;
 
   // edits of the present
   bool edited_ = false;

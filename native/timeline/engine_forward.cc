@@ -253,16 +253,8 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     if (next < b.line.size()) {
       plan.end = MarkerOf(next);
     } else {
-      CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
-      Position tip;
-      {
-        tip.event = b.log->size();
-        tip.registers = b.tip->registers();
-        tip.kind = b.recorder->at_syscall()  ? Position::Kind::kAtSyscall
-                   : b.recorder->AtEventEnd() ? Position::Kind::kEventEnd
-                                              : Position::Kind::kComputing;
-      }
-      plan.end = EndMarker{tip, b.tip.get(), std::move(pages)};
+      CF_TRY_ASSIGN(PageSet pages, TipPages(b));
+      plan.end = EndMarker{LivePosition(), b.tip.get(), std::move(pages)};
     }
     uint64_t start_pc = replay_->process().registers().rip;
     uint64_t counted = replay_->transitions();
@@ -343,7 +335,7 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
       if (at_next) base_ = next;
       at_base_ = at_next;
     } else if (replay_->event() == b.log->size()) {
-      CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
+      CF_TRY_ASSIGN(PageSet pages, TipPages(b));
       EndMarker tip{{Position::Kind::kComputing, b.log->size(), b.tip->registers()}, b.tip.get(), std::move(pages)};
       CF_TRY_ASSIGN(bool at_tip, replay_->StandsAt(tip));
       if (at_tip) {
@@ -469,12 +461,10 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
       reply.syscall_number = stop.syscall_number;
       return std::optional(reply);
     case LiveStop::Kind::kCheckpointDue:
-    case LiveStop::Kind::kAsyncSignal: {
-      bool async = stop.kind == LiveStop::Kind::kAsyncSignal;
+    case LiveStop::Kind::kAsyncSignal:
       // Inserted breakpoints were taken out when Run() returned.
-      CF_TRY(CheckpointLive(async ? CheckpointReason::kSignal : CheckpointReason::kInterval, async));
+      CF_TRY(CheckpointOnTheWay(stop.kind == LiveStop::Kind::kAsyncSignal));
       return std::optional<StopReply>();
-    }
     case LiveStop::Kind::kEventSeen: {
       CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
       reply.kind = StopKind::kWatchpoint;

@@ -62,6 +62,8 @@ struct Branch {
   std::unique_ptr<Tracee> tip;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<DirtyPages> dirty;
+  // Written since the last checkpoint, but already reset in `dirty`: a checkpoint that failed.
+  PageSet carried;
   int tip_moment = 0;
   // The tip has not run since line.back() was taken from it.
   bool tip_at_last = false;
