@@ -86,7 +86,12 @@ export class Debuggee {
     );
     this.exceptions = new Exceptions(this.gdb);
     this.time = new TimeTravel(this.core, this.execution);
-    this.reverseSteps = new ReverseSteps(this.gdb, this.time, () => this.core.present().moment.id);
+    this.reverseSteps = new ReverseSteps(
+      this.gdb,
+      this.time,
+      () => this.core.present().moment.id,
+      async (address) => this.exceptions.catching || (await this.breakpoints.atAddress(address)).length > 0,
+    );
     this.timelineReporter = new TimelineReporter(this.core, this.client);
     this.stops = new StopReporter(this);
     this.listen();

@@ -86,6 +86,11 @@ export class Exceptions {
     for (const kind of ['throw', 'catch'] as const) await this.setCatchpoint(kind, filters.includes(kind));
   }
 
+  /** Whether throw or catch stops. */
+  get catching(): boolean {
+    return this.catchpoints.size > 0;
+  }
+
   /** Which filter's catchpoint has this number of gdb's. */
   kindOf(number: number): 'throw' | 'catch' | undefined {
     for (const [kind, known] of this.catchpoints) if (known === number) return kind;

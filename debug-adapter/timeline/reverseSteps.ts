@@ -54,6 +54,8 @@ export class ReverseSteps {
     private readonly gdb: Gdb,
     private readonly time: Jumper,
     private readonly presentMoment: () => number,
+    /** gdb has breakpoints of its own, in the loader for example: they are no reason to stop. */
+    private readonly isUsersBreakpoint: (address: string) => Promise<boolean>,
   ) {}
 
   /** Libraries came or went: addresses may mean something else now. */
@@ -142,7 +144,10 @@ export class ReverseSteps {
   ): Promise<OperationResult> {
     for (let round = 0; ; round++) {
       const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true });
-      if (result.outcome !== 'found' || round >= mostRounds) return result;
+      if (round >= mostRounds) return result;
+      if (result.outcome === 'breakpoint' && !(await this.isUsersBreakpoint(result.address ?? result.moment.pc)))
+        continue;
+      if (result.outcome !== 'found') return result;
       if (isPassing(code, result.moment.pc)) continue;
       if (await this.isIn(frame, tid)) {
         if (isInlineCall(code, result.moment.pc)) await this.arriveByStep(tid, result);

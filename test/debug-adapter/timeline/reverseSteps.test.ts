@@ -69,6 +69,7 @@ function frameAt(step: FakeStep): StepFrame {
 }
 
 class World {
+  readonly internalBreakpoints = new Set<number>();
   readonly core = new FakeCore([...program]);
   readonly gdb: Gdb = {
     command: async () => ({}),
@@ -87,6 +88,7 @@ class World {
       next: async () => assert.fail('nothing is inlined here'),
     },
     () => this.core.now,
+    async (address) => !this.internalBreakpoints.has(Number(address)),
   );
 
   get step(): FakeStep {
@@ -169,6 +171,15 @@ describe('reverseSteps', () => {
     const { result } = await world.steps.over(1, 'line');
     assert.equal(result.outcome, 'breakpoint');
     assert.equal(world.pc, '0x204 in 7e00');
+  });
+
+  it('passes a breakpoint of gdb’s own', async () => {
+    const world = new World().at(0x110);
+    world.core.breakpoints.add(0x206);
+    world.internalBreakpoints.add(0x206);
+    const { result } = await world.steps.over(1, 'line');
+    assert.equal(result.outcome, 'found');
+    assert.equal(world.pc, '0x108 in 8000');
   });
 
   it('steps out to the call instruction', async () => {
