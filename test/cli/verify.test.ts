@@ -1,0 +1,104 @@
+/**
+ * `chronofork verify` as a user runs it: what the program reads and prints, the
+ * exit codes, the report, and that a replay has no effect on the world. That
+ * real programs replay exactly is tested in test/real.
+ */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ReportFile } from '../../debug-adapter/cli/verify.js';
+import { chronofork, type Outcome } from './chronofork.js';
+
+describe('chronofork verify', function () {
+  this.timeout(60_000);
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'verify-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  async function verify(args: string[], input = ''): Promise<Outcome & { report: ReportFile }> {
+    const file = path.join(folder, 'report.json');
+    const outcome = await chronofork(['verify', '--report', file, ...args], input);
+    return { ...outcome, report: JSON.parse(readFileSync(file, 'utf8')) as ReportFile };
+  }
+
+  it('shows what the program prints, once, and reports what was done', async () => {
+    const { status, stdout, stderr, report } = await verify(['--', '/bin/echo', 'two words', '']);
+    equal(stdout, 'two words \n');
+    equal(status, 0, stderr);
+    match(stderr, /identical/);
+    equal(report.program, '/bin/echo');
+    deepEqual([report.exitCode, report.signal, report.diverged], [0, null, []]);
+    ok(report.events > 0 && report.replays > 0 && report.recordMs > 0 && report.replayMs > 0);
+    equal(report.nativeMs, null);
+  });
+
+  it('gives the program its standard input, and looks for it in PATH', async () => {
+    const input = 'one\ntwo\n'.repeat(5000);
+    const { status, stdout, stderr } = await verify(['--', 'cat'], input);
+    equal(status, 0, stderr);
+    equal(stdout, input);
+  });
+
+  it('tells the standard error from the standard output', async () => {
+    const { stdout, stderr } = await verify(['--', '/bin/sh', '-c', 'echo out; echo err >&2']);
+    equal(stdout, 'out\n');
+    match(stderr, /^err$/m);
+  });
+
+  it("reports the program's exit code, which is not its own", async () => {
+    const { status, report } = await verify(['--', '/bin/sh', '-c', 'exit 3']);
+    deepEqual([status, report.exitCode, report.signal], [0, 3, null]);
+  });
+
+  it('reports the signal that ended the program', async () => {
+    const { status, stderr, report } = await verify(['--', '/bin/sh', '-c', 'kill -SEGV $$']);
+    equal(status, 0, stderr);
+    deepEqual([report.exitCode, report.signal], [null, 'SIGSEGV']);
+  });
+
+  it('has the effects of one run, although it replays from every checkpoint', async () => {
+    const file = path.join(folder, 'log');
+    const { status, stderr, report } = await verify(['--interval', '1', '--', '/bin/sh', '-c', `echo once >> ${file}`]);
+    equal(status, 0, stderr);
+    ok(report.replays >= 1);
+    equal(readFileSync(file, 'utf8'), 'once\n');
+  });
+
+  it('keeps its own settings from the program', async () => {
+    const env = { ...process.env, CHRONOFORK_LOG: 'error', VISIBLE: 'yes' };
+    const { stdout } = await chronofork(['verify', '--', '/usr/bin/env'], '', env);
+    match(stdout, /^VISIBLE=yes$/m);
+    ok(!stdout.includes('CHRONOFORK_'));
+  });
+
+  it('times a native run too when asked', async () => {
+    const { stdout, report } = await verify(['--native', '--', '/bin/echo', 'twice']);
+    equal(stdout, 'twice\ntwice\n');
+    ok((report.nativeMs ?? 0) > 0);
+  });
+
+  const impossible: [what: string, make: (folder: string) => string][] = [
+    ['that is missing', (dir) => path.join(dir, 'missing')],
+    ['that is no executable', (dir) => writeInto(dir, 'text', 'words\n')],
+    ['that is a folder', (dir) => dir],
+    ['that no PATH holds', () => 'no-such-program-anywhere'],
+  ];
+  for (const [what, make] of impossible) {
+    it(`ends with 2 and a remedy for a program ${what}`, async () => {
+      const { status, stdout, stderr, report } = await verify(['--', make(folder)]);
+      equal(status, 2);
+      equal(stdout, '');
+      match(stderr, /could not be recorded: \S/);
+      ok(report.error && report.error.message.length > 10 && report.error.remedy.length > 10, JSON.stringify(report));
+    });
+  }
+});
+
+function writeInto(folder: string, name: string, text: string): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
