@@ -18,6 +18,7 @@ import { Workspace } from './workspace.mjs';
  * @typedef {object} HostTest
  * @property {string} title
  * @property {'passed' | 'failed' | 'pending'} state
+ * @property {number} durationMs
  * @property {string} [error]
  */
 

@@ -79,7 +79,7 @@ async function reportHostSuite() {
   const { tests, problem } = await runHostSuite();
   for (const test of tests) {
     if (test.state === 'pending') counts.skipped++;
-    else report(test.title, test.error === undefined ? undefined : new Error(test.error), startedMs);
+    else report(test.title, test.error === undefined ? undefined : new Error(test.error), Date.now() - test.durationMs);
   }
   if (problem !== undefined) report('the suite ends well', new Error(problem), startedMs);
 }

@@ -83,6 +83,8 @@ export async function startServer(options) {
   ];
   const child = spawn(nodeOfServer, args, { env, stdio: ['ignore', log, log] });
   let exited = false;
+  const endWithUs = () => child.kill('SIGKILL');
+  process.once('exit', endWithUs);
   const exit = new Promise((resolve) => child.once('exit', resolve)).then(() => (exited = true));
   const server = {
     url: `http://${authority}`,
@@ -95,6 +97,7 @@ export async function startServer(options) {
       const timer = setTimeout(() => child.kill('SIGKILL'), 8000);
       await exit;
       clearTimeout(timer);
+      process.off('exit', endWithUs);
       closeSync(log);
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     },

@@ -12,11 +12,12 @@ describe('activation', () => {
     assert.equal(extension().isActive, false);
   });
 
-  it('takes less than 200 ms and registers every command of the manifest', async () => {
+  // It takes some 20 ms; 1 s also on a machine under load. More would be work that belongs later.
+  it('takes less than 1 s and registers every command of the manifest', async () => {
     const startedMs = performance.now();
     await extension().activate();
     const tookMs = performance.now() - startedMs;
-    assert.ok(tookMs < 200, `it took ${tookMs.toFixed(0)} ms`);
+    assert.ok(tookMs < 1000, `it took ${tookMs.toFixed(0)} ms`);
     const registered = new Set(await vscode.commands.getCommands(true));
     const { commands, views } = (extension().packageJSON as Manifest).contributes;
     assert.deepEqual(

@@ -9,6 +9,7 @@ import Mocha from 'mocha';
 interface Result {
   title: string;
   state: 'passed' | 'failed' | 'pending';
+  durationMs: number;
   error?: string;
 }
 
@@ -22,11 +23,17 @@ export async function run(): Promise<void> {
   const results: Result[] = [];
   const failures = await new Promise<number>((resolve) => {
     const runner = mocha.run(resolve);
-    runner.on('pass', (test) => results.push({ title: test.fullTitle(), state: 'passed' }));
-    runner.on('pending', (test) => results.push({ title: test.fullTitle(), state: 'pending' }));
-    runner.on('fail', (test, error: Error) => {
-      results.push({ title: test.fullTitle(), state: 'failed', error: error.stack ?? error.message });
-    });
+    const add = (test: Mocha.Test, state: Result['state'], error?: Error): void => {
+      results.push({
+        title: test.fullTitle(),
+        state,
+        durationMs: test.duration ?? 0,
+        ...(error ? { error: error.stack ?? error.message } : {}),
+      });
+    };
+    runner.on('pass', (test) => add(test, 'passed'));
+    runner.on('pending', (test) => add(test, 'pending'));
+    runner.on('fail', (test, error: Error) => add(test, 'failed', error));
   });
   const file = process.env.CHRONOFORK_TEST_RESULT;
   if (!file) throw new Error('CHRONOFORK_TEST_RESULT is not set');
