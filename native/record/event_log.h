@@ -60,7 +60,7 @@ struct Event {
   bool restarted = false;         // kSyscall: interrupted, and executed again from its instruction
   bool process_was_made = false;  // kSyscall: fork and its like
   int32_t number = 0;             // of the call, or of the signal
-  int64_t result = 0;             // of the call; the counter's value of kTimeStamp
+  int64_t result = 0;             // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp
   std::array<uint64_t, 6> arguments{};
   uint64_t pc = 0;               // after the event (of a signal: where it struck)
   uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()

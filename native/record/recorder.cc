@@ -102,6 +102,8 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
         return stop;
       }
     }
+    // The siginfo may have been lost by calls made on the program's behalf.
+    if (signal != 0) CF_TRY(live_.WriteSiginfo(*log_.at(log_.size() - 1).siginfo));
     CF_TRY(live_.Resume(mode_, signal));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);

@@ -140,10 +140,10 @@ class Recorder {
   Result<void> Deliver(int signal);
   struct Disposition {
     bool handled = false;  // a function of the program's will run
-    bool restarts = false;
     bool fatal = false;
   };
   Result<Disposition> DispositionOf(int signal);
+  Result<bool> Restarts(int signal);
   Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
 
   uint64_t Now() const { return live_.CpuTimeNs(); }
@@ -165,6 +165,8 @@ class Recorder {
   std::optional<siginfo_t> undelivered_;
   SignalPlace undelivered_place_ = SignalPlace::kFault;
   int next_signal_ = 0;  // to be given with the next resume
+  // The call that restart_syscall goes on with: it decides what is written.
+  std::optional<SyscallArguments> restarting_;
   std::map<TraceeAddress, std::byte> patched_;
   std::set<std::string> told_;
 };

@@ -1,6 +1,7 @@
 // Signals, and the instructions that trap because their result is not computed:
 // rdtsc by PR_SET_TSC, rdrand and rdseed by an int3 in their place.
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -50,12 +51,18 @@ uint64_t MonotonicNs() {
 
 }  // namespace
 
+// From /proc, not by asking the process: a call made on its behalf would forget
+// the mask that sigsuspend and its like have put aside for the handler.
 Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
   Disposition disposition;
-  CF_TRY_ASSIGN(int64_t result, live_.Syscall(SYS_rt_sigaction, {static_cast<uint64_t>(signal), 0, kScratchArea.value, 8}));
-  if (result != 0) return disposition;
-  CF_TRY_ASSIGN(KernelSigaction action, live_.memory().ReadValue<KernelSigaction>(kScratchArea));
-  if (action.handler == reinterpret_cast<uint64_t>(SIG_DFL)) {
+  std::string status = ReadProcText(live_.pid(), "status");
+  auto holds = [&](const char* key) {
+    size_t at = status.find(key);
+    return at != std::string::npos && (std::strtoull(status.c_str() + at + strlen(key), nullptr, 16) >> (signal - 1) & 1);
+  };
+  if (holds("SigCgt:")) {
+    disposition.handled = true;
+  } else if (!holds("SigIgn:")) {
     switch (signal) {
       case SIGCHLD:
       case SIGURG:
@@ -69,11 +76,16 @@ Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
       default:
         disposition.fatal = true;
     }
-  } else if (action.handler != reinterpret_cast<uint64_t>(SIG_IGN)) {
-    disposition.handled = true;
-    disposition.restarts = (action.flags & SA_RESTART) != 0;
   }
   return disposition;
+}
+
+// Whether its handler was installed with SA_RESTART: only the process itself can be asked.
+Result<bool> Recorder::Restarts(int signal) {
+  CF_TRY_ASSIGN(int64_t result, live_.Syscall(SYS_rt_sigaction, {static_cast<uint64_t>(signal), 0, kScratchArea.value, 8}));
+  if (result != 0) return false;
+  CF_TRY_ASSIGN(KernelSigaction action, live_.memory().ReadValue<KernelSigaction>(kScratchArea));
+  return (action.flags & SA_RESTART) != 0;
 }
 
 Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
@@ -176,7 +188,9 @@ Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace pla
     stop.kind = LiveStop::Kind::kFatalSignal;
     return std::optional(stop);
   }
-  CF_TRY(Deliver(info.si_signo));
+  // A signal that is ignored leaves no trace.
+  if (disposition.handled) CF_TRY(Deliver(info.si_signo));
+  else undelivered_.reset();
   return std::optional<LiveStop>();
 }
 
@@ -187,6 +201,11 @@ Result<void> Recorder::Deliver(int signal) {
   event.number = signal;
   event.place = undelivered_place_;
   event.siginfo = std::make_unique<siginfo_t>(*undelivered_);
+  if (event.siginfo->si_signo != signal) {  // the user's choice instead
+    *event.siginfo = {};
+    event.siginfo->si_signo = signal;
+    event.siginfo->si_code = SI_USER;
+  }
   if (event.place == SignalPlace::kAnywhere) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
   Append(std::move(event));
   undelivered_.reset();

@@ -274,7 +274,8 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
 
 Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, SyscallClass cls) {
   MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
-  EntrySnapshot snapshot = SnapshotAtEntry(call, read);
+  const SyscallArguments meaning = call.number == SYS_restart_syscall && restarting_ ? *restarting_ : call;
+  EntrySnapshot snapshot = SnapshotAtEntry(meaning, read);
   std::unique_ptr<Tracee> before;
   bool by_dirty_pages = cls == SyscallClass::kByDirtyPages;
   if (by_dirty_pages) {
@@ -308,7 +309,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   event.arguments = call.values;
   event.syscall_class = cls;
   event.result = result;
-  if (IsRestart(result)) return OnSyscallInterrupted(call, std::move(event));
+  if (IsRestart(result) && call.number != SYS_rt_sigreturn) return OnSyscallInterrupted(call, std::move(event));
   if (call.number == SYS_sched_getaffinity && result > 0) {
     std::vector<std::byte> mask(static_cast<size_t>(result));
     for (int cpu : options_.visible_cpus)
@@ -317,7 +318,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     CF_TRY(live_.memory().Write(TraceeAddress(call.values[2]), mask));
   }
   std::optional<std::vector<AddressRange>> ranges;
-  if (!by_dirty_pages) ranges = OutRanges(call, result, read, snapshot);
+  if (!by_dirty_pages) ranges = OutRanges(meaning, result, read, snapshot);
   if (before) {
     CF_TRY_ASSIGN(PageSet pages, ExclusivePages(live_.pid()));
     ranges = std::move(pages);
@@ -373,18 +374,23 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   r.orig_rax = ~0ull;
   Disposition disposition;
   if (is_signal) {
+    CF_TRY_ASSIGN(disposition, DispositionOf(stop->siginfo.si_signo));
+  }
+  bool restart = !disposition.handled || event.result == kRestartNoIntr;
+  if (!restart && event.result == kRestartSys) {
     // The question is a remote call: the registers must be settled before it.
     GeneralRegisters settled = r;
     settled.rip -= 2;
     settled.rax = static_cast<unsigned long long>(call.number);
     live_.SetRegisters(settled);
-    CF_TRY_ASSIGN(disposition, DispositionOf(stop->siginfo.si_signo));
+    CF_TRY_ASSIGN(restart, Restarts(stop->siginfo.si_signo));
   }
-  bool restart = !disposition.handled || event.result == kRestartNoIntr ||
-                 (event.result == kRestartSys && disposition.restarts);
   if (restart) {
+    // A wait with a time limit goes on with what is left of it, and does not begin anew.
+    bool goes_on = is_signal && event.result == kRestartBlock;
+    if (goes_on && call.number != SYS_restart_syscall) restarting_ = call;
     r.rip -= 2;
-    r.rax = static_cast<unsigned long long>(call.number);
+    r.rax = static_cast<unsigned long long>(goes_on ? SYS_restart_syscall : call.number);
   } else {
     r.rax = static_cast<unsigned long long>(-EINTR);
   }
@@ -399,10 +405,12 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
     return std::optional<LiveStop>();
   }
   event.restarted = restart;
+  if (restart) event.result = static_cast<int64_t>(r.rax);  // the number by which it is called again
   if (!restart) {
     event.result = -EINTR;
     MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
-    auto ranges = OutRanges(call, -EINTR, read, SnapshotAtEntry(call, read));
+    const SyscallArguments meaning = call.number == SYS_restart_syscall && restarting_ ? *restarting_ : call;
+    auto ranges = OutRanges(meaning, -EINTR, read, SnapshotAtEntry(meaning, read));
     for (const AddressRange& range : ranges.value_or(std::vector<AddressRange>())) {
       MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
       write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));

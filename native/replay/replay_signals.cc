@@ -1,6 +1,8 @@
 // Signals and trapping instructions in a replay: faults come by themselves,
 // the rest is sent where the recording says.
+#include <errno.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,6 +14,64 @@ Replayer::Outcome Replayer::InjectSignal() {
   raised_ = true;
   CF_TRY(process_->Raise(log_->at(event_).number));
   return std::optional<ReplayStop>();
+}
+
+// The signal mask that a wait (sigsuspend, ppoll and their like) put in place
+// of the program's own, if the signal that ended it comes next.
+Result<std::optional<TraceeAddress>> Replayer::MaskOfWait(const Event& event, const SyscallArguments& call) {
+  std::optional<TraceeAddress> none;
+  if (event.restarted || event.result != -EINTR || event_ + 1 >= log_->size()) return none;
+  const Event& next = log_->at(event_ + 1);
+  if (next.kind != EventKind::kSignal || next.place != SignalPlace::kAfterEvent) return none;
+  uint64_t mask = 0;
+  switch (call.number) {
+    case SYS_rt_sigsuspend:
+      mask = call.values[0];
+      break;
+    case SYS_ppoll:
+      mask = call.values[3];
+      break;
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+      mask = call.values[4];
+      break;
+    case SYS_pselect6:
+      if (call.values[5] != 0) {
+        CF_TRY_ASSIGN(mask, process_->memory().ReadValue<uint64_t>(TraceeAddress(call.values[5])));
+      }
+      break;
+    default:
+      break;
+  }
+  return mask ? std::optional(TraceeAddress(mask)) : none;
+}
+
+// Only the kernel can run a handler under one mask and return from it to
+// another. So the process really waits, by rt_sigsuspend, for a signal that is
+// already there. From here to the handler nothing may be called in it.
+Result<void> Replayer::WaitWithMask(const Event& event, TraceeAddress mask) {
+  GeneralRegisters at_entry = process_->registers(), call = at_entry;
+  call.orig_rax = SYS_rt_sigsuspend;
+  call.rdi = mask.value;
+  call.rsi = 8;  // sizeof the kernel's sigset_t
+  process_->SetRegisters(call);
+  raised_ = true;
+  CF_TRY(process_->Raise(log_->at(event_ + 1).number));
+  CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
+  std::optional<Stop> stop = process_->Wait();
+  while (stop->kind == Stop::Kind::kInterrupted) {
+    CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
+    stop = process_->Wait();
+  }
+  if (stop->kind != Stop::Kind::kSyscallExit)
+    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " + Describe(event, event_));
+  GeneralRegisters r = process_->registers();
+  r.rdi = at_entry.rdi;
+  r.rsi = at_entry.rsi;
+  r.rax = static_cast<uint64_t>(event.result);
+  r.orig_rax = ~0ull;
+  process_->SetRegisters(r);
+  return {};
 }
 
 Replayer::Outcome Replayer::OnSignal(const siginfo_t& info, ResumeMode mode) {

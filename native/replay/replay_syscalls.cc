@@ -83,12 +83,23 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     stop.probe = *watch;
     return std::optional(stop);
   }
-  if (event.syscall_class == SyscallClass::kExecute && !Failed(event.result)) {
+  // What rt_sigreturn "answers" is the rax of the interrupted code.
+  bool succeeded = !Failed(event.result) || call.number == SYS_rt_sigreturn;
+  if (event.syscall_class == SyscallClass::kExecute && succeeded) {
     CF_TRY(ExecuteAgain(event, call));
   } else {
     for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
-    if (event.restarted) process_->AbandonSyscall();
-    else process_->SkipSyscall(event.result);
+    CF_TRY_ASSIGN(std::optional<TraceeAddress> mask, MaskOfWait(event, call));
+    if (mask) {
+      CF_TRY(WaitWithMask(event, *mask));
+    } else if (event.restarted) {
+      process_->AbandonSyscall();
+      GeneralRegisters r = process_->registers();
+      r.rax = static_cast<uint64_t>(event.result);
+      process_->SetRegisters(r);
+    } else {
+      process_->SkipSyscall(event.result);
+    }
   }
   CF_TRY(CheckAfter(event));
   ++event_;

@@ -158,6 +158,8 @@ class Replayer : private ProbeHost {
   Outcome OnTimeStamp();
   Outcome OnRandom(TraceeAddress address);
   Outcome InjectSignal();
+  Result<std::optional<TraceeAddress>> MaskOfWait(const Event& event, const SyscallArguments& call);
+  Result<void> WaitWithMask(const Event& event, TraceeAddress mask);
   Outcome SignalStruck(const siginfo_t& info);
   // replay_probes.cc
   struct ActiveMatch {
