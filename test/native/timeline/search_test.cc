@@ -1,0 +1,266 @@
+// Backwards through programs whose truth is known (test/programs/native/moves.c):
+// breakpoints, conditions, writers of every kind, frames of a recursion, single steps.
+#include <doctest/doctest.h>
+
+#include "core_child.h"
+#include "debuggee.h"
+#include "debugged.h"
+
+namespace chronofork {
+namespace {
+
+using namespace timeline_test;
+
+std::string Moves() { return BuildDebuggee("moves.c", "-g -O0 -no-pie"); }
+
+// Runs `body` with the program at mark_end; reports what it found wrong.
+void FromTheEnd(const std::vector<std::string>& arguments, double interval_ms,
+                const std::function<void(Debugged&)>& body) {
+  const std::string program = Moves();
+  const TemporaryFolder folder;
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(40), [&] {
+    Debugged d(program, arguments, {interval_ms, folder.path(), "/dev/null"});
+    d.Break("mark_end");
+    const StopReply stop = d.Continue();
+    d.Expect("stopped at mark_end", stop.kind == StopKind::kBreakpoint && d.pc() == d.symbols().at("mark_end").value);
+    d.Clear();
+    body(d);
+    for (const std::string& notice : d.notices)
+      if (!notice.starts_with("info")) d.problems += notice + "\n";
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
+BreakpointCondition WhenWordIs(TraceeAddress address, uint64_t value) {
+  return [=](const GeneralRegisters&, const MemoryReader& read) -> Result<bool> {
+    uint64_t word = 0;
+    CF_TRY(read(address, std::as_writable_bytes(std::span(&word, 1))));
+    return word == value;
+  };
+}
+
+void ExpectBreak(Debugged& d, const StopReply& stop, const std::string& symbol) {
+  if (stop.kind != StopKind::kBreakpoint || d.pc() != d.symbols().at(symbol).value) {
+    char text[120];
+    std::snprintf(text, sizeof text, "%s at 0x%llx, not at %s\n", NameOf(stop.kind),
+                  static_cast<unsigned long long>(d.pc()), symbol.c_str());
+    d.problems += text;
+  }
+}
+
+TEST_CASE("search: reverse-continue to a breakpoint, again and again, and forward") {
+  for (double interval_ms : {0.0, 2.0}) {
+    FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
+      d.Break("mark_visit");
+      for (uint64_t i = 19999; i > 19990; --i) {
+        ExpectBreak(d, d.ReverseContinue(), "mark_visit");
+        d.Equal("current", i, d.Word("current"));
+        d.Equal("total", (i - 1) * i / 2, d.Word("total"));
+      }
+      for (uint64_t i = 19992; i < 20000; ++i) {
+        ExpectBreak(d, d.Continue(), "mark_visit");
+        d.Equal("current on the way forward", i, d.Word("current"));
+      }
+      d.Clear();
+      d.Expect("back to the end", d.Continue().kind == StopKind::kHistoryEnd && d.engine().live());
+    });
+  }
+}
+
+TEST_CASE("search: the nearest of two breakpoints, and conditions") {
+  for (double interval_ms : {0.0, 2.0}) {
+    FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
+      d.Break("mark_visit", WhenWordIs(d.symbols().at("current"), 12345));
+      d.Break("mark_tenth", WhenWordIs(d.symbols().at("even_seen"), 15000));
+      ExpectBreak(d, d.ReverseContinue(), "mark_tenth");
+      d.Equal("even_seen", 15000u, d.Word("even_seen"));
+      ExpectBreak(d, d.ReverseContinue(), "mark_visit");
+      d.Equal("current", 12345u, d.Word("current"));
+      ExpectBreak(d, d.Continue(), "mark_tenth");
+      d.Clear();
+      d.Break("mark_tenth");
+      ExpectBreak(d, d.ReverseContinue(), "mark_tenth");
+      d.Equal("even_seen before", 14990u, d.Word("even_seen"));
+      d.Clear();
+      d.Break("mark_visit", WhenWordIs(d.symbols().at("current"), 99999));
+      d.Expect("nothing before: the beginning", d.ReverseContinue().kind == StopKind::kHistoryBegin);
+      d.Equal("current at the beginning", 0u, d.Word("current"));
+      d.Clear();
+      d.Break("mark_visit");
+      ExpectBreak(d, d.Continue(), "mark_visit");
+      d.Equal("first visit", 0u, d.Word("current"));
+      d.Equal("first total", 0u, d.Word("total"));
+    });
+  }
+}
+
+TEST_CASE("search: a condition that cannot be evaluated stops, so that gdb looks itself") {
+  FromTheEnd({"loops"}, 2, [](Debugged& d) {
+    d.Break("mark_tenth", WhenWordIs(TraceeAddress(8), 1));
+    ExpectBreak(d, d.ReverseContinue(), "mark_tenth");
+    d.Equal("even_seen", 19990u, d.Word("even_seen"));
+  });
+}
+
+TEST_CASE("search: the last write, by every kind of writer") {
+  struct Writer {
+    const char* name;
+    const char* watched;
+    uint64_t offset;
+    const char* place;  // nullptr: a system call
+    uint64_t before;    // the value just before the write
+  };
+  constexpr uint64_t kElfHeaderWord18 = ~uint64_t{0};  // not compared
+  for (const Writer& w : {Writer{"plain", "target", 0, "write_plain_mark", 4998},
+                          Writer{"repeated", "target", 0, "write_repeated_mark", 1048},
+                          Writer{"call", "other_stack", 4000, "write_call_mark", kElfHeaderWord18},
+                          Writer{"push", "other_stack", 4000, "write_push_mark", 18},
+                          Writer{"kernel", "target", 0, nullptr, kElfHeaderWord18}}) {
+    for (double interval_ms : {0.0, 2.0}) {
+      CAPTURE(w.name);
+      CAPTURE(interval_ms);
+      FromTheEnd({"writers", w.name}, interval_ms, [&w](Debugged& d) {
+        const TraceeAddress watched = d.symbols().at(w.watched) + w.offset;
+        auto value = [&] { return d.engine().process().memory().ReadValue<uint64_t>(watched).value(); };
+        const uint64_t last = value();
+        d.engine().watches.push_back({WatchKind::kWrite, watched, 8});
+        const StopReply stop = d.ReverseContinue();
+        d.Expect("stopped by the watch", stop.kind == StopKind::kWatchpoint && stop.watch_address == watched);
+        if (w.place) d.Equal("the writer", d.symbols().at(w.place).value, d.pc());
+        if (w.before != kElfHeaderWord18) d.Equal("the value before", w.before, value());
+        d.engine().watches.clear();
+        d.Step();
+        d.Equal("the value after one step", last, value());
+        // The same by an armed operation, from the end again.
+        d.Expect("to the end", d.Continue().kind == StopKind::kHistoryEnd);
+        TimeOperation operation;
+        operation.kind = TimeOperation::Kind::kLastWrite;
+        operation.range = {watched, watched + 8};
+        const OperationResult result = d.Do(operation);
+        d.Expect("the operation found it", result.outcome == OperationResult::Outcome::kFound);
+        if (w.place) d.Equal("the writer, armed", d.symbols().at(w.place).value, d.pc());
+      });
+    }
+  }
+}
+
+TEST_CASE("search: nothing wrote it") {
+  FromTheEnd({"loops"}, 2, [](Debugged& d) {
+    TimeOperation operation;
+    operation.kind = TimeOperation::Kind::kLastWrite;
+    operation.range = {d.symbols().at("choice"), d.symbols().at("choice") + 8};
+    const NotedState before = d.Note();
+    const OperationResult result = d.Do(operation);
+    d.Expect("begin", result.outcome == OperationResult::Outcome::kBegin);
+    d.Expect("the present is unchanged", d.Note() == before);
+  });
+}
+
+TEST_CASE("search: the frame of a recursion that one is in") {
+  FromTheEnd({"recursion"}, 0, [](Debugged& d) {
+    d.Break("mark_after_descent", WhenWordIs(d.symbols().at("depth"), 5));
+    ExpectBreak(d, d.ReverseContinue(), "mark_after_descent");
+    d.Clear();
+    const uint64_t sp = d.engine().process().registers().rsp;
+    TimeOperation operation;
+    operation.kind = TimeOperation::Kind::kLastTransition;
+    operation.places = {{d.symbols().at("mark_before_descent"), 1, AddressRange{TraceeAddress(sp), TraceeAddress(sp + 1)}, {}}};
+    OperationResult result = d.Do(operation);
+    d.Expect("found in the same frame", result.outcome == OperationResult::Outcome::kFound && result.group == 1u);
+    d.Equal("depth", 5u, d.Word("depth"));
+    d.Equal("stack pointer", sp, d.engine().process().registers().rsp);
+    // Without a range the deepest call is nearer.
+    d.Break("mark_after_descent", WhenWordIs(d.symbols().at("depth"), 5));
+    ExpectBreak(d, d.Continue(), "mark_after_descent");
+    d.Clear();
+    operation.places[0].rsp_range.reset();
+    d.Do(operation);
+    d.Equal("depth of the last call", 0u, d.Word("depth"));
+  });
+}
+
+TEST_CASE("search: a group counts once for a run of hits") {
+  for (double interval_ms : {0.0, 2.0}) {
+    FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
+      // From the end: visits 19991 … 19999 are one run, whose start is the first visit after a tenth one.
+      TimeOperation operation;
+      operation.kind = TimeOperation::Kind::kLastTransition;
+      operation.places = {{d.symbols().at("mark_visit"), 1, {}, {}}, {d.symbols().at("mark_tenth"), 2, {}, {}}};
+      OperationResult result = d.Do(operation);
+      d.Expect("the visits are one run", result.group == 1u);
+      d.Equal("its start", 19991u, d.Word("current"));
+      result = d.Do(operation);
+      d.Expect("before it a tenth", result.group == 2u);
+      d.Equal("the tenth", 19990u, d.Word("even_seen"));
+      result = d.Do(operation);
+      d.Equal("the run before", 19981u, d.Word("current"));
+    });
+  }
+}
+
+TEST_CASE("search: two hundred single steps back are the steps forward, reversed") {
+  const std::string program = Moves();
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {"steps"});
+    d.Break("mark_steps");
+    ExpectBreak(d, d.Continue(), "mark_steps");
+    d.Clear();
+    std::vector<GeneralRegisters> forward{d.engine().process().registers()};
+    for (int i = 0; i < 1200; ++i) {
+      d.Expect("a step stops by SIGTRAP", d.Step().kind == StopKind::kSignal);
+      forward.push_back(d.engine().process().registers());
+    }
+    for (int i = 1199; i >= 1000; --i) {
+      d.ReverseStep();
+      const std::string difference = DifferenceOf(forward[static_cast<size_t>(i)], d.engine().process().registers());
+      if (difference.empty()) continue;
+      d.problems += "step " + std::to_string(i) + ": " + difference + "\n";
+      break;
+    }
+    for (int i = 1001; i <= 1100; ++i) {
+      d.Step();
+      const std::string difference = DifferenceOf(forward[static_cast<size_t>(i)], d.engine().process().registers());
+      if (difference.empty()) continue;
+      d.problems += "step " + std::to_string(i) + " forward again: " + difference + "\n";
+      break;
+    }
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
+TEST_CASE("search: one step back from behind a call goes to the callee's return") {
+  FromTheEnd({"returns"}, 0, [](Debugged& d) {
+    d.Break("mark_returned");
+    ExpectBreak(d, d.ReverseContinue(), "mark_returned");
+    d.Clear();
+    const AddressRange busy = d.symbols().RangeOf("busy");
+    // From the mark back to the instruction behind the call: two of a -O0 build.
+    for (int i = 0; i < 6 && !busy.Contains(TraceeAddress(d.pc())); ++i) d.ReverseStep();
+    d.Equal("the return instruction", busy.end.value - 1, d.pc());
+  });
+}
+
+TEST_CASE("search: cancelled, the present stays as it is") {
+  FromTheEnd({"loops"}, 2, [](Debugged& d) {
+    d.Break("mark_tenth");
+    ExpectBreak(d, d.ReverseContinue(), "mark_tenth");
+    d.Clear();
+    const NotedState before = d.Note();
+    TimeOperation operation;
+    operation.kind = TimeOperation::Kind::kLastTransition;
+    operation.places = {{d.symbols().at("mark_begin"), 1, {}, {}}};
+    d.engine().cancel_wanted.store(true);
+    const OperationResult result = d.Do(operation);
+    d.Expect("it was cancelled", result.outcome == OperationResult::Outcome::kCancelled);
+    d.Expect("the present is unchanged", d.Note() == before);
+    d.Expect("and it can be done after all", d.Do(operation).outcome == OperationResult::Outcome::kFound);
+    d.Equal("at the beginning", 0u, d.Word("total"));
+  });
+}
+
+}  // namespace
+}  // namespace chronofork

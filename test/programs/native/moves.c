@@ -1,0 +1,162 @@
+// Known truth for searches in time: `moves loops`, `moves writers`, `moves
+// recursion`, `moves choice`, `moves steps`. Compiled with -O0 -no-pie; MARK
+// gives an instruction a name that the tests look up.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MARK(NAME) __asm__ volatile(".globl " #NAME "\n" #NAME ": nop" ::: "memory")
+
+volatile long current, rounds = 20000, even_seen, total, depth, outcome, choice, offset_read;
+
+__attribute__((noinline)) void visit(long i) {
+  current = i;
+  MARK(mark_visit);
+  total += i;
+}
+
+__attribute__((noinline)) void visit_tenth(long i) {
+  even_seen = i;
+  MARK(mark_tenth);
+}
+
+__attribute__((noinline)) void the_end(void) { MARK(mark_end); }
+
+static void loops(void) {
+  MARK(mark_begin);
+  for (long i = 0; i < rounds; ++i) {
+    visit(i);
+    if (i % 10 == 0) visit_tenth(i);
+    if (i % 2000 == 0) (void)getppid();
+  }
+  the_end();
+}
+
+volatile long target[8] __attribute__((aligned(64)));
+long source[8] = {11, 12, 13, 14, 15, 16, 17, 18};
+long other_stack[512] __attribute__((aligned(64)));
+
+__attribute__((noinline)) void empty(void) {}
+
+// Each writes target[0] (or other_stack[500]) last by one kind of instruction.
+static void write_plain(void) {
+  for (long i = 0; i < 5000; ++i) __asm__ volatile(".globl write_plain_mark\nwrite_plain_mark: movq %0, target(%%rip)" ::"r"(i));
+}
+static void write_repeated(void) {
+  for (long i = 0; i < 50; ++i) {
+    source[0] = 1000 + i;
+    void *from = source, *to = (void *)target;
+    long n = 8;
+    __asm__ volatile(".globl write_repeated_mark\nwrite_repeated_mark: rep movsq" : "+S"(from), "+D"(to), "+c"(n)::"memory");
+  }
+}
+static void write_call(void) {
+  for (long i = 0; i < 20; ++i)
+    __asm__ volatile(
+        "mov %%rsp, %%rbx\n lea other_stack+4008(%%rip), %%rsp\n"
+        ".globl write_call_mark\nwrite_call_mark: call empty\n"
+        "mov %%rbx, %%rsp" ::: "rbx", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory");
+}
+static void write_push(void) {
+  for (long i = 0; i < 20; ++i)
+    __asm__ volatile(
+        "mov %%rsp, %%rbx\n lea other_stack+4008(%%rip), %%rsp\n"
+        ".globl write_push_mark\nwrite_push_mark: push %0\n"
+        "mov %%rbx, %%rsp" ::"r"(i) : "rbx", "memory");
+}
+static void write_kernel(void) {
+  int fd = open("/proc/self/exe", O_RDONLY);
+  for (long i = 0; i < 20; ++i)
+    if (pread(fd, (void *)target, 16, i * 8) != 16) abort();
+}
+
+static void writers(const char *which) {
+  if (!strcmp(which, "plain")) write_plain();
+  if (!strcmp(which, "repeated")) write_repeated();
+  if (!strcmp(which, "call")) write_call();
+  if (!strcmp(which, "push")) write_push();
+  if (!strcmp(which, "kernel")) write_kernel();
+  for (volatile long i = 0; i < 3000000; ++i) total += i;  // a long way back
+  the_end();
+}
+
+__attribute__((noinline)) long descend(long n) {
+  long mine = n * n;
+  depth = n;
+  MARK(mark_before_descent);
+  if (n > 0) mine += descend(n - 1);
+  depth = n;
+  MARK(mark_after_descent);
+  return mine;
+}
+
+static void recursion(void) {
+  total = descend(12);
+  the_end();
+}
+
+static void chooses(void) {
+  int in = open("/proc/self/exe", O_RDONLY);
+  int out = open("chosen", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  char buffer[64];
+  if (read(in, buffer, 40) != 40 || write(out, "first\n", 6) != 6) abort();
+  MARK(mark_choice);
+  if (read(in, buffer, 10) != 10) abort();
+  offset_read = lseek(in, 0, SEEK_CUR);
+  for (int i = 0; i < 3; ++i) {
+    outcome = choice ? 100 + i : 200 + i;
+    MARK(mark_outcome);
+    if (write(out, choice ? "yes\n" : "no\n", choice ? 4 : 3) < 0) abort();
+  }
+  the_end();
+}
+
+__attribute__((noinline)) long twice(long x) {
+  total += x;
+  printf("twice %ld\n", x);
+  fflush(stdout);
+  return 2 * x;
+}
+
+static void steps(void) {
+  char text[100], copy[100];
+  MARK(mark_steps);
+  for (int i = 0; i < 20; ++i) {
+    memset(text, 'a' + i, sizeof text);
+    void *from = text, *to = copy;
+    long n = sizeof text;
+    __asm__ volatile("rep movsb" : "+S"(from), "+D"(to), "+c"(n)::"memory");
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    total += copy[i] + now.tv_nsec % 7 + twice(i);
+  }
+  the_end();
+}
+
+// A callee of many instructions: one step back from behind it goes to its last one.
+__attribute__((noinline)) long busy(long n) {
+  long x = 1;
+  for (long i = 0; i < n; ++i) x = x * 3 + i;
+  return x;
+}
+static void returns(void) {
+  total = busy(300000);
+  MARK(mark_returned);
+  the_end();
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  if (!strcmp(argv[1], "loops")) loops();
+  if (!strcmp(argv[1], "writers")) writers(argv[2]);
+  if (!strcmp(argv[1], "recursion")) recursion();
+  if (!strcmp(argv[1], "choice")) chooses();
+  if (!strcmp(argv[1], "steps")) steps();
+  if (!strcmp(argv[1], "returns")) returns();
+  printf("%ld %ld\n", total, outcome);
+  return 0;
+}
