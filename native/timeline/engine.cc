@@ -206,10 +206,13 @@ Result<void> Engine::CheckpointOnTheWay(bool async) {
   if (async || made.error().code != "forkRefused") return std::move(made).error();
   last_checkpoint_ns_ = branch().tip->CpuTimeNs();
   effective_interval_ns_ *= 2;
-  auto& line = branch().line;
-  if (line.size() > 2)
-    for (auto& old : line)
-      if (!old->pinned && !old->barrier && DeleteCheckpoint(old->id).ok()) break;
+  // Going back needs a few processes of its own.
+  constexpr size_t kProcessesForASearch = 6;
+  std::vector<int> ids;
+  for (const auto& old : branch().line)
+    if (!old->pinned && !old->barrier) ids.push_back(old->id);
+  size_t freed = 0;
+  for (size_t i = 0; i < ids.size() && freed < kProcessesForASearch; i += 2) freed += DeleteCheckpoint(ids[i]).ok();
   if (!std::exchange(refusal_warned_, true))
     options_.notice("warning", made.error().message + " " + made.error().remedy +
                                    " The program goes on; going back will take longer.");
@@ -433,7 +436,8 @@ void Engine::GoLive() {
 
 void Engine::RequestInterrupt() {
   interrupt_wanted.store(true);
-  WakeTracer();
+  if (Recorder* recorder = running_recorder_.load()) recorder->RequestInterrupt();
+  else WakeTracer();
 }
 
 Error Engine::Gone() {

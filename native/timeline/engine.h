@@ -198,6 +198,7 @@ class Engine {
   GeneralRegisters pristine_registers_{};
   std::vector<MemoryWrite> edits_;
 
+  std::atomic<Recorder*> running_recorder_{nullptr};  // while the live process runs
   std::optional<TimeOperation> armed_;
   std::function<void(OperationResult)> armed_done_;
 };

@@ -388,6 +388,12 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
   };
   int signal = first ? request.signal : 0;
   recorder.CancelInterrupt();
+  running_recorder_.store(&recorder);
+  struct NotRunning {
+    std::atomic<Recorder*>& recorder;
+    ~NotRunning() { recorder.store(nullptr); }
+  } at_end{running_recorder_};
+  if (interrupt_wanted.load()) recorder.RequestInterrupt();
   for (;;) {
     b.tip_at_last = false;
     at_base_ = false;
@@ -400,7 +406,6 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
       if (!b.tip->gone()) CF_TRY(ClearWatches(*b.tip));
     } else {
       CF_TRY(InsertInto(*b.tip));
-      if (interrupt_wanted.exchange(false)) recorder.RequestInterrupt();
       stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0)});
       CF_TRY(RemoveFrom(*b.tip));
     }

@@ -58,7 +58,7 @@ StopReply Search::Reverse(const ResumeRequest& request) {
     result.error = reply.error();
     CF_LOG(logger, kError, "%s: %s", reply.error().code.c_str(), reply.error().message.c_str());
     if (!armed) engine_.options_.notice("error", reply.error().message + " " + reply.error().remedy);
-    answer = Plain();
+    answer = armed ? Plain() : engine_.SignalStop(SIGINT);
   }
   engine_.armed_.reset();
   if (auto done = std::exchange(engine_.armed_done_, nullptr)) done(result);
@@ -116,7 +116,7 @@ Result<StopReply> Search::Seek(const TimeOperation& operation, OperationResult* 
                "Go to a checkpoint near it. Bookmarks are never thinned.", 0, 0};
 }
 
-Result<StopReply> Search::SeekCheckpoint(const std::shared_ptr<Checkpoint>& target) {
+Result<StopReply> Search::SeekCheckpoint(std::shared_ptr<Checkpoint> target) {
   engine_.in_use_ = target;
   engine_.KeepPresentAsCheckpoint();
   engine_.in_use_.reset();

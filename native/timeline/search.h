@@ -57,7 +57,7 @@ class Search {
 
   Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
   Result<StopReply> Seek(const TimeOperation& operation, OperationResult* result);
-  Result<StopReply> SeekCheckpoint(const std::shared_ptr<Checkpoint>& target);
+  Result<StopReply> SeekCheckpoint(std::shared_ptr<Checkpoint> target);  // by value: lines move
   Result<StopReply> LastTransition(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> ReverseContinue(OperationResult* result);

@@ -97,6 +97,7 @@ const std::vector<int>& OriginalCpus() { return original_cpus; }
 void WakeTracer() {
   if (!has_tracer.load()) return;
   wake_wanted.store(true);
+  if (is_tracer) return;
   // The signal may come just before waitpid() begins: repeat until it was
   // taken. Bounded: a tracer that is not waiting looks at its queue by itself.
   for (int i = 0; i < 50 && wake_wanted.load(); ++i) {
