@@ -34,12 +34,12 @@ Event Recorder::NewEvent(EventKind kind) {
   return event;
 }
 
-void Recorder::Append(Event event) {
+Event& Recorder::Append(Event event) {
   const GeneralRegisters& r = live_.registers();
   event.pc = r.rip;
   event.registers_digest = DigestOf(r);
   if (logger.Enabled(LogLevel::kDebug)) logger.Write(LogLevel::kDebug, "%s", Describe(event, log_.size()).c_str());
-  log_.Append(std::move(event));
+  return log_.Append(std::move(event));
 }
 
 void Recorder::RequestInterrupt() {
@@ -60,7 +60,7 @@ bool Recorder::AtEventEnd() {
 // Signals that came while we made calls on the program's behalf.
 void Recorder::TakeDeferred() {
   for (siginfo_t info : live_.TakeDeferredSignals()) {
-    if (info.si_signo == SIGTRAP) continue;
+    if (info.si_signo == SIGTRAP && info.si_code > 0) continue;
     for (size_t i = 0; i < raised_.size(); ++i) {
       if (raised_[i].si_signo != info.si_signo || info.si_code != SI_TKILL) continue;
       info = raised_[i];
@@ -102,9 +102,13 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
         return stop;
       }
     }
-    // The siginfo may have been lost by calls made on the program's behalf.
-    if (signal != 0) CF_TRY(live_.WriteSiginfo(*log_.at(log_.size() - 1).siginfo));
-    CF_TRY(live_.Resume(mode_, signal));
+    if (signal != 0) {
+      Outcome entered = GiveSignal();
+      if (!entered.ok()) return std::move(entered).error();
+      if (entered.value()) return *entered.value();
+      continue;
+    }
+    CF_TRY(live_.Resume(mode_, 0));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);
       Outcome outcome = stop ? OnStop(*stop) : OnWake();

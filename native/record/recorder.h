@@ -138,6 +138,7 @@ class Recorder {
   Result<void> RaiseHeld();
   void TakeDeferred();
   Result<void> Deliver(int signal);
+  Outcome GiveSignal();
   struct Disposition {
     bool handled = false;  // a function of the program's will run
     bool fatal = false;
@@ -148,7 +149,7 @@ class Recorder {
 
   uint64_t Now() const { return live_.CpuTimeNs(); }
   Event NewEvent(EventKind kind);
-  void Append(Event event);
+  Event& Append(Event event);
 
   Tracee& live_;
   EventLog& log_;
@@ -164,7 +165,8 @@ class Recorder {
   std::vector<siginfo_t> raised_;  // sent again by us, with what they were
   std::optional<siginfo_t> undelivered_;
   SignalPlace undelivered_place_ = SignalPlace::kFault;
-  int next_signal_ = 0;  // to be given with the next resume
+  int next_signal_ = 0;  // to be given with the next resume: the event `delivered_`
+  Event* delivered_ = nullptr;
   // The call that restart_syscall goes on with: it decides what is written.
   std::optional<SyscallArguments> restarting_;
   std::map<TraceeAddress, std::byte> patched_;

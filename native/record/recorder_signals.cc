@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "probe/instruction.h"
 #include "record/recorder.h"
+#include "record/signal_frame.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -103,7 +104,7 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
       return SignalArrived(original, place);
     }
   }
-  if (info.si_signo == SIGTRAP) return OnTrap(info);
+  if (info.si_signo == SIGTRAP && info.si_code > 0) return OnTrap(info);
   if (info.si_signo == SIGSEGV && info.si_code > 0) {
     uint8_t code[3] = {};
     live_.memory().ReadSome(TraceeAddress(live_.registers().rip), std::as_writable_bytes(std::span(code)));
@@ -207,11 +208,32 @@ Result<void> Recorder::Deliver(int signal) {
     event.siginfo->si_code = SI_USER;
   }
   if (event.place == SignalPlace::kAnywhere) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
-  Append(std::move(event));
+  CF_TRY_ASSIGN(Disposition disposition, DispositionOf(signal));
+  event.arguments[3] = disposition.handled;
+  delivered_ = &Append(std::move(event));
   undelivered_.reset();
   at_syscall_ = false;
-  next_signal_ = signal;
+  next_signal_ = disposition.handled ? signal : 0;
   return {};
+}
+
+// Into the handler of the signal that was just logged.
+Recorder::Outcome Recorder::GiveSignal() {
+  Event& event = *std::exchange(delivered_, nullptr);
+  std::optional<FrameTrap> trap;
+  if (event.place != SignalPlace::kFault) trap.emplace();
+  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo, trap));
+  if (other) return OnStop(*other);
+  if (!trap) {
+    CF_TRY_ASSIGN(trap, ReadFrameTrap(live_));
+    event.arguments[0] = trap->error_code;
+    event.arguments[1] = trap->number;
+    event.arguments[2] = trap->fault_address;
+  }
+  if (mode_ != ResumeMode::kStep) return std::optional<LiveStop>();
+  LiveStop stop;
+  stop.siginfo.si_signo = SIGTRAP;
+  return std::optional(stop);
 }
 
 // Sends the oldest held signal to the process again.

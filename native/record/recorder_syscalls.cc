@@ -367,7 +367,8 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   CF_TRY(live_.Resume(ResumeMode::kContinue));
   std::optional<Stop> stop = live_.Wait();
   if (stop->kind == Stop::Kind::kSyscallEntry) return OnStop(*stop);  // restarted by the kernel alone
-  bool is_signal = stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo != SIGTRAP;
+  bool is_signal = stop->kind == Stop::Kind::kSignal &&
+                   (stop->siginfo.si_signo != SIGTRAP || stop->siginfo.si_code <= 0);
   if (!is_signal && stop->kind != Stop::Kind::kInterrupted) return OnStop(*stop);
 
   GeneralRegisters r = live_.registers();

@@ -215,12 +215,18 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
       TraceeAddress at(r.rip);
       CF_TRY(probes_->LiftInt3(*this, at));
       std::optional<Stop> stop;
-      do {  // a repeated string instruction is one execution, but many steps
+      // A repeated string instruction is one execution, but many steps. An
+      // interrupt may come before the first: the instruction is still to be executed.
+      bool again = true;
+      while (again) {
         CF_TRY(process_->Resume(ResumeMode::kStep));
         stop = process_->Wait();
         if (process_->gone()) return OnStop(*stop, ResumeMode::kContinue);
-      } while (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP &&
-               probes_->StepAgain(at, TraceeAddress(process_->registers().rip)));
+        bool interrupted = stop->kind == Stop::Kind::kInterrupted;
+        if (interrupted) interrupting_ = false;
+        again = interrupted || (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP &&
+                                probes_->StepAgain(at, TraceeAddress(process_->registers().rip)));
+      }
       CF_TRY(probes_->LowerInt3(*this, at));
       if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP && process_->TakeDebugHits() == 0)
         return std::optional<ReplayStop>();
@@ -301,8 +307,17 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   auto best = std::find_if(differences.begin(), differences.end(),
                            [&](const MemoryDifference& d) { return !d.mapping_differs && d.address >= sp; });
   if (best == differences.end()) best = differences.begin();
-  char text[96];
-  std::snprintf(text, sizeof text, "memory at 0x%llx differs", static_cast<unsigned long long>(best->address.value));
+  Result<uint64_t> word = process_->memory().ReadValue<uint64_t>(best->address);
+  const uint64_t ours = word.ok() ? word.value() : 0;
+  char text[128];
+  if (best->mapping_differs)
+    std::snprintf(text, sizeof text, "memory at 0x%llx is mapped in only one of both",
+                  static_cast<unsigned long long>(best->address.value));
+  else
+    std::snprintf(text, sizeof text, "memory at 0x%llx differs: 0x%llx, not 0x%llx",
+                  static_cast<unsigned long long>(best->address.value),
+                  static_cast<unsigned long long>(ours),
+                  static_cast<unsigned long long>(best->expected));
   mismatch.what = text;
   if (!best->mapping_differs) mismatch.word = MemoryWord{best->address, best->expected};
   return std::optional(mismatch);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "record/signal_frame.h"
 #include "replay/replayer.h"
 
 namespace chronofork {
@@ -79,8 +80,8 @@ Replayer::Outcome Replayer::OnSignal(const siginfo_t& info, ResumeMode mode) {
     raised_ = false;
     return SignalStruck(info);
   }
-  if (info.si_signo == SIGTRAP) return OnTrap(info, mode);
   if (info.si_code <= 0) return std::optional<ReplayStop>();  // meant for the live process, not for a copy
+  if (info.si_signo == SIGTRAP) return OnTrap(info, mode);
   if (probes_) {
     GeneralRegisters r = process_->registers();
     CF_TRY_ASSIGN(FaultAction action, probes_->HandleFault(*this, r));
@@ -131,6 +132,16 @@ Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
   ++event_;
   kind_ = Position::Kind::kComputing;
   return std::optional<ReplayStop>();
+}
+
+// Into the handler of a signal that has struck; one that was ignored has none.
+Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
+  if (!event.arguments[3]) return std::optional<ReplayStop>();
+  FrameTrap trap{event.arguments[0], event.arguments[1], event.arguments[2]};
+  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo, trap));
+  if (other) return OnStop(*other, mode);
+  kind_ = Position::Kind::kComputing;
+  return mode == ResumeMode::kStep ? std::optional(ReplayStop{}) : std::optional<ReplayStop>();
 }
 
 Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {

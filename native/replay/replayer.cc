@@ -80,9 +80,13 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
         return ReplayStop{};
       }
     }
-    // Calls made in the process since it stopped have made the kernel forget the siginfo.
-    if (next_signal_ != 0) CF_TRY(process_->WriteSiginfo(*log_->at(event_ - 1).siginfo));
-    CF_TRY(process_->Resume(mode, std::exchange(next_signal_, 0)));
+    if (std::exchange(next_signal_, 0) != 0) {
+      Outcome entered = GiveSignal(log_->at(event_ - 1), mode);
+      if (!entered.ok()) return std::move(entered).error();
+      if (entered.value()) return *entered.value();
+      continue;
+    }
+    CF_TRY(process_->Resume(mode));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = process_->Wait(true);
       Outcome outcome = stop ? OnStop(*stop, mode) : OnWake();

@@ -158,6 +158,7 @@ class Replayer : private ProbeHost {
   Outcome OnTimeStamp();
   Outcome OnRandom(TraceeAddress address);
   Outcome InjectSignal();
+  Outcome GiveSignal(const Event& event, ResumeMode mode);
   Result<std::optional<TraceeAddress>> MaskOfWait(const Event& event, const SyscallArguments& call);
   Result<void> WaitWithMask(const Event& event, TraceeAddress mask);
   Outcome SignalStruck(const siginfo_t& info);
