@@ -131,7 +131,7 @@ Recorder::Outcome Recorder::OnWake() {
 Recorder::Outcome Recorder::OnStop(const Stop& stop) {
   switch (stop.kind) {
     case Stop::Kind::kSyscallEntry:
-      return OnSyscallEntry();
+      return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
     case Stop::Kind::kSignal:
       return OnSignal(stop.siginfo);
     case Stop::Kind::kInterrupted: {

@@ -116,6 +116,7 @@ class Recorder {
   Outcome OnWake();
   // recorder_syscalls.cc
   Outcome OnSyscallEntry();
+  Outcome OnForeignCall();
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
   Outcome PerformProcessCall(const SyscallArguments& call);
   Result<std::optional<Stop>> WaitForSyscallExit();

@@ -131,6 +131,15 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
   return PerformSyscall(call, cls);
 }
 
+// int 0x80: the same numbers are other calls there.
+Recorder::Outcome Recorder::OnForeignCall() {
+  Tell("The program calls the kernel by the 32-bit entry (int 0x80), which is not recorded: the call was answered with "
+       "ENOSYS. Build the program for x86-64.");
+  ++refused_calls;
+  AnswerSyscall(CallOf(live_.registers()), -ENOSYS);
+  return std::optional<LiveStop>();
+}
+
 // Calls whose real answer would show that the program is recorded.
 bool Recorder::AnsweredByUs(const SyscallArguments& call) {
   int64_t result = 0;

@@ -94,7 +94,10 @@ Result<void> Engine::EndCallIfRestored() {
 // Else the change is dropped, and said so.
 Result<void> Engine::SettleEdits(bool* is_call) {
   const GeneralRegisters& now = process().registers();
-  *is_call = now.rip != pristine_registers_.rip && now.rsp != pristine_registers_.rsp;
+  // A call returns to a breakpoint of gdb's; it may begin where the present already stands.
+  Result<uint64_t> top = process().memory().ReadValue<uint64_t>(TraceeAddress(now.rsp));
+  bool returns_to_breakpoint = top.ok() && breakpoints.contains(TraceeAddress(top.value()));
+  *is_call = now.rsp != pristine_registers_.rsp && (now.rip != pristine_registers_.rip || returns_to_breakpoint);
   if (*is_call) return {};
   std::map<TraceeAddress, std::byte> patched = replay_->patched();
   replay_ = std::make_unique<Replayer>(std::move(pristine_), *branch().log, pristine_position_, std::move(patched));

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "probe/instruction.h"
+#include "probe/rep_string.h"
 #include "timeline/search.h"
 
 namespace chronofork {
@@ -16,6 +17,12 @@ Log logger("search");
 
 // x86-64 instructions have at most 15 bytes; more gives the decoder a run-up.
 constexpr uint64_t kRunUpBytes = 512;
+
+Result<std::unique_ptr<Replayer>> Found(std::unique_ptr<Replayer> writer) {
+  if (writer) return writer;
+  return Error{"tooFar", "The instruction that wrote there could not be found in reasonable time.",
+               "Set a breakpoint near it and continue backwards to that.", 0, 0};
+}
 
 }  // namespace
 
@@ -101,6 +108,10 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
   if (stop.kind != ReplayStop::Kind::kWatch)
     return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+  // In the middle of a repeated string instruction nothing else can stop: its end is the touch.
+  std::optional<size_t> last_counted = replay->last_counted();
+  if (last_counted && counting.probes[*last_counted].address.value == replay->process().registers().rip)
+    CF_TRY(FinishRepString(replay->process()));
   EndMarker touch{replay->position(), &replay->process(), {}};
   CF_TRY_ASSIGN(touch.reference_pages, ExclusivePages(replay->process().pid()));
   touch.position.kind = Position::Kind::kComputing;
@@ -108,7 +119,8 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   if (executed == 0) {
     CF_LOG(logger, kInfo, "the writing instruction before 0x%llx is not decoded: stepping to it", touched.after.rip);
     CF_TRY_ASSIGN(std::unique_ptr<Replayer> near, Narrow(std::move(again), touch));
-    return StepUpTo(std::move(near), touch);
+    CF_TRY_ASSIGN(replay, StepUpTo(std::move(near), touch));
+    return Found(std::move(replay));
   }
   // == 3. There; and the proof: executing it touches the watch.
   ReplayPlan last = Plan();
@@ -124,7 +136,8 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   CF_TRY_ASSIGN(bool proved, proof.StandsAt(touch));
   if (proved) return again;
   // The last candidate executed was not the writer: step on to it.
-  return StepUpTo(std::move(again), touch);
+  CF_TRY_ASSIGN(again, StepUpTo(std::move(again), touch));
+  return Found(std::move(again));
 }
 
 }  // namespace chronofork

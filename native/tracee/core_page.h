@@ -21,4 +21,7 @@ inline constexpr TraceeAddress kRemoteTrap = kCorePage + 3;        // pc after t
 inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
 inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + kCorePageBytes};
 
+// What the filter says with a stop whose system call is not one of x86-64.
+inline constexpr uint32_t kForeignCall = 1;
+
 }  // namespace chronofork

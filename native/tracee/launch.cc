@@ -50,10 +50,15 @@ struct ChildFailure {
   int error_number;
 };
 
-// Every call stops (SECCOMP_RET_TRACE) but those that we make ourselves from the core page.
-std::array<sock_filter, 7> Filter() {
+// Every call stops (SECCOMP_RET_TRACE) but those that we make ourselves from the
+// core page. Calls through the 32-bit entry (int 0x80) are marked: their
+// numbers mean other calls.
+std::array<sock_filter, 10> Filter() {
   constexpr uint32_t kIp = offsetof(seccomp_data, instruction_pointer);
   return {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | kForeignCall),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value), 0, 3),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp + 4),

@@ -25,6 +25,7 @@ struct Stop {
   int group_stop_signal = 0;  // kInterrupted by SIGSTOP and its like
   pid_t new_pid = 0;
   int status = 0;
+  bool foreign_call = false;  // kSyscallEntry: by the 32-bit entry into the kernel
 };
 
 const char* StopKindName(Stop::Kind kind);

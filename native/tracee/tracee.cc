@@ -112,6 +112,12 @@ Result<uint64_t> Tracee::ReadSignalMask() {
   return mask;
 }
 
+Result<void> Tracee::WriteSignalMask(uint64_t mask) {
+  if (::ptrace(PTRACE_SETSIGMASK, pid_, sizeof mask, &mask) != 0)
+    return SystemError("noSignalMask", "The debuggee's signal mask cannot be set", errno, pid_);
+  return {};
+}
+
 // Intel SDM vol. 3, 17.2.4: DR7 has an enable bit pair for each slot and, from
 // bit 16 on, two bits of condition (0 execute, 1 write, 3 read or write) and two of length.
 static Result<void> PokeDebug(pid_t pid, int index, uint64_t value) {
@@ -159,12 +165,15 @@ unsigned Tracee::TakeDebugHits() {
 
 Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
+  idle_step_ = std::exchange(at_syscall_entry_, false) && mode == ResumeMode::kStep && registers_dirty_ &&
+               static_cast<int64_t>(registers_.orig_rax) == kAbandoned;
   CF_TRY(FlushRegisters());
   long request = mode == ResumeMode::kContinue ? PTRACE_CONT
                  : mode == ResumeMode::kStep   ? PTRACE_SINGLESTEP
                                                : PTRACE_SYSCALL;
   if (::ptrace(static_cast<__ptrace_request>(request), pid_, nullptr, static_cast<long>(signal)) != 0)
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
+  if (std::exchange(interrupt_again_, false)) ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr);
   return {};
 }
 
@@ -183,7 +192,10 @@ std::optional<Stop> Tracee::Interpret(int status) {
   unsigned long message = 0;
   switch (status >> 16) {
     case PTRACE_EVENT_SECCOMP:
+      at_syscall_entry_ = true;
       stop.kind = Stop::Kind::kSyscallEntry;
+      ::ptrace(PTRACE_GETEVENTMSG, pid_, nullptr, &message);
+      stop.foreign_call = message == kForeignCall;
       return stop;
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
@@ -213,11 +225,33 @@ std::optional<Stop> Tracee::Interpret(int status) {
   return stop;
 }
 
+// The kernel reports an interrupt before it delivers signals, also the one of
+// an instruction that was executed already (int3, a step, a fault).
+bool Tracee::FaultIsPending() const {
+  siginfo_t pending[16];
+  __ptrace_peeksiginfo_args arguments{0, 0, 16};
+  long count = ::ptrace(PTRACE_PEEKSIGINFO, pid_, &arguments, pending);
+  for (long i = 0; i < count; ++i) {
+    int signal = pending[i].si_signo;
+    bool fault = signal == SIGTRAP || signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
+    if (fault && pending[i].si_code > 0) return true;
+  }
+  return false;
+}
+
 std::optional<Stop> Tracee::Wait(bool wakeable) {
   for (;;) {
     std::optional<int> status = TracerThread::NextStatus(this, wakeable);
     if (!status) return std::nullopt;
     if (std::optional<Stop> stop = Interpret(*status)) {
+      if (stop->kind == Stop::Kind::kInterrupted && stop->group_stop_signal == 0 && FaultIsPending()) {
+        interrupt_again_ = true;
+        ::ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+        continue;
+      }
+      bool idle = std::exchange(idle_step_, false) && stop->kind == Stop::Kind::kSignal &&
+                  stop->siginfo.si_signo == SIGTRAP && stop->siginfo.si_code > 0;
+      if (idle && ::ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) == 0) continue;
       CF_LOG(log, kTrace, "%d stops: %s status %x signal %d", pid_, StopKindName(stop->kind), *status,
              stop->siginfo.si_signo);
       return stop;
@@ -271,6 +305,10 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   call.eflags &= ~uint64_t{0x100};  // no trap flag
   SetRegisters(call);
   const uint64_t trap_pc = syscall_instruction.value + 3;
+  // An int3 while SIGTRAP is blocked would unblock it, and reset its handler.
+  CF_TRY_ASSIGN(const uint64_t mask, ReadSignalMask());
+  constexpr uint64_t kTrapBit = uint64_t{1} << (SIGTRAP - 1);
+  if (mask & kTrapBit) CF_TRY(WriteSignalMask(mask & ~kTrapBit));
   for (;;) {
     CF_TRY(Resume(ResumeMode::kContinue));
     std::optional<Stop> stop = Wait();
@@ -287,6 +325,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   }
   int64_t result = static_cast<int64_t>(registers().rax);
   SetRegisters(saved);
+  if (mask & kTrapBit) CF_TRY(WriteSignalMask(mask));
   if (forked && *forked) {
     Tracee& copy = **forked;
     std::optional<Stop> stop = copy.Wait();
@@ -294,6 +333,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
       return Error{"forkRefused", "A copy of the debuggee was killed at once.",
                    "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, pid_};
     copy.SetRegisters(saved);
+    if (mask & kTrapBit) CF_TRY(copy.WriteSignalMask(mask));
     // The cpu's debug registers are not inherited; our idea of them starts empty too.
   }
   return result;

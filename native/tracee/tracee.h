@@ -7,6 +7,8 @@
 //  - waiting is `__WALL | __WNOTHREAD`, or we would reap gdb and Node's children;
 //  - copies are made with CLONE_PARENT and no exit signal, or the debuggee's own
 //    wait(-1) finds them;
+//  - an interrupt is reported before the signal of an int3 that was just
+//    executed, with pc behind it: that is no state to be seen (`FaultIsPending`);
 //  - a remote call is interrupted by a pending signal: it is set aside
 //    (`TakeDeferredSignals`) and the call made again.
 #pragma once
@@ -68,6 +70,7 @@ class Tracee {
   Result<siginfo_t> ReadSiginfo();
   Result<void> WriteSiginfo(const siginfo_t& info);
   Result<uint64_t> ReadSignalMask();
+  Result<void> WriteSignalMask(uint64_t mask);
   // Debug registers: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
   Result<void> SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only);
   Result<void> SetHardwareBreakpoint(int slot, TraceeAddress address);
@@ -117,15 +120,20 @@ class Tracee {
                             std::unique_ptr<Tracee>* forked);
   Result<void> FlushRegisters();
   std::optional<Stop> Interpret(int status);
+  bool FaultIsPending() const;
 
   pid_t pid_;
   TraceeMemory memory_;
   bool gone_ = false;
+  bool interrupt_again_ = false;  // an interrupt had to let a pending fault go first
   bool registers_valid_ = false;
   bool registers_dirty_ = false;
   GeneralRegisters registers_{};
   std::vector<siginfo_t> deferred_;
   uint64_t debug_control_ = 0;
+  bool at_syscall_entry_ = false;
+  // A step out of a call that is not made reports the call's end before it executes anything: not the step's.
+  bool idle_step_ = false;
 };
 
 // Processes that the debuggee has started: they inherit the seccomp filter and

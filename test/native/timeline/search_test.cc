@@ -119,7 +119,7 @@ TEST_CASE("search: the last write, by every kind of writer") {
                           Writer{"push", "other_stack", 4000, "write_push_mark", 18},
                           Writer{"kernel", "target", 0, nullptr, kElfHeaderWord18}}) {
     for (double interval_ms : {0.0, 2.0}) {
-      CAPTURE(w.name);
+      INFO(std::string(w.name));
       CAPTURE(interval_ms);
       FromTheEnd({"writers", w.name}, interval_ms, [&w](Debugged& d) {
         const TraceeAddress watched = d.symbols().at(w.watched) + w.offset;
@@ -176,6 +176,7 @@ TEST_CASE("search: the frame of a recursion that one is in") {
     ExpectBreak(d, d.Continue(), "mark_after_descent");
     d.Clear();
     operation.places[0].rsp_range.reset();
+    operation.places[0].group = 0;  // each hit by itself
     d.Do(operation);
     d.Equal("depth of the last call", 0u, d.Word("depth"));
   });
