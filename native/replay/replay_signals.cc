@@ -179,7 +179,10 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
     return std::optional(stop);
   }
   if (mode == ResumeMode::kStep) return std::optional(ReplayStop{});
-  return std::optional<ReplayStop>();
+  // A program that steps itself by the trap flag.
+  bool own = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal && log_->at(event_).number == SIGTRAP &&
+             log_->at(event_).place == SignalPlace::kFault;
+  return own ? SignalStruck(info) : Outcome(std::optional<ReplayStop>());
 }
 
 Replayer::Outcome Replayer::OnTimeStamp() {

@@ -356,8 +356,12 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
-  if (stop.kind != ReplayStop::Kind::kProbe)
+  if (stop.kind != ReplayStop::Kind::kProbe) {
+    CF_LOG(logger, kError, "stop %d at event %zu pc 0x%llx after %llu of %llu hits", static_cast<int>(stop.kind),
+           replay->event(), replay->process().registers().rip, static_cast<unsigned long long>(replay->transitions()),
+           static_cast<unsigned long long>(hit.count));
     return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+  }
   answer_at_start_ = hit.count == 1 && copies_.empty() && replay->process().registers().rip == start_pc &&
                      replay->event() == engine_.branch().line[hit.start]->position.event;
   return replay;

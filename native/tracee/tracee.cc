@@ -167,6 +167,7 @@ Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
   idle_step_ = std::exchange(at_syscall_entry_, false) && mode == ResumeMode::kStep && registers_dirty_ &&
                static_cast<int64_t>(registers_.orig_rax) == kAbandoned;
+  stepping_ = mode == ResumeMode::kStep;
   CF_TRY(FlushRegisters());
   long request = mode == ResumeMode::kContinue ? PTRACE_CONT
                  : mode == ResumeMode::kStep   ? PTRACE_SINGLESTEP
@@ -175,6 +176,15 @@ Result<void> Tracee::Resume(ResumeMode mode, int signal) {
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
   if (std::exchange(interrupt_again_, false)) ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr);
   return {};
+}
+
+// `syscall` copies the flags into r11, and with them the trap flag of a step.
+void Tracee::HideStepping() {
+  constexpr uint64_t kTrapFlag = 0x100;
+  GeneralRegisters r = registers();
+  if (!(r.r11 & kTrapFlag)) return;
+  r.r11 &= ~kTrapFlag;
+  SetRegisters(r);
 }
 
 std::optional<Stop> Tracee::Interpret(int status) {
@@ -193,6 +203,7 @@ std::optional<Stop> Tracee::Interpret(int status) {
   switch (status >> 16) {
     case PTRACE_EVENT_SECCOMP:
       at_syscall_entry_ = true;
+      if (stepping_) HideStepping();
       stop.kind = Stop::Kind::kSyscallEntry;
       ::ptrace(PTRACE_GETEVENTMSG, pid_, nullptr, &message);
       stop.foreign_call = message == kForeignCall;

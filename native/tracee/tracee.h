@@ -120,6 +120,7 @@ class Tracee {
                             std::unique_ptr<Tracee>* forked);
   Result<void> FlushRegisters();
   std::optional<Stop> Interpret(int status);
+  void HideStepping();
   bool FaultIsPending() const;
 
   pid_t pid_;
@@ -132,6 +133,7 @@ class Tracee {
   std::vector<siginfo_t> deferred_;
   uint64_t debug_control_ = 0;
   bool at_syscall_entry_ = false;
+  bool stepping_ = false;
   // A step out of a call that is not made reports the call's end before it executes anything: not the step's.
   bool idle_step_ = false;
 };
