@@ -87,9 +87,7 @@ Napi::Object ToJs(Napi::Env env, const BranchView& branch) {
 Napi::Object EndStateToJs(Napi::Env env, const EndState& end) {
   Napi::Object object = Napi::Object::New(env);
   switch (end.kind) {
-    case EndState::Kind::kRunning:
-      object.Set("kind", "running");
-      break;
+    case EndState::Kind::kRunning: object.Set("kind", "running"); break;
     case EndState::Kind::kExited:
       object.Set("kind", "exited");
       object.Set("exitCode", end.exit_code);
@@ -119,8 +117,10 @@ Napi::Object ToJs(Napi::Env env, const TimelineView& view) {
   object.Set("live", view.live);
   if (view.ended.kind != EndState::Kind::kRunning) {
     Napi::Object ended = Napi::Object::New(env);
-    if (view.ended.kind == EndState::Kind::kExited) ended.Set("exitCode", view.ended.exit_code);
-    else ended.Set("signal", SignalName(view.ended.signal));
+    if (view.ended.kind == EndState::Kind::kExited)
+      ended.Set("exitCode", view.ended.exit_code);
+    else
+      ended.Set("signal", SignalName(view.ended.signal));
     object.Set("ended", ended);
   }
   Napi::Object memory = Napi::Object::New(env);

@@ -18,18 +18,17 @@ Error NotLaunched() { return Error{"noDebuggee", "No program has been launched."
 }  // namespace
 
 Napi::Function CoreObject::Define(Napi::Env env) {
-  return DefineClass(env, "Core",
-                     {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::On>("on"),
-                      InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Cancel>("cancel"),
-                      InstanceMethod<&CoreObject::SetReverseRange>("setReverseRange"),
-                      InstanceMethod<&CoreObject::GetTimeline>("timeline"),
-                      InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
-                      InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
-                      InstanceMethod<&CoreObject::SetCheckpoint>("setCheckpoint"),
-                      InstanceMethod<&CoreObject::Present>("present"),
-                      InstanceMethod<&CoreObject::GetEndState>("endState"),
-                      InstanceMethod<&CoreObject::StartBranch>("branch"),
-                      InstanceMethod<&CoreObject::Dispose>("dispose")});
+  return DefineClass(
+      env, "Core",
+      {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::On>("on"),
+       InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Cancel>("cancel"),
+       InstanceMethod<&CoreObject::SetReverseRange>("setReverseRange"),
+       InstanceMethod<&CoreObject::GetTimeline>("timeline"),
+       InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
+       InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
+       InstanceMethod<&CoreObject::SetCheckpoint>("setCheckpoint"), InstanceMethod<&CoreObject::Present>("present"),
+       InstanceMethod<&CoreObject::GetEndState>("endState"), InstanceMethod<&CoreObject::StartBranch>("branch"),
+       InstanceMethod<&CoreObject::Dispose>("dispose")});
 }
 
 CoreObject::CoreObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CoreObject>(info) {}
@@ -156,8 +155,8 @@ Napi::Value CoreObject::CreateCheckpoint(const Napi::CallbackInfo& info) {
       info.Env(),
       [timeline = timeline_, reason, name]() -> Result<CheckpointView> {
         if (!timeline) return NotLaunched();
-        return timeline->CreateCheckpoint(
-            reason == "bookmark" ? CheckpointReason::kBookmark : CheckpointReason::kUser, name);
+        return timeline->CreateCheckpoint(reason == "bookmark" ? CheckpointReason::kBookmark : CheckpointReason::kUser,
+                                          name);
       },
       [](Napi::Env env, CheckpointView& view) { return ToJs(env, view); });
 }
@@ -232,8 +231,8 @@ Napi::Value CoreObject::StartBranch(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CoreObject::Dispose(const Napi::CallbackInfo& info) {
-  bool let_exit = info.Length() > 0 && info[0].IsObject() &&
-                  info[0].As<Napi::Object>().Get("letExit").ToBoolean().Value();
+  bool let_exit =
+      info.Length() > 0 && info[0].IsObject() && info[0].As<Napi::Object>().Get("letExit").ToBoolean().Value();
   return PromiseWork<bool>::Start(
       info.Env(),
       [this, timeline = timeline_, let_exit]() -> Result<bool> {

@@ -31,8 +31,10 @@ class PromiseWork : public Napi::AsyncWorker {
   void Execute() override { result_.emplace(work_()); }
   void OnOK() override {
     Napi::HandleScope scope(Env());
-    if (result_->ok()) deferred_.Resolve(convert_(Env(), result_->value()));
-    else deferred_.Reject(ToJsError(Env(), result_->error()).Value());
+    if (result_->ok())
+      deferred_.Resolve(convert_(Env(), result_->value()));
+    else
+      deferred_.Reject(ToJsError(Env(), result_->error()).Value());
   }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 

@@ -31,8 +31,10 @@ LogLevel LevelFor(std::string_view layer) {
     std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(item.size() < rest.size() ? item.size() + 1 : rest.size());
     size_t colon = item.find(':');
-    if (colon == std::string_view::npos) level = ParseLevel(item);
-    else if (item.substr(0, colon) == layer) level = ParseLevel(item.substr(colon + 1));
+    if (colon == std::string_view::npos)
+      level = ParseLevel(item);
+    else if (item.substr(0, colon) == layer)
+      level = ParseLevel(item.substr(colon + 1));
   }
   return level;
 }

@@ -23,7 +23,7 @@ class Log {
 
 }  // namespace chronofork
 
-#define CF_LOG(log, level, ...)                                                                \
-  do {                                                                                         \
+#define CF_LOG(log, level, ...)                                                                                \
+  do {                                                                                                         \
     if ((log).Enabled(::chronofork::LogLevel::level)) (log).Write(::chronofork::LogLevel::level, __VA_ARGS__); \
   } while (false)

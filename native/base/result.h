@@ -15,11 +15,11 @@
 namespace chronofork {
 
 struct Error {
-  std::string code;     // stable, camelCase: "programMissing", "ptraceForbidden", "diverged"
-  std::string message;  // one sentence: what could not be done, and why
-  std::string remedy;   // one sentence: what the user can do; may be empty
-  int error_number = 0; // errno saved before anything else, 0 if none
-  pid_t tid = 0;        // the tracee concerned, 0 if none
+  std::string code;      // stable, camelCase: "programMissing", "ptraceForbidden", "diverged"
+  std::string message;   // one sentence: what could not be done, and why
+  std::string remedy;    // one sentence: what the user can do; may be empty
+  int error_number = 0;  // errno saved before anything else, 0 if none
+  pid_t tid = 0;         // the tracee concerned, 0 if none
 };
 
 // Makes an Error whose message ends with the text of `error_number`.
@@ -68,10 +68,9 @@ class [[nodiscard]] Result<void> {
 #define CF_CONCAT(a, b) CF_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` from the enclosing function.
-#define CF_TRY(expression)                                   \
-  do {                                                       \
-    if (auto cf_status = (expression); !cf_status.ok())      \
-      return std::move(cf_status).error();                   \
+#define CF_TRY(expression)                                                                   \
+  do {                                                                                       \
+    if (auto cf_status = (expression); !cf_status.ok()) return std::move(cf_status).error(); \
   } while (false)
 
 // `CF_TRY_ASSIGN(auto value, Compute());`

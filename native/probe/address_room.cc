@@ -1,3 +1,4 @@
+// Walks the gaps between mappings for room that a jump can reach.
 #include "probe/address_room.h"
 
 #include <algorithm>

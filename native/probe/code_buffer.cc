@@ -1,3 +1,4 @@
+// Emits the few instruction forms that trampolines are made of, byte by byte.
 #include "probe/code_buffer.h"
 
 #include "base/assert.h"

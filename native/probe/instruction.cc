@@ -1,3 +1,4 @@
+// Translates what Zydis decodes into Instruction.
 #include "probe/instruction.h"
 
 #include <Zydis/Zydis.h>

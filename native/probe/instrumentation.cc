@@ -1,3 +1,4 @@
+// The machine code that counts, compares and traps, without a stack.
 #include "probe/instrumentation.h"
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Places trampolines and stubs so that every jump reaches its own.
 #include "probe/probe_layout.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Installing, trapping, going on and taking out: the life of a set of probes.
 #include "probe/probe_set.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Re-encodes instructions for another address, form by form.
 #include "probe/relocate.h"
 
 #include <Zydis/Zydis.h>

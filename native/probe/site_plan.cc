@@ -1,3 +1,4 @@
+// Which bytes of a place a jump may cover, from the code around it.
 #include "probe/site_plan.h"
 
 #include <algorithm>

@@ -16,12 +16,15 @@ struct NamedRegister {
 };
 
 constexpr NamedRegister kCompared[] = {
-    {"rax", &GeneralRegisters::rax}, {"rbx", &GeneralRegisters::rbx}, {"rcx", &GeneralRegisters::rcx},
-    {"rdx", &GeneralRegisters::rdx}, {"rsi", &GeneralRegisters::rsi}, {"rdi", &GeneralRegisters::rdi},
-    {"rbp", &GeneralRegisters::rbp}, {"rsp", &GeneralRegisters::rsp}, {"r8", &GeneralRegisters::r8},
-    {"r9", &GeneralRegisters::r9},   {"r10", &GeneralRegisters::r10}, {"r11", &GeneralRegisters::r11},
-    {"r12", &GeneralRegisters::r12}, {"r13", &GeneralRegisters::r13}, {"r14", &GeneralRegisters::r14},
-    {"r15", &GeneralRegisters::r15}, {"rip", &GeneralRegisters::rip}, {"eflags", &GeneralRegisters::eflags},
+    {"rax", &GeneralRegisters::rax},         {"rbx", &GeneralRegisters::rbx},
+    {"rcx", &GeneralRegisters::rcx},         {"rdx", &GeneralRegisters::rdx},
+    {"rsi", &GeneralRegisters::rsi},         {"rdi", &GeneralRegisters::rdi},
+    {"rbp", &GeneralRegisters::rbp},         {"rsp", &GeneralRegisters::rsp},
+    {"r8", &GeneralRegisters::r8},           {"r9", &GeneralRegisters::r9},
+    {"r10", &GeneralRegisters::r10},         {"r11", &GeneralRegisters::r11},
+    {"r12", &GeneralRegisters::r12},         {"r13", &GeneralRegisters::r13},
+    {"r14", &GeneralRegisters::r14},         {"r15", &GeneralRegisters::r15},
+    {"rip", &GeneralRegisters::rip},         {"eflags", &GeneralRegisters::eflags},
     {"fs_base", &GeneralRegisters::fs_base}, {"gs_base", &GeneralRegisters::gs_base},
 };
 
@@ -55,23 +58,22 @@ uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const Memory
   switch (call.number) {
     case SYS_write:
     case SYS_pwrite64:
-    case SYS_sendto:
-      return DigestBytes(kSeed, TraceeAddress(call.values[1]), left, read);
+    case SYS_sendto: return DigestBytes(kSeed, TraceeAddress(call.values[1]), left, read);
     case SYS_writev:
     case SYS_pwritev:
     case SYS_pwritev2: {
       uint64_t digest = kSeed;
       for (uint64_t i = 0; i < call.values[2] && left > 0; ++i) {
         uint64_t vector[2];
-        if (!read(TraceeAddress(call.values[1] + i * sizeof vector), std::as_writable_bytes(std::span(vector))).ok()) break;
+        if (!read(TraceeAddress(call.values[1] + i * sizeof vector), std::as_writable_bytes(std::span(vector))).ok())
+          break;
         uint64_t length = std::min(vector[1], left);
         digest = DigestBytes(digest, TraceeAddress(vector[0]), length, read);
         left -= length;
       }
       return digest;
     }
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

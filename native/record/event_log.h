@@ -60,20 +60,20 @@ struct Event {
   bool restarted = false;         // kSyscall: interrupted, and executed again from its instruction
   bool process_was_made = false;  // kSyscall: fork and its like
   int32_t number = 0;             // of the call, or of the signal
-  int64_t result = 0;             // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp
+  int64_t result = 0;  // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp
   // Of the call. kSignal: error code, trap number and fault address in the handler's frame, and whether there is one.
   std::array<uint64_t, 6> arguments{};
-  uint64_t pc = 0;               // after the event (of a signal: where it struck)
+  uint64_t pc = 0;                // after the event (of a signal: where it struck)
   uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()
   uint64_t output_digest = 0;     // of what the call sends to the world; see OutputDigest()
-  uint64_t time_ns = 0;          // run time when it was recorded
+  uint64_t time_ns = 0;           // run time when it was recorded
   std::vector<MemoryWrite> writes;
-  std::unique_ptr<siginfo_t> siginfo;            // kSignal
-  std::unique_ptr<GeneralRegisters> registers;   // kRandom: after it; kSignal kAnywhere: where it struck
-  std::shared_ptr<MappedFile> file;              // mmap of a file
-  std::string descriptor_path;                   // open and its like: what was opened
-  bool descriptor_is_file = false;               // … and it is a regular file
-  std::vector<TraceeAddress> patched;            // random instructions made to trap in what was mapped
+  std::unique_ptr<siginfo_t> siginfo;           // kSignal
+  std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kSignal kAnywhere: where it struck
+  std::shared_ptr<MappedFile> file;             // mmap of a file
+  std::string descriptor_path;                  // open and its like: what was opened
+  bool descriptor_is_file = false;              // … and it is a regular file
+  std::vector<TraceeAddress> patched;           // random instructions made to trap in what was mapped
 };
 
 // A digest of the 16 general registers, pc and flags: what must be equal.

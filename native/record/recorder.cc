@@ -130,10 +130,8 @@ Recorder::Outcome Recorder::OnWake() {
 
 Recorder::Outcome Recorder::OnStop(const Stop& stop) {
   switch (stop.kind) {
-    case Stop::Kind::kSyscallEntry:
-      return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
-    case Stop::Kind::kSignal:
-      return OnSignal(stop.siginfo);
+    case Stop::Kind::kSyscallEntry: return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
+    case Stop::Kind::kSignal: return OnSignal(stop.siginfo);
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
       interrupting_ = false;
@@ -163,8 +161,7 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
       return std::optional(live_stop);
     }
     case Stop::Kind::kSyscallExit:
-    case Stop::Kind::kNewProcess:
-      break;
+    case Stop::Kind::kNewProcess: break;
   }
   return std::optional<LiveStop>();
 }

@@ -53,14 +53,14 @@ struct LiveStop {
 };
 
 struct RecordOptions {
-  pid_t visible_pid = 0;  // what getpid shall answer; 0: the truth
-  std::vector<int> visible_cpus;  // what sched_getaffinity shall answer
+  pid_t visible_pid = 0;                           // what getpid shall answer; 0: the truth
+  std::vector<int> visible_cpus;                   // what sched_getaffinity shall answer
   std::function<void(const std::string&)> notice;  // a limit that the user must know
 };
 
 struct RunRequest {
   ResumeMode mode = ResumeMode::kContinue;  // or kStep
-  int signal = 0;  // after kSignal: what to deliver instead; 0: drop it
+  int signal = 0;                           // after kSignal: what to deliver instead; 0: drop it
 };
 
 class Recorder {
@@ -98,10 +98,10 @@ class Recorder {
   std::optional<std::set<long>> caught_syscalls;  // empty set: all
   // Random instructions of the process from before it was taken over (a branch).
   void set_patched(std::map<TraceeAddress, std::byte> patched) { patched_ = std::move(patched); }
-  std::set<int> passed_signals;                   // delivered without a kSignal stop
+  std::set<int> passed_signals;  // delivered without a kSignal stop
   // Asked after each system call: whether to stop there.
   std::function<bool(const Event&)> stop_after;
-  DirtyPages* dirty_pages = nullptr;              // told of every change of the mappings
+  DirtyPages* dirty_pages = nullptr;  // told of every change of the mappings
   uint64_t refused_calls = 0;
 
   // Random instructions made to trap: address → the byte that the int3 hides.
@@ -122,6 +122,7 @@ class Recorder {
   Result<std::optional<Stop>> WaitForSyscallExit();
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);
+  bool AnsweredAtFixedAddress(const SyscallArguments& call);
   void AnswerSyscall(const SyscallArguments& call, int64_t result);
   void Tell(const std::string& limit);
   Result<void> PrepareCall(const SyscallArguments& call);
@@ -159,7 +160,7 @@ class Recorder {
   std::atomic<bool> interrupt_wanted_{false};
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
   bool at_syscall_ = false;
-  bool entry_reported_ = false;  // the caught call at this place was shown already
+  bool entry_reported_ = false;    // the caught call at this place was shown already
   bool strike_here_ = false;       // the oldest held signal is raised by the next Run()
   std::deque<siginfo_t> held_;     // signals that wait for a place
   uint64_t held_since_ns_ = 0;     // monotonic clock

@@ -37,10 +37,8 @@ bool IsFault(const siginfo_t& info) {
     case SIGFPE:
     case SIGILL:
     case SIGTRAP:
-    case SIGSYS:
-      return info.si_code > 0;
-    default:
-      return false;
+    case SIGSYS: return info.si_code > 0;
+    default: return false;
   }
 }
 
@@ -59,7 +57,8 @@ Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
   std::string status = ReadProcText(live_.pid(), "status");
   auto holds = [&](const char* key) {
     size_t at = status.find(key);
-    return at != std::string::npos && (std::strtoull(status.c_str() + at + strlen(key), nullptr, 16) >> (signal - 1) & 1);
+    return at != std::string::npos &&
+           (std::strtoull(status.c_str() + at + strlen(key), nullptr, 16) >> (signal - 1) & 1);
   };
   if (holds("SigCgt:")) {
     disposition.handled = true;
@@ -72,10 +71,8 @@ Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
       case SIGSTOP:
       case SIGTSTP:
       case SIGTTIN:
-      case SIGTTOU:
-        break;
-      default:
-        disposition.fatal = true;
+      case SIGTTOU: break;
+      default: disposition.fatal = true;
     }
   }
   return disposition;
@@ -83,7 +80,8 @@ Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
 
 // Whether its handler was installed with SA_RESTART: only the process itself can be asked.
 Result<bool> Recorder::Restarts(int signal) {
-  CF_TRY_ASSIGN(int64_t result, live_.Syscall(SYS_rt_sigaction, {static_cast<uint64_t>(signal), 0, kScratchArea.value, 8}));
+  CF_TRY_ASSIGN(int64_t result,
+                live_.Syscall(SYS_rt_sigaction, {static_cast<uint64_t>(signal), 0, kScratchArea.value, 8}));
   if (result != 0) return false;
   CF_TRY_ASSIGN(KernelSigaction action, live_.memory().ReadValue<KernelSigaction>(kScratchArea));
   return (action.flags & SA_RESTART) != 0;
@@ -98,9 +96,9 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
       raised_.erase(raised_.begin() + static_cast<long>(i));
       CF_TRY(live_.WriteSiginfo(original));
       // Raised at a system call's instruction, which was taken back for it.
-      SignalPlace place = at_syscall_          ? SignalPlace::kBeforeSyscall
+      SignalPlace place = at_syscall_    ? SignalPlace::kBeforeSyscall
                           : AtEventEnd() ? SignalPlace::kAfterEvent
-                                               : SignalPlace::kAnywhere;
+                                         : SignalPlace::kAnywhere;
       return SignalArrived(original, place);
     }
   }
@@ -190,8 +188,10 @@ Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace pla
     return std::optional(stop);
   }
   // A signal that is ignored leaves no trace.
-  if (disposition.handled) CF_TRY(Deliver(info.si_signo));
-  else undelivered_.reset();
+  if (disposition.handled)
+    CF_TRY(Deliver(info.si_signo));
+  else
+    undelivered_.reset();
   return std::optional<LiveStop>();
 }
 

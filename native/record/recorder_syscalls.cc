@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,17 +42,14 @@ SyscallArguments CallOf(const GeneralRegisters& r) {
 
 uint64_t CloneFlags(const SyscallArguments& call, const MemoryReaderFn& read) {
   switch (call.number) {
-    case SYS_clone:
-      return call.values[0];
+    case SYS_clone: return call.values[0];
     case SYS_clone3: {
       uint64_t flags = 0;
       if (!read(TraceeAddress(call.values[0]), std::as_writable_bytes(std::span(&flags, 1))).ok()) return 0;
       return flags;
     }
-    case SYS_vfork:
-      return CLONE_VM | CLONE_VFORK;
-    default:
-      return 0;
+    case SYS_vfork: return CLONE_VM | CLONE_VFORK;
+    default: return 0;
   }
 }
 
@@ -68,10 +67,8 @@ bool ChangesMappings(long number) {
     case SYS_brk:
     case SYS_madvise:
     case SYS_shmat:
-    case SYS_shmdt:
-      return true;
-    default:
-      return false;
+    case SYS_shmdt: return true;
+    default: return false;
   }
 }
 
@@ -112,7 +109,7 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     stop.kind = LiveStop::Kind::kSyscallEntry;
     return std::optional(stop);
   }
-  if (AnsweredByUs(call)) return std::optional<LiveStop>();
+  if (AnsweredAtFixedAddress(call) || AnsweredByUs(call)) return std::optional<LiveStop>();
   SyscallClass cls = ClassFor(call);
   auto descriptor_path = [this](int fd) {
     char target[256];
@@ -133,11 +130,55 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
 
 // int 0x80: the same numbers are other calls there.
 Recorder::Outcome Recorder::OnForeignCall() {
-  Tell("The program calls the kernel by the 32-bit entry (int 0x80), which is not recorded: the call was answered with "
-       "ENOSYS. Build the program for x86-64.");
+  Tell(
+      "The program calls the kernel by the 32-bit entry (int 0x80), which is not recorded: the call was answered with "
+      "ENOSYS. Build the program for x86-64.");
   ++refused_calls;
   AnswerSyscall(CallOf(live_.registers()), -ENOSYS);
   return std::optional<LiveStop>();
+}
+
+// Calls to the kernel's page at a fixed address, as old static programs make
+// them. The kernel itself returns from them, and tells nobody when.
+bool Recorder::AnsweredAtFixedAddress(const SyscallArguments& call) {
+  constexpr uint64_t kVsyscallPage = 0xffffffffff600000;
+  if ((live_.registers().rip & ~uint64_t{4095}) != kVsyscallPage) return false;
+  Event event = NewEvent(EventKind::kSyscall);
+  event.number = static_cast<int32_t>(call.number);
+  event.arguments = call.values;
+  auto give = [&](uint64_t address, auto value) {
+    if (address == 0) return;
+    MemoryWrite write{TraceeAddress(address), std::vector<std::byte>(sizeof value)};
+    memcpy(write.bytes.data(), &value, sizeof value);
+    if (live_.memory().Write(write.address, write.bytes).ok())
+      event.writes.push_back(std::move(write));
+    else
+      event.result = -EFAULT;
+  };
+  switch (call.number) {
+    case SYS_time:
+      event.result = ::time(nullptr);
+      give(call.values[0], event.result);
+      break;
+    case SYS_gettimeofday: {
+      struct timeval now {};
+      struct timezone zone {};
+      ::gettimeofday(&now, &zone);
+      give(call.values[0], now);
+      give(call.values[1], zone);
+      break;
+    }
+    default: {  // getcpu
+      unsigned processor = 0, node = 0;
+      ::syscall(SYS_getcpu, &processor, &node, nullptr);
+      give(call.values[0], processor);
+      give(call.values[1], node);
+      break;
+    }
+  }
+  live_.SkipSyscall(event.result);
+  FinishSyscall(std::move(event));
+  return true;
 }
 
 // Calls whose real answer would show that the program is recorded.
@@ -157,15 +198,14 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       if ((call.values[3] & MAP_TYPE) != MAP_SHARED || (call.values[3] & MAP_ANONYMOUS) ||
           !(call.values[2] & PROT_WRITE))
         return false;
-      Tell("The program maps a file for writing (MAP_SHARED), which is not recorded yet: mmap was answered with "
-           "ENODEV. Programs that can, fall back to read and write.");
+      Tell(
+          "The program maps a file for writing (MAP_SHARED), which is not recorded yet: mmap was answered with "
+          "ENODEV. Programs that can, fall back to read and write.");
       ++refused_calls;
       result = -ENODEV;
       break;
-    case SYS_sched_setaffinity:
-      break;  // it stays on the CPU that it shares with its tracer
-    default:
-      return false;
+    case SYS_sched_setaffinity: break;  // it stays on the CPU that it shares with its tracer
+    default: return false;
   }
   AnswerSyscall(call, result);
   return true;
@@ -186,9 +226,7 @@ void Recorder::Tell(const std::string& limit) {
   if (told_.insert(limit).second && options_.notice) options_.notice(limit);
 }
 
-void Recorder::FinishSyscall(Event event) {
-  Append(std::move(event));
-}
+void Recorder::FinishSyscall(Event event) { Append(std::move(event)); }
 
 // Waits for the end of the call that was just resumed; anything but its end
 // (the process gone, another program) is returned.
@@ -251,16 +289,19 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
     if (call.number == SYS_munmap || call.number == SYS_madvise)
       dirty_pages->Discarded({first.PageStart(), first.PageStart() + length});
     else if (call.number == SYS_mmap && result >= 0)
-      dirty_pages->Discarded({TraceeAddress(static_cast<uint64_t>(result)), TraceeAddress(static_cast<uint64_t>(result)) + length});
+      dirty_pages->Discarded(
+          {TraceeAddress(static_cast<uint64_t>(result)), TraceeAddress(static_cast<uint64_t>(result)) + length});
     else if (call.number == SYS_mremap && result >= 0)
-      dirty_pages->Discarded({TraceeAddress(static_cast<uint64_t>(result)),
-                              TraceeAddress(static_cast<uint64_t>(result) + ((call.values[2] + 4095) & ~uint64_t{4095}))});
+      dirty_pages->Discarded(
+          {TraceeAddress(static_cast<uint64_t>(result)),
+           TraceeAddress(static_cast<uint64_t>(result) + ((call.values[2] + 4095) & ~uint64_t{4095}))});
   }
   bool failed = result < 0 && result >= -4095;
   if (failed) return;
   if (call.number == SYS_mmap && !(call.values[3] & MAP_ANONYMOUS)) {
     auto file = std::make_shared<MappedFile>();
-    std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
+    std::string link =
+        "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
     file->fd = ScopedFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
     if (file->fd.valid() && ::fstat(file->fd.get(), &status) == 0) {
@@ -305,7 +346,8 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   if (instead) return OnStop(*instead);
   GeneralRegisters r = live_.registers();
   int64_t result = static_cast<int64_t>(r.rax);
-  if (call.number != SYS_rt_sigreturn && (r.r10 != call.values[3] || r.rdi != call.values[0] || r.rsi != call.values[1])) {
+  if (call.number != SYS_rt_sigreturn &&
+      (r.r10 != call.values[3] || r.rdi != call.values[0] || r.rsi != call.values[1])) {
     r.rdi = call.values[0];  // PrepareCall's changes are not the program's
     r.rsi = call.values[1];
     r.r10 = call.values[3];
@@ -376,8 +418,8 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   CF_TRY(live_.Resume(ResumeMode::kContinue));
   std::optional<Stop> stop = live_.Wait();
   if (stop->kind == Stop::Kind::kSyscallEntry) return OnStop(*stop);  // restarted by the kernel alone
-  bool is_signal = stop->kind == Stop::Kind::kSignal &&
-                   (stop->siginfo.si_signo != SIGTRAP || stop->siginfo.si_code <= 0);
+  bool is_signal =
+      stop->kind == Stop::Kind::kSignal && (stop->siginfo.si_signo != SIGTRAP || stop->siginfo.si_code <= 0);
   if (!is_signal && stop->kind != Stop::Kind::kInterrupted) return OnStop(*stop);
 
   GeneralRegisters r = live_.registers();
@@ -451,8 +493,9 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   event.arguments = call.values;
   event.syscall_class = SyscallClass::kProcess;
   if (flags & CLONE_THREAD) {
-    Tell("The program wants to start a thread. Chronofork records programs of one thread only: "
-         "the call was answered with EAGAIN. Run the program with a single thread to go back in time.");
+    Tell(
+        "The program wants to start a thread. Chronofork records programs of one thread only: "
+        "the call was answered with EAGAIN. Run the program with a single thread to go back in time.");
     ++refused_calls;
     AnswerSyscall(call, -EAGAIN);
     return std::optional<LiveStop>();

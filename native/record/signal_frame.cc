@@ -1,3 +1,4 @@
+// The bytes of a signal frame, as the kernel lays them out.
 #include "record/signal_frame.h"
 
 namespace chronofork {

@@ -45,7 +45,8 @@ std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSe
         if (differences.size() >= limit) return differences;
       }
       // Past an unmapped page of both: on with the next page.
-      at = at + std::max<uint64_t>(common & ~uint64_t{4095}, common < length ? (common & ~uint64_t{4095}) + 4096 : length);
+      at = at +
+           std::max<uint64_t>(common & ~uint64_t{4095}, common < length ? (common & ~uint64_t{4095}) + 4096 : length);
     }
   }
   return differences;

@@ -14,8 +14,8 @@
 namespace chronofork {
 
 struct MemoryDifference {
-  TraceeAddress address;     // of an aligned 8-byte word
-  uint64_t expected = 0;     // in `reference`
+  TraceeAddress address;  // of an aligned 8-byte word
+  uint64_t expected = 0;  // in `reference`
   bool mapping_differs = false;
 };
 

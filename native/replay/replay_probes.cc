@@ -52,9 +52,9 @@ Result<void> Replayer::Write(TraceeAddress address, std::span<const std::byte> b
 }
 
 Result<void> Replayer::Map(TraceeAddress at, uint64_t length_bytes) {
-  CF_TRY_ASSIGN(int64_t result, process_->Syscall(SYS_mmap, {at.value, length_bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-                                                             ~uint64_t{0}, 0}));
+  CF_TRY_ASSIGN(int64_t result,
+                process_->Syscall(SYS_mmap, {at.value, length_bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0}));
   if (static_cast<uint64_t>(result) != at.value)
     return SystemError("mapFailed", "A page for a probe cannot be mapped", static_cast<int>(-result), process_->pid());
   return {};
@@ -75,7 +75,8 @@ std::vector<AddressRange> Replayer::Mappings() {
   }
   for (size_t i = event_; i < log_->size(); ++i) {
     const Event& event = log_->at(i);
-    if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0) continue;
+    if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
+      continue;
     uint64_t start = static_cast<uint64_t>(event.result);
     if (event.number == SYS_mmap) ranges.push_back({TraceeAddress(start), TraceeAddress(start + event.arguments[1])});
     if (event.number == SYS_mremap) ranges.push_back({TraceeAddress(start), TraceeAddress(start + event.arguments[2])});
@@ -187,8 +188,8 @@ Result<void> Replayer::NoteCounts() {
 
 // Matches are looked for only in the gap between events where they lie.
 Result<void> Replayer::UpdateMatches() {
-  bool want_end = plan_->end && plan_->end->position.kind == Position::Kind::kComputing &&
-                  plan_->end->position.event == event_;
+  bool want_end =
+      plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_;
   bool want_async = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal &&
                     log_->at(event_).place == SignalPlace::kAnywhere;
   bool have_end = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return !m.is_async; });
@@ -207,9 +208,7 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
   r.orig_rax = ~0ull;
   switch (outcome.action) {
     case TrapAction::kNotOurs:
-    case TrapAction::kResume:
-      process_->SetRegisters(r);
-      return std::optional<ReplayStop>();
+    case TrapAction::kResume: process_->SetRegisters(r); return std::optional<ReplayStop>();
     case TrapAction::kStepOver: {
       process_->SetRegisters(r);
       TraceeAddress at(r.rip);
@@ -232,8 +231,7 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
         return std::optional<ReplayStop>();
       return OnStop(*stop, ResumeMode::kContinue);
     }
-    case TrapAction::kStop:
-      break;
+    case TrapAction::kStop: break;
   }
   if (outcome.is_match) {
     for (ActiveMatch& match : matches_)
@@ -315,8 +313,7 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
                   static_cast<unsigned long long>(best->address.value));
   else
     std::snprintf(text, sizeof text, "memory at 0x%llx differs: 0x%llx, not 0x%llx",
-                  static_cast<unsigned long long>(best->address.value),
-                  static_cast<unsigned long long>(ours),
+                  static_cast<unsigned long long>(best->address.value), static_cast<unsigned long long>(ours),
                   static_cast<unsigned long long>(best->expected));
   mismatch.what = text;
   if (!best->mapping_differs) mismatch.word = MemoryWord{best->address, best->expected};
@@ -368,8 +365,8 @@ Result<void> Replayer::ShowOriginalState() {
   } else {
     r.rip += 1;
     CF_TRY_ASSIGN(TrapOutcome outcome, probes_->HandleTrap(*this, r));
-    r.rip = outcome.action == TrapAction::kStop ? outcome.address.value
-                                                : probes_->Translate(TraceeAddress(r.rip)).value;
+    r.rip =
+        outcome.action == TrapAction::kStop ? outcome.address.value : probes_->Translate(TraceeAddress(r.rip)).value;
   }
   r.orig_rax = ~0ull;
   process_->SetRegisters(r);

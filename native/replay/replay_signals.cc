@@ -26,23 +26,16 @@ Result<std::optional<TraceeAddress>> Replayer::MaskOfWait(const Event& event, co
   if (next.kind != EventKind::kSignal || next.place != SignalPlace::kAfterEvent) return none;
   uint64_t mask = 0;
   switch (call.number) {
-    case SYS_rt_sigsuspend:
-      mask = call.values[0];
-      break;
-    case SYS_ppoll:
-      mask = call.values[3];
-      break;
+    case SYS_rt_sigsuspend: mask = call.values[0]; break;
+    case SYS_ppoll: mask = call.values[3]; break;
     case SYS_epoll_pwait:
-    case SYS_epoll_pwait2:
-      mask = call.values[4];
-      break;
+    case SYS_epoll_pwait2: mask = call.values[4]; break;
     case SYS_pselect6:
       if (call.values[5] != 0) {
         CF_TRY_ASSIGN(mask, process_->memory().ReadValue<uint64_t>(TraceeAddress(call.values[5])));
       }
       break;
-    default:
-      break;
+    default: break;
   }
   return mask ? std::optional(TraceeAddress(mask)) : none;
 }
@@ -65,7 +58,8 @@ Result<void> Replayer::WaitWithMask(const Event& event, TraceeAddress mask) {
     stop = process_->Wait();
   }
   if (stop->kind != Stop::Kind::kSyscallExit)
-    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " + Describe(event, event_));
+    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " +
+                    Describe(event, event_));
   GeneralRegisters r = process_->registers();
   r.rdi = at_entry.rdi;
   r.rsi = at_entry.rsi;
@@ -180,8 +174,8 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
   }
   if (mode == ResumeMode::kStep) return std::optional(ReplayStop{});
   // A program that steps itself by the trap flag.
-  bool own = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal && log_->at(event_).number == SIGTRAP &&
-             log_->at(event_).place == SignalPlace::kFault;
+  bool own = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal &&
+             log_->at(event_).number == SIGTRAP && log_->at(event_).place == SignalPlace::kFault;
   return own ? SignalStruck(info) : Outcome(std::optional<ReplayStop>());
 }
 

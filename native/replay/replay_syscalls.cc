@@ -143,13 +143,15 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
     stop = process_->Wait();
   }
   if (stop->kind != Stop::Kind::kSyscallExit)
-    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " + Describe(event, event_));
+    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " +
+                    Describe(event, event_));
   GeneralRegisters r = process_->registers();
   int64_t result = static_cast<int64_t>(r.rax);
   if (call.number == SYS_rt_sigreturn) {
     // All registers come from the frame on the stack; what `rax` was is checked with them.
   } else {
-    if (call.number == SYS_set_tid_address) r.rax = static_cast<uint64_t>(event.result);
+    if (call.number == SYS_set_tid_address)
+      r.rax = static_cast<uint64_t>(event.result);
     else if (result != event.result)
       return Diverged("the kernel answered " + std::to_string(result) + " to " + Describe(event, event_));
     r.r10 = at_entry.r10;
@@ -188,9 +190,8 @@ Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call
       return SystemError("fileUnavailable", "The file " + file.path + " cannot be mapped again",
                          static_cast<int>(-descriptor), process_->pid());
   }
-  CF_TRY_ASSIGN(int64_t mapped,
-                process_->Syscall(SYS_mmap, {address, call.values[1], call.values[2], flags,
-                                             static_cast<uint64_t>(descriptor), call.values[5]}));
+  CF_TRY_ASSIGN(int64_t mapped, process_->Syscall(SYS_mmap, {address, call.values[1], call.values[2], flags,
+                                                             static_cast<uint64_t>(descriptor), call.values[5]}));
   if (descriptor >= 0) CF_TRY(process_->Syscall(SYS_close, {static_cast<uint64_t>(descriptor)}));
   if (mapped != event.result)
     return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));

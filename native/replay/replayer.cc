@@ -139,10 +139,8 @@ Replayer::Outcome Replayer::OnWake() {
 
 Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
   switch (stop.kind) {
-    case Stop::Kind::kSyscallEntry:
-      return OnSyscallEntry(mode);
-    case Stop::Kind::kSignal:
-      return OnSignal(stop.siginfo, mode);
+    case Stop::Kind::kSyscallEntry: return OnSyscallEntry(mode);
+    case Stop::Kind::kSignal: return OnSignal(stop.siginfo, mode);
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<ReplayStop>();
       interrupting_ = false;
@@ -164,8 +162,7 @@ Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
                    "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, process_->pid()};
     case Stop::Kind::kSyscallExit:
     case Stop::Kind::kNewProcess:
-    case Stop::Kind::kExec:
-      break;
+    case Stop::Kind::kExec: break;
   }
   return std::optional<ReplayStop>();
 }

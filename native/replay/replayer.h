@@ -80,15 +80,15 @@ struct ReplayPlan {
 
 struct ReplayStop {
   enum class Kind {
-    kReachedEnd,     // at plan.end, proved
-    kProbe,          // `probe` reached the limit, or was accepted
-    kWatch,          // right after the instruction that touched watch `probe`
-    kKernelWatch,    // at a system call that is going to write watch `probe`
-    kSignal,         // `signal` is about to be delivered, as recorded
-    kStep,           // one instruction was executed
-    kSyscallEntry,   // a caught call
+    kReachedEnd,    // at plan.end, proved
+    kProbe,         // `probe` reached the limit, or was accepted
+    kWatch,         // right after the instruction that touched watch `probe`
+    kKernelWatch,   // at a system call that is going to write watch `probe`
+    kSignal,        // `signal` is about to be delivered, as recorded
+    kStep,          // one instruction was executed
+    kSyscallEntry,  // a caught call
     kSyscallReturn,
-    kEndOfLog,       // at a call or fault that has not been recorded
+    kEndOfLog,  // at a call or fault that has not been recorded
     kCancelled,
   };
   Kind kind = Kind::kStep;
@@ -201,7 +201,7 @@ class Replayer : private ProbeHost {
   std::unique_ptr<ProbeSet> probes_;
   std::vector<size_t> probe_indices_;  // installed transition probe → index in the plan
   std::vector<ActiveMatch> matches_;
-  bool pending_probes_ = false;        // some places are not mapped yet
+  bool pending_probes_ = false;  // some places are not mapped yet
   size_t matches_installed_ = 0;
   uint64_t transitions_ = 0;
   uint32_t last_group_ = 0;

@@ -14,8 +14,7 @@ Log logger("branch");
 
 std::string Join(const std::vector<std::string>& items) {
   std::string text;
-  for (size_t i = 0; i < items.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == items.size() ? " and " : ", ") + items[i];
+  for (size_t i = 0; i < items.size(); ++i) text += (i == 0 ? "" : i + 1 == items.size() ? " and " : ", ") + items[i];
   return text;
 }
 
@@ -24,8 +23,7 @@ std::string Join(const std::vector<std::string>& items) {
 Result<std::unique_ptr<DirtyPages>> WatchPages(Tracee& tracee);
 
 Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
-  if (!replay_)
-    return Error{"alreadyLive", "The present is live already: there is nothing to branch from.", "", 0, 0};
+  if (!replay_) return Error{"alreadyLive", "The present is live already: there is nothing to branch from.", "", 0, 0};
   Branch& parent = branch();
   BranchResult result;
   Position from = edited_ ? pristine_position_ : replay_->position();
@@ -54,7 +52,8 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   if (!result.files.empty())
     result.message = "What the program wrote after this moment to " + Join(result.files) + " is not undone.";
   if (!lost.empty())
-    result.message += (result.message.empty() ? "" : " ") + std::string("These cannot be given back: ") + Join(lost) + ".";
+    result.message +=
+        (result.message.empty() ? "" : " ") + std::string("These cannot be given back: ") + Join(lost) + ".";
 
   // == 3. The new branch and its live process.
   auto made = std::make_unique<Branch>();

@@ -81,11 +81,10 @@ void CarryForward(DescriptorTable& table, const Event& event) {
       table[static_cast<int>(event.result)] = std::move(opened);
       break;
     }
-    case SYS_close:
-      table.erase(fd);
-      break;
+    case SYS_close: table.erase(fd); break;
     case SYS_close_range:
-      for (auto it = table.lower_bound(fd); it != table.end() && static_cast<uint64_t>(it->first) <= event.arguments[1];)
+      for (auto it = table.lower_bound(fd);
+           it != table.end() && static_cast<uint64_t>(it->first) <= event.arguments[1];)
         it = table.erase(it);
       break;
     case SYS_dup:
@@ -106,9 +105,7 @@ void CarryForward(DescriptorTable& table, const Event& event) {
     case SYS_read:
     case SYS_readv:
     case SYS_write:
-    case SYS_writev:
-      advance(fd, event.result);
-      break;
+    case SYS_writev: advance(fd, event.result); break;
     case SYS_sendfile:
       advance(fd, event.result);
       if (event.arguments[2] == 0) advance(static_cast<int>(event.arguments[1]), event.result);
@@ -124,9 +121,7 @@ void CarryForward(DescriptorTable& table, const Event& event) {
       break;
     case SYS_socket:
     case SYS_accept:
-    case SYS_accept4:
-      table[static_cast<int>(event.result)] = {"a socket", 0, 0, false};
-      break;
+    case SYS_accept4: table[static_cast<int>(event.result)] = {"a socket", 0, 0, false}; break;
     case SYS_epoll_create:
     case SYS_epoll_create1:
     case SYS_eventfd:
@@ -136,11 +131,8 @@ void CarryForward(DescriptorTable& table, const Event& event) {
     case SYS_signalfd4:
     case SYS_inotify_init:
     case SYS_inotify_init1:
-    case SYS_memfd_create:
-      table[static_cast<int>(event.result)] = {"a kernel object", 0, 0, false};
-      break;
-    default:
-      break;
+    case SYS_memfd_create: table[static_cast<int>(event.result)] = {"a kernel object", 0, 0, false}; break;
+    default: break;
   }
 }
 
@@ -160,8 +152,7 @@ std::set<std::string> FilesWritten(DescriptorTable table, const EventLog& log, s
           if (found != table.end() && found->second.regular) names.insert(found->second.path);
           break;
         }
-        default:
-          break;
+        default: break;
       }
     }
     CarryForward(table, event);
@@ -189,7 +180,8 @@ Result<std::vector<std::string>> RestoreDescriptors(Tracee& process, const Descr
       lost.push_back("descriptor " + std::to_string(fd) + ", " + descriptor.path);
       continue;
     }
-    CF_TRY(process.Syscall(SYS_lseek, {static_cast<uint64_t>(opened), static_cast<uint64_t>(descriptor.offset), SEEK_SET}));
+    CF_TRY(process.Syscall(SYS_lseek,
+                           {static_cast<uint64_t>(opened), static_cast<uint64_t>(descriptor.offset), SEEK_SET}));
     if (opened != fd) {
       uint64_t cloexec = static_cast<uint64_t>(descriptor.flags & O_CLOEXEC);
       CF_TRY(process.Syscall(SYS_dup3, {static_cast<uint64_t>(opened), static_cast<uint64_t>(fd), cloexec}));

@@ -29,7 +29,8 @@ constexpr std::byte kInt3{0xcc};
 Result<void> Engine::BeforeEdit() {
   if (!replay_) {
     if (!barrier_wanted_) {
-      if (!at_base_ && branch().end.kind == EndState::Kind::kRunning) CF_TRY(CheckpointLive(CheckpointReason::kStop, false));
+      if (!at_base_ && branch().end.kind == EndState::Kind::kRunning)
+        CF_TRY(CheckpointLive(CheckpointReason::kStop, false));
       at_base_ = false;
       barrier_wanted_ = true;
       branch().tip_at_last = false;
@@ -128,8 +129,10 @@ StopReply Engine::RunCall() {
       case Stop::Kind::kSyscallEntry: {
         const GeneralRegisters& r = scratch.registers();
         SyscallArguments call{static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
-        if (call.number == SYS_write) scratch.SkipSyscall(static_cast<int64_t>(call.values[2]));
-        else if (ClassFor(call) != SyscallClass::kExecute) scratch.SkipSyscall(-ENOSYS);
+        if (call.number == SYS_write)
+          scratch.SkipSyscall(static_cast<int64_t>(call.values[2]));
+        else if (ClassFor(call) != SyscallClass::kExecute)
+          scratch.SkipSyscall(-ENOSYS);
         break;
       }
       case Stop::Kind::kSignal: {
@@ -154,8 +157,7 @@ StopReply Engine::RunCall() {
         break;
       case Stop::Kind::kGone:
         return Failed(Error{"callFailed", "The function that was called ended its process.", "", 0, pid_});
-      default:
-        break;
+      default: break;
     }
   }
   Result<void> removed = RemoveFrom(scratch);

@@ -38,7 +38,9 @@ class RemoteHost : public DirtyPagesHost {
   Result<int64_t> Syscall(long number, std::array<uint64_t, 6> arguments) override {
     return tracee_.Syscall(number, arguments);
   }
-  Result<void> Read(TraceeAddress address, std::span<std::byte> out) override { return tracee_.memory().Read(address, out); }
+  Result<void> Read(TraceeAddress address, std::span<std::byte> out) override {
+    return tracee_.memory().Read(address, out);
+  }
   Result<void> Write(TraceeAddress address, std::span<const std::byte> bytes) override {
     return tracee_.memory().Write(address, bytes);
   }
@@ -51,7 +53,8 @@ class RemoteHost : public DirtyPagesHost {
 }  // namespace
 
 const char* CheckpointReasonName(CheckpointReason reason) {
-  static const char* const kNames[] = {"start", "interval", "stop", "user", "bookmark", "signal", "search", "edit", "branch"};
+  static const char* const kNames[] = {"start",  "interval", "stop", "user",  "bookmark",
+                                       "signal", "search",   "edit", "branch"};
   return kNames[static_cast<int>(reason)];
 }
 
@@ -114,7 +117,7 @@ Position Engine::LivePosition() {
   Position position;
   position.event = b.log->size();
   position.registers = b.tip->registers();
-  position.kind = b.recorder->at_syscall()  ? Position::Kind::kAtSyscall
+  position.kind = b.recorder->at_syscall()   ? Position::Kind::kAtSyscall
                   : b.recorder->AtEventEnd() ? Position::Kind::kEventEnd
                                              : Position::Kind::kComputing;
   return position;
@@ -164,7 +167,8 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   CF_TRY_ASSIGN(checkpoint->process, b.tip->Fork());
   checkpoint->pages = std::exchange(b.carried, {});
   if (inserted_in_live_)
-    for (const auto& [address, original] : inserted_) CF_TRY(checkpoint->process->memory().WriteValue(address, original));
+    for (const auto& [address, original] : inserted_)
+      CF_TRY(checkpoint->process->memory().WriteValue(address, original));
   checkpoint->descriptors = ReadDescriptors(b.tip->pid());
   checkpoint->id = next_id_++;
   checkpoint->moment = present_moment_ && b.tip_moment == present_moment_ && reason != CheckpointReason::kInterval
@@ -186,8 +190,8 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   effective_interval_ns_ = std::max(options_.interval_ms * 1e6, checkpoint_cost_ns_ / kCheckpointShare);
   last_checkpoint_ns_ = b.tip->CpuTimeNs();
   CF_LOG(logger, kInfo, "checkpoint %d (%s) at event %zu, %zu KiB dirty, %.2f ms", checkpoint->id,
-         CheckpointReasonName(reason), checkpoint->position.event, static_cast<size_t>(TotalBytes(checkpoint->pages) / 1024),
-         cost_ns / 1e6);
+         CheckpointReasonName(reason), checkpoint->position.event,
+         static_cast<size_t>(TotalBytes(checkpoint->pages) / 1024), cost_ns / 1e6);
   options_.changed();
   return checkpoint;
 }
@@ -257,9 +261,10 @@ void Engine::Thin() {
     for (int64_t id : doomed) static_cast<void>(DeleteCheckpoint(static_cast<int>(id)));
     if (!doomed.empty() || thin_warned_ || UsedBytes() <= budget_bytes_) continue;
     thin_warned_ = true;
-    options_.notice("warning",
-                    "The memory for checkpoints is used up by pinned ones and by what the program has written since the "
-                    "last. Raise checkpoints.memoryMb, or delete bookmarks.");
+    options_.notice(
+        "warning",
+        "The memory for checkpoints is used up by pinned ones and by what the program has written since the "
+        "last. Raise checkpoints.memoryMb, or delete bookmarks.");
   }
 }
 
@@ -274,13 +279,16 @@ Result<void> Engine::DeleteCheckpoint(int id) {
   std::shared_ptr<Checkpoint> checkpoint = FindCheckpoint(id);
   if (!checkpoint) return Error{"noSuchCheckpoint", "That checkpoint no longer exists.", "", 0, 0};
   if (branch().line[base_]->id == id)
-    return Error{"checkpointInUse", "The present was reached from this checkpoint.", "Go elsewhere first, then delete it.", 0, 0};
+    return Error{"checkpointInUse", "The present was reached from this checkpoint.",
+                 "Go elsewhere first, then delete it.", 0, 0};
   if (branches_[0]->line.front()->id == id)
-    return Error{"checkpointInUse", "The first checkpoint is the beginning of the recording and cannot be deleted.", "", 0, 0};
+    return Error{"checkpointInUse", "The first checkpoint is the beginning of the recording and cannot be deleted.", "",
+                 0, 0};
   for (auto& b : branches_) {
     auto at = std::find(b->line.begin(), b->line.end(), checkpoint);
     if (at != b->line.end() && at + 1 != b->line.end() && (*(at + 1))->barrier)
-      return Error{"checkpointInUse", "Something was changed by hand right after this checkpoint: the time before ends here.", "", 0, 0};
+      return Error{"checkpointInUse",
+                   "Something was changed by hand right after this checkpoint: the time before ends here.", "", 0, 0};
   }
   for (auto& b : branches_) {
     auto& line = b->line;
@@ -436,13 +444,13 @@ void Engine::GoLive() {
 
 void Engine::RequestInterrupt() {
   interrupt_wanted.store(true);
-  if (Recorder* recorder = running_recorder_.load()) recorder->RequestInterrupt();
-  else WakeTracer();
+  if (Recorder* recorder = running_recorder_.load())
+    recorder->RequestInterrupt();
+  else
+    WakeTracer();
 }
 
-Error Engine::Gone() {
-  return Error{"debuggeeGone", "The program was killed from outside.", "", 0, pid_};
-}
+Error Engine::Gone() { return Error{"debuggeeGone", "The program was killed from outside.", "", 0, pid_}; }
 
 StopReply Engine::Resume(const ResumeRequest& request) {
   present_siginfo_.reset();

@@ -29,8 +29,8 @@
 namespace chronofork {
 
 struct EngineOptions {
-  double interval_ms = 100;     // of run time between periodic checkpoints; 0: none
-  uint64_t budget_bytes = 0;    // 0: a quarter of the free memory
+  double interval_ms = 100;   // of run time between periodic checkpoints; 0: none
+  uint64_t budget_bytes = 0;  // 0: a quarter of the free memory
   std::function<void(const char* severity, const std::string&)> notice = [](const char*, const std::string&) {};
   std::function<void(double, const char*)> progress = [](double, const char*) {};
   std::function<void()> changed = [] {};  // checkpoints, branches or the present
@@ -172,7 +172,7 @@ class Engine {
   std::unique_ptr<Replayer> replay_;  // null: the present is live
   size_t base_ = 0;
   std::shared_ptr<Checkpoint> in_use_;  // not to be thinned: a search is about to arrive from it
-  bool at_base_ = false;  // the present is exactly line[base_]
+  bool at_base_ = false;                // the present is exactly line[base_]
   int next_id_ = 1;
   int next_moment_ = 1;
   int present_moment_ = 0;

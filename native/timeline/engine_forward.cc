@@ -43,8 +43,10 @@ StopReply Engine::Failed(const Error& error) {
   // Never show a state that is not proved: back to the last checkpoint that is.
   if (replay_) {
     Result<std::unique_ptr<Replayer>> again = ReplayFrom(base_);
-    if (again.ok()) SetReplay(std::move(again).value(), base_, true);
-    else GoLive();
+    if (again.ok())
+      SetReplay(std::move(again).value(), base_, true);
+    else
+      GoLive();
   }
   reply.kind = StopKind::kHistoryBegin;
   return reply;
@@ -288,21 +290,18 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
         reply.watch_address = watch_specs[stop.probe].address;
         reply.watch = watch_specs[stop.probe].write_only ? WatchKind::kWrite : WatchKind::kAccess;
         return reply;
-      case ReplayStop::Kind::kSignal:
-        present_siginfo_ = stop.siginfo;
-        return SignalStop(stop.signal);
+      case ReplayStop::Kind::kSignal: present_siginfo_ = stop.siginfo; return SignalStop(stop.signal);
       case ReplayStop::Kind::kSyscallEntry:
       case ReplayStop::Kind::kSyscallReturn:
         reply.kind = stop.kind == ReplayStop::Kind::kSyscallEntry ? StopKind::kSyscallEntry : StopKind::kSyscallReturn;
         reply.syscall_number = stop.syscall_number;
         return reply;
-      case ReplayStop::Kind::kCancelled:
-        return SignalStop(SIGINT);
+      case ReplayStop::Kind::kCancelled: return SignalStop(SIGINT);
       case ReplayStop::Kind::kEndOfLog:
         return Error{"diverged", "The replay passed the end of what was recorded without finding it.",
-                     "What is shown is only true up to the last checkpoint before. Please report this program.", 0, pid_};
-      case ReplayStop::Kind::kStep:
-        break;
+                     "What is shown is only true up to the last checkpoint before. Please report this program.", 0,
+                     pid_};
+      case ReplayStop::Kind::kStep: break;
     }
   }
 }
@@ -410,8 +409,8 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
       CF_TRY(RemoveFrom(*b.tip));
     }
     if (!stop.ok()) return std::move(stop).error();
-    bool step_done = stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL &&
-                     (stepping || step_off);
+    bool step_done =
+        stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL && (stepping || step_off);
     if (!step_done) {
       CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping));
       if (reply) return *reply;
@@ -452,14 +451,11 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
   StopReply reply;
   reply.tid = pid_;
   switch (stop.kind) {
-    case LiveStop::Kind::kTrap:
-      return OnLiveTrap(stop, stepping);
+    case LiveStop::Kind::kTrap: return OnLiveTrap(stop, stepping);
     case LiveStop::Kind::kSignal:
       present_siginfo_ = stop.siginfo;
       return std::optional(SignalStop(stop.siginfo.si_signo));
-    case LiveStop::Kind::kInterrupted:
-      interrupt_wanted.store(false);
-      return std::optional(SignalStop(SIGINT));
+    case LiveStop::Kind::kInterrupted: interrupt_wanted.store(false); return std::optional(SignalStop(SIGINT));
     case LiveStop::Kind::kSyscallEntry:
     case LiveStop::Kind::kSyscallReturn:
       reply.kind = stop.kind == LiveStop::Kind::kSyscallEntry ? StopKind::kSyscallEntry : StopKind::kSyscallReturn;
@@ -489,8 +485,7 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
       b.end = {EndState::Kind::kSignalled, 0, stop.siginfo.si_signo, reinterpret_cast<uint64_t>(stop.siginfo.si_addr)};
       reply.kind = StopKind::kHistoryEnd;
       return std::optional(reply);
-    case LiveStop::Kind::kExec:
-      return std::optional(RestartAfterExec());
+    case LiveStop::Kind::kExec: return std::optional(RestartAfterExec());
     case LiveStop::Kind::kGone:
       reply.kind = StopKind::kKilled;
       reply.signal = stop.signal;

@@ -14,8 +14,8 @@ namespace chronofork {
 
 struct TimeOperation {
   enum class Kind {
-    kSeekMoment,           // `id`
-    kSeekCheckpoint,       // `id`
+    kSeekMoment,      // `id`
+    kSeekCheckpoint,  // `id`
     kSeekBegin,
     kSeekEnd,
     kLastTransition,       // `places`

@@ -72,17 +72,13 @@ Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult
   }
   const TimeOperation operation = *engine_.armed_;
   switch (operation.kind) {
-    case TimeOperation::Kind::kLastTransition:
-      return LastTransition(operation, result);
-    case TimeOperation::Kind::kStepInstructionBack:
-      return StepBack(operation.functions, result);
-    case TimeOperation::Kind::kLastWrite:
-      return LastWrite(operation, result);
+    case TimeOperation::Kind::kLastTransition: return LastTransition(operation, result);
+    case TimeOperation::Kind::kStepInstructionBack: return StepBack(operation.functions, result);
+    case TimeOperation::Kind::kLastWrite: return LastWrite(operation, result);
     case TimeOperation::Kind::kSeekMoment:
     case TimeOperation::Kind::kSeekCheckpoint:
     case TimeOperation::Kind::kSeekBegin:
-    case TimeOperation::Kind::kSeekEnd:
-      return Seek(operation, result);
+    case TimeOperation::Kind::kSeekEnd: return Seek(operation, result);
   }
   return Plain();
 }
@@ -90,8 +86,7 @@ Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult
 // -- Seeking ------------------------------------------------------------------------------
 
 Result<StopReply> Search::Seek(const TimeOperation& operation, OperationResult* result) {
-  if (operation.kind == TimeOperation::Kind::kSeekBegin)
-    return SeekCheckpoint(engine_.branches_[0]->line.front());
+  if (operation.kind == TimeOperation::Kind::kSeekBegin) return SeekCheckpoint(engine_.branches_[0]->line.front());
   bool to_end = operation.kind == TimeOperation::Kind::kSeekEnd;
   if (operation.kind == TimeOperation::Kind::kSeekMoment) {
     if (operation.id == engine_.present_moment_) return Plain();
@@ -214,8 +209,9 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     if (goal.conditional) {
       plan.accept = [&](size_t probe, const GeneralRegisters& registers) -> Result<bool> {
         bool place = goal.probes[probe].group != 0 || !engine_.breakpoints.contains(goal.probes[probe].address);
-        CF_TRY_ASSIGN(bool holds, place ? Result<bool>(true)
-                                        : engine_.ConditionHolds(goal.probes[probe].address, registers, replay->process()));
+        CF_TRY_ASSIGN(bool holds,
+                      place ? Result<bool>(true)
+                            : engine_.ConditionHolds(goal.probes[probe].address, registers, replay->process()));
         if (holds) {
           CF_TRY_ASSIGN(accepted, replay->CountNow());
           accepted_probe = probe;
@@ -360,7 +356,8 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
     CF_LOG(logger, kError, "stop %d at event %zu pc 0x%llx after %llu of %llu hits", static_cast<int>(stop.kind),
            replay->event(), replay->process().registers().rip, static_cast<unsigned long long>(replay->transitions()),
            static_cast<unsigned long long>(hit.count));
-    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.",
+                 0, 0};
   }
   answer_at_start_ = hit.count == 1 && copies_.empty() && replay->process().registers().rip == start_pc &&
                      replay->event() == engine_.branch().line[hit.start]->position.event;

@@ -33,7 +33,7 @@ class Search {
  private:
   struct Goal {
     std::vector<ProbeSpec> probes;
-    bool conditional = false;   // ask the engine's conditions at every hit
+    bool conditional = false;  // ask the engine's conditions at every hit
     std::vector<WatchSpec> watches;
   };
   struct WatchHit {

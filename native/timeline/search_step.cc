@@ -132,7 +132,8 @@ Result<std::unique_ptr<Replayer>> Search::Narrow(std::unique_ptr<Replayer> from,
     CF_TRY_ASSIGN(ReplayStop stop, ahead.Run(plan));
     if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
     if (stop.kind != ReplayStop::Kind::kReachedEnd)
-      return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0, 0};
+      return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0,
+                   0};
     if (latest) from = std::move(latest);
   }
   return from;
@@ -163,7 +164,8 @@ Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer> fro
     }
     ++since_mark;
     if (from->event() > end.position.event)
-      return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0, 0};
+      return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0,
+                   0};
   }
   return std::unique_ptr<Replayer>();
 }

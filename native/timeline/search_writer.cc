@@ -107,7 +107,8 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(counting));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
   if (stop.kind != ReplayStop::Kind::kWatch)
-    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.",
+                 0, 0};
   // In the middle of a repeated string instruction nothing else can stop: its end is the touch.
   std::optional<size_t> last_counted = replay->last_counted();
   if (last_counted && counting.probes[*last_counted].address.value == replay->process().registers().rip)
@@ -128,7 +129,8 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   last.limit = executed;
   CF_TRY_ASSIGN(stop, again->Run(last));
   if (stop.kind != ReplayStop::Kind::kProbe)
-    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.", 0, 0};
+    return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.",
+                 0, 0};
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> proof_copy, again->Copy());
   Replayer proof(std::move(proof_copy), again->log(), again->position(), again->patched());
   ReplayPlan nothing = Plan();

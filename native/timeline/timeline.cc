@@ -132,8 +132,9 @@ TimelineView Timeline::View() {
 }
 
 MomentView Timeline::MomentOf(const Checkpoint& c, size_t index) const {
-  return {c.moment, static_cast<int64_t>(index) * 1000, c.position.event, static_cast<double>(c.time_ns) / 1e6, c.branch,
-          c.position.registers.rip};
+  return {c.moment,         static_cast<int64_t>(index) * 1000,
+          c.position.event, static_cast<double>(c.time_ns) / 1e6,
+          c.branch,         c.position.registers.rip};
 }
 
 void Timeline::Publish() {
@@ -149,18 +150,16 @@ void Timeline::Publish() {
       if (c.moment == b->from_moment) branch.from = moment;
       if (!listed.insert(c.id).second) continue;
       view.checkpoints.push_back({c.id, moment, CheckpointReasonName(c.reason), engine_->PrivateBytesOf(*b, i),
-                                  std::chrono::duration<double, std::milli>(now - c.made_at).count(), c.pinned, c.name});
+                                  std::chrono::duration<double, std::milli>(now - c.made_at).count(), c.pinned,
+                                  c.name});
     }
     view.branches.push_back(std::move(branch));
   }
   Branch& b = engine_->branch();
   if (!b.line.empty()) view.begin = MomentOf(*b.line.front(), 0);
-  view.end = {b.tip_moment,
-              static_cast<int64_t>(b.line.size()) * 1000,
-              b.log->size(),
-              b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
-              b.id,
-              b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+  view.end = {b.tip_moment,  static_cast<int64_t>(b.line.size()) * 1000,
+              b.log->size(), b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
+              b.id,          b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
   view.live = engine_->live();
   view.edited = engine_->edited();
   view.present = view.end;

@@ -59,7 +59,8 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
   StopReply stop;
   for (;;) {
     stop = engine.Resume({ResumeKind::kContinue, stop.kind == StopKind::kSignal ? stop.signal : 0, {}});
-    if (stop.kind == StopKind::kHistoryEnd || stop.kind == StopKind::kKilled || stop.kind == StopKind::kHistoryBegin) break;
+    if (stop.kind == StopKind::kHistoryEnd || stop.kind == StopKind::kKilled || stop.kind == StopKind::kHistoryBegin)
+      break;
   }
   report.record_ms = MillisecondsSince(begun);
   report.record_stops = Tracee::StopCount() - stops_before;
@@ -71,8 +72,10 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
     std::string why = report.notices.empty() ? "" : " (" + report.notices.back() + ")";
     return Error{"recordingFailed", "The recording stopped before the program ended" + why + ".", "", 0, engine.pid()};
   }
-  if (b.end.kind == EndState::Kind::kExited) report.exit_code = b.end.exit_code;
-  else report.signal = b.end.signal;
+  if (b.end.kind == EndState::Kind::kExited)
+    report.exit_code = b.end.exit_code;
+  else
+    report.signal = b.end.signal;
   report.events = b.log->size();
   report.checkpoints = b.line.size();
 

@@ -69,8 +69,10 @@ void GoOn(pid_t pid, int status) {
 
 bool ChildProcesses::HandleStop(pid_t pid, int status) {
   if (!children().contains(pid)) return false;
-  if (WIFSTOPPED(status)) GoOn(pid, status);
-  else children().erase(pid);
+  if (WIFSTOPPED(status))
+    GoOn(pid, status);
+  else
+    children().erase(pid);
   return true;
 }
 

@@ -40,8 +40,8 @@ namespace {
 
 Log log("launch");
 
-constexpr long kTraceOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP |
-                               PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+constexpr long kTraceOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
+                               PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 
 // What the child reports through the pipe when it cannot become the program.
 enum class Step : int { kStdio, kTerminal, kDirectory, kSeccomp, kExec };
@@ -111,8 +111,7 @@ std::array<sock_filter, 10> Filter() {
   ::syscall(SYS_close_range, 4, ~0u, 0);
   auto filter = Filter();
   sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
     Fail(report, Step::kSeccomp);
   ::execve(spec.program.c_str(), argv, envp);
   Fail(report, Step::kExec);
@@ -121,12 +120,11 @@ std::array<sock_filter, 10> Filter() {
 Error LaunchError(const LaunchSpec& spec, const ChildFailure& failure) {
   int e = failure.error_number;
   switch (failure.step) {
-    case Step::kStdio:
-      return SystemError("stdioFailed", "The program's input and output cannot be connected", e);
-    case Step::kTerminal:
-      return SystemError("terminalFailed", "The program cannot be given its terminal", e);
+    case Step::kStdio: return SystemError("stdioFailed", "The program's input and output cannot be connected", e);
+    case Step::kTerminal: return SystemError("terminalFailed", "The program cannot be given its terminal", e);
     case Step::kDirectory: {
-      Error error = SystemError("cwdMissing", "The working directory " + spec.working_directory + " cannot be entered", e);
+      Error error =
+          SystemError("cwdMissing", "The working directory " + spec.working_directory + " cannot be entered", e);
       error.remedy = "Correct \"cwd\" in launch.json.";
       return error;
     }
@@ -135,8 +133,7 @@ Error LaunchError(const LaunchSpec& spec, const ChildFailure& failure) {
       error.remedy = "In a container, allow the seccomp system call (the default Docker profile does).";
       return error;
     }
-    case Step::kExec:
-      break;
+    case Step::kExec: break;
   }
   Error error = SystemError(e == ENOENT ? "programMissing" : "notExecutable",
                             "The program " + spec.program + " cannot be executed", e);
@@ -240,11 +237,10 @@ Result<void> Tracee::PrepareAfterExec() {
   CF_TRY_ASSIGN(uint32_t original, memory_.ReadValue<uint32_t>(entry));
   const uint32_t kSyscallTrap = 0xcccc050f;  // syscall; int3; int3
   CF_TRY(memory_.WriteValue(entry, kSyscallTrap));
-  CF_TRY_ASSIGN(int64_t mapped,
-                SyscallAt(entry, SYS_mmap,
-                          {kCorePage.value, kCorePageBytes, PROT_READ | PROT_WRITE | PROT_EXEC,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0},
-                          nullptr));
+  CF_TRY_ASSIGN(int64_t mapped, SyscallAt(entry, SYS_mmap,
+                                          {kCorePage.value, kCorePageBytes, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0},
+                                          nullptr));
   CF_TRY(memory_.WriteValue(entry, original));
   if (static_cast<uint64_t>(mapped) != kCorePage.value)
     return SystemError("corePageRefused", "The two pages that Chronofork needs in the program cannot be mapped",

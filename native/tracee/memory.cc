@@ -57,8 +57,7 @@ Result<void> TraceeMemory::Read(TraceeAddress address, std::span<std::byte> out)
 Result<void> TraceeMemory::Write(TraceeAddress address, std::span<const std::byte> bytes) const {
   size_t done = 0;
   while (done < bytes.size()) {
-    ssize_t n =
-        ::pwrite(MemFd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(address.value + done));
+    ssize_t n = ::pwrite(MemFd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(address.value + done));
     if (n <= 0) {
       char text[96];
       std::snprintf(text, sizeof text, "Memory at 0x%llx cannot be written",

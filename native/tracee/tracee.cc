@@ -215,17 +215,13 @@ std::optional<Stop> Tracee::Interpret(int status) {
       stop.kind = Stop::Kind::kNewProcess;
       stop.new_pid = static_cast<pid_t>(message);
       return stop;
-    case PTRACE_EVENT_EXEC:
-      stop.kind = Stop::Kind::kExec;
-      return stop;
+    case PTRACE_EVENT_EXEC: stop.kind = Stop::Kind::kExec; return stop;
     case PTRACE_EVENT_STOP:
       stop.kind = Stop::Kind::kInterrupted;
       stop.group_stop_signal = signal == SIGTRAP ? 0 : signal;
       return stop;
-    case 0:
-      break;
-    default:
-      return std::nullopt;  // an event that we did not ask for
+    case 0: break;
+    default: return std::nullopt;  // an event that we did not ask for
   }
   if (signal == (SIGTRAP | 0x80)) {
     stop.kind = Stop::Kind::kSyscallExit;

@@ -45,8 +45,10 @@ State& state() {
 void Sort(pid_t pid, int status) {
   stop_count.fetch_add(1, std::memory_order_relaxed);
   State& s = state();
-  if (s.tracees.contains(pid)) s.queued[pid].push_back(status);
-  else if (!ChildProcesses::HandleStop(pid, status)) s.early[pid].push_back(status);
+  if (s.tracees.contains(pid))
+    s.queued[pid].push_back(status);
+  else if (!ChildProcesses::HandleStop(pid, status))
+    s.early[pid].push_back(status);
 }
 
 }  // namespace
@@ -146,13 +148,15 @@ std::optional<int> TracerThread::NextStatus(Tracee* tracee, bool wakeable) {
     if (wakeable && wake_wanted.exchange(false)) return std::nullopt;
     int status = 0;
     pid_t pid = ::waitpid(-1, &status, __WALL | __WNOTHREAD);
-    if (pid > 0) Sort(pid, status);
+    if (pid > 0)
+      Sort(pid, status);
     else if (errno == EINTR && wakeable) {
       wake_wanted.store(false);
       return std::nullopt;
     }
     // Nothing left to wait for: it is gone without our having seen it go.
-    else if (errno == ECHILD) return 0;
+    else if (errno == ECHILD)
+      return 0;
   }
 }
 

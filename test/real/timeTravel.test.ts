@@ -52,9 +52,9 @@ const journeys: Record<RealName, Journey> = {
     },
     often: {
       place: { file: 'sqlite3.c', text: 'switch( aiClass[*z] ){' },
-      value: '*(long *)z',
-      // The characters "(500, ", of the first purchase.
-      earlier: () => String(Buffer.from('500, ').readUIntLE(0, 5)),
+      value: '*(int *)z',
+      // The id of the first purchase, and the comma behind it.
+      earlier: () => String(Buffer.from('500,').readInt32LE()),
     },
     heapField: 'p->pBt->pPager->aStat[0]',
   },
@@ -100,11 +100,15 @@ async function toFirstStep(session: RealSession, journey: Journey): Promise<Stop
 
 async function backAndForth(session: RealSession, journey: Journey): Promise<void> {
   const back = [await session.seen(await toFirstStep(session, journey))];
-  for (let i = 0; i < stepCount; i++) back.push(await session.seen(await session.go('stepBack')));
-  const forth = [back[stepCount]];
-  for (let i = 0; i < stepCount; i++) forth.push(await session.seen(await session.go('next')));
-  assert.equal(new Set(back).size > stepCount / 2, true, `it hardly moved:\n${back.join('\n')}`);
-  assert.deepEqual(forth.reverse(), back);
+  for (let i = 0; i < stepCount; i++) {
+    const stop = await session.seen(await session.go('stepBack'));
+    assert.notEqual(stop, back[i], `step ${i + 1} back stayed where it was`);
+    back.push(stop);
+  }
+  for (let i = stepCount; i > 0; i--) {
+    const stop = await session.seen(await session.go('next'));
+    assert.equal(stop, back[i - 1], `${stepCount - i + 1} steps forth from there, ${i - 1} steps back`);
+  }
 }
 
 async function manyHitsBefore(session: RealSession, journey: Journey): Promise<void> {
@@ -113,7 +117,7 @@ async function manyHitsBefore(session: RealSession, journey: Journey): Promise<v
   const deepSeen = await here(session, deep);
   await session.breakAtLine(place, {});
   const last = await session.go('reverseContinue');
-  assert.equal(last.frame.line, session.line(place));
+  assert.equal(last.reason, 'breakpoint');
   assert.ok(last.moment.event <= deep.moment.event);
   const lastValue = await session.value(value, last);
   const lastSeen = await here(session, last);

@@ -1,3 +1,4 @@
+// A ProbeHost over the test's own process: code buffers, traps by a signal handler.
 #include "in_process_machine.h"
 
 #include <asm/prctl.h>

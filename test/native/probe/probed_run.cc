@@ -1,3 +1,4 @@
+// Runs a function with probes on it and notes every stop.
 #include "probed_run.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #include "core_child.h"
-#include "debuggee.h"
 #include "debugged.h"
+#include "debuggee.h"
 
 namespace chronofork {
 namespace {

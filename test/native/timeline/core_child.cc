@@ -1,3 +1,4 @@
+// Gives each test of the core a process of its own, with a time limit.
 #include "core_child.h"
 
 #include <doctest/doctest.h>
@@ -35,7 +36,8 @@ ChildEnd RunInCoreChild(std::chrono::seconds patience, const std::function<std::
   ChildEnd end;
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd wanted{ends[0], POLLIN, 0};
     if (left.count() <= 0 || ::poll(&wanted, 1, static_cast<int>(left.count())) == 0) {
       end.hung = true;

@@ -1,3 +1,4 @@
+// A debug session over an Engine, in the words of the tests.
 #include "debugged.h"
 
 #include <elf.h>
@@ -51,8 +52,8 @@ std::string ToText(const NotedState& state) {
 }
 
 const char* NameOf(StopKind kind) {
-  static const char* const kNames[] = {"signal",        "breakpoint",   "watchpoint", "syscall entry", "syscall return",
-                                       "history begin", "history end",  "libraries",  "exec",          "killed"};
+  static const char* const kNames[] = {"signal",        "breakpoint",  "watchpoint", "syscall entry", "syscall return",
+                                       "history begin", "history end", "libraries",  "exec",          "killed"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -1,3 +1,4 @@
+// Compiles the small programs that the tests debug, once.
 #include "debuggee.h"
 
 #include <doctest/doctest.h>
@@ -35,7 +36,8 @@ std::string ProgramsFolder() {
 
 std::string BuildDebuggee(const std::string& source, const std::string& flags) {
   std::string name = source + flags;
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == ' ' || c == '/' || c == '='; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == ' ' || c == '/' || c == '='; }, '_');
   const std::string program = ProgramsFolder() + "/" + name;
   const fs::path path = kSources + source;
   REQUIRE_MESSAGE(fs::exists(path), path, " is missing: the tests run from the repository's root");
@@ -106,8 +108,10 @@ NativeRun RunNatively(const std::vector<std::string>& command, const std::string
     }
     ::usleep(1000);
   }
-  if (WIFEXITED(status)) run.exit_code = WEXITSTATUS(status);
-  else run.signal = WTERMSIG(status);
+  if (WIFEXITED(status))
+    run.exit_code = WEXITSTATUS(status);
+  else
+    run.signal = WTERMSIG(status);
   run.output = ReadWholeFile(out);
   return run;
 }

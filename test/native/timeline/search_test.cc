@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "core_child.h"
-#include "debuggee.h"
 #include "debugged.h"
+#include "debuggee.h"
 
 namespace chronofork {
 namespace {
@@ -166,7 +166,8 @@ TEST_CASE("search: the frame of a recursion that one is in") {
     const uint64_t sp = d.engine().process().registers().rsp;
     TimeOperation operation;
     operation.kind = TimeOperation::Kind::kLastTransition;
-    operation.places = {{d.symbols().at("mark_before_descent"), 1, AddressRange{TraceeAddress(sp), TraceeAddress(sp + 1)}, {}}};
+    operation.places = {
+        {d.symbols().at("mark_before_descent"), 1, AddressRange{TraceeAddress(sp), TraceeAddress(sp + 1)}, {}}};
     OperationResult result = d.Do(operation);
     d.Expect("found in the same frame", result.outcome == OperationResult::Outcome::kFound && result.group == 1u);
     d.Equal("depth", 5u, d.Word("depth"));

@@ -4,8 +4,8 @@
 #include <doctest/doctest.h>
 
 #include "core_child.h"
-#include "debuggee.h"
 #include "debugged.h"
+#include "debuggee.h"
 
 namespace chronofork {
 namespace {
@@ -52,7 +52,8 @@ std::string Sweep(const std::string& program, size_t every, int steps_beyond) {
     d.SeekCheckpoint(places[i].checkpoint);
     const NotedState found = d.Note();
     if (!(found == places[i].state))
-      d.problems += "checkpoint " + std::to_string(i) + ": " + ToText(places[i].state) + " became " + ToText(found) + "\n";
+      d.problems +=
+          "checkpoint " + std::to_string(i) + ": " + ToText(places[i].state) + " became " + ToText(found) + "\n";
   }
   // Forward again: through every later checkpoint, where the replay is compared with it.
   for (size_t i = 0; i < places.size(); i += 7) {

@@ -1,3 +1,4 @@
+// Runs a program through Verify() and states what must hold.
 #include "verified_run.h"
 
 #include <fcntl.h>
@@ -36,7 +37,8 @@ void FromText(const std::string& text, VerifiedRun& run) {
     VerifyReport& r = run.report;
     if (kind == "end") words >> r.exit_code >> r.signal;
     if (kind == "counts")
-      words >> r.events >> r.checkpoints >> r.replays >> r.refused_calls >> r.record_stops >> r.record_ms >> r.replay_ms;
+      words >> r.events >> r.checkpoints >> r.replays >> r.refused_calls >> r.record_stops >> r.record_ms >>
+          r.replay_ms;
     std::getline(words >> std::ws, rest);
     if (kind == "error") run.error = rest;
     if (kind == "notice") r.notices.push_back(rest);
