@@ -59,9 +59,9 @@ struct Event {
   SyscallClass syscall_class = SyscallClass::kEmulate;
   bool restarted = false;         // kSyscall: interrupted, and executed again from its instruction
   bool process_was_made = false;  // kSyscall: fork and its like
+  bool handled = false;           // kSignal: a handler was entered; `writes` is its frame
   int32_t number = 0;             // of the call, or of the signal
   int64_t result = 0;  // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp
-  // Of the call. kSignal: error code, trap number and fault address in the handler's frame, and whether there is one.
   std::array<uint64_t, 6> arguments{};
   uint64_t pc = 0;                // after the event (of a signal: where it struck)
   uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()

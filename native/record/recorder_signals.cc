@@ -209,7 +209,7 @@ Result<void> Recorder::Deliver(int signal) {
   }
   if (event.place == SignalPlace::kAnywhere) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
   CF_TRY_ASSIGN(Disposition disposition, DispositionOf(signal));
-  event.arguments[3] = disposition.handled;
+  event.handled = disposition.handled;
   delivered_ = &Append(std::move(event));
   undelivered_.reset();
   at_syscall_ = false;
@@ -220,16 +220,12 @@ Result<void> Recorder::Deliver(int signal) {
 // Into the handler of the signal that was just logged.
 Recorder::Outcome Recorder::GiveSignal() {
   Event& event = *std::exchange(delivered_, nullptr);
-  std::optional<FrameTrap> trap;
-  if (event.place != SignalPlace::kFault) trap.emplace();
-  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo, trap));
+  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo));
   if (other) return OnStop(*other);
-  if (!trap) {
-    CF_TRY_ASSIGN(trap, ReadFrameTrap(live_));
-    event.arguments[0] = trap->error_code;
-    event.arguments[1] = trap->number;
-    event.arguments[2] = trap->fault_address;
-  }
+  CF_TRY_ASSIGN(AddressRange frame, SignalFrame(live_));
+  MemoryWrite write{frame.start, std::vector<std::byte>(frame.length())};
+  CF_TRY(live_.memory().Read(frame.start, write.bytes));
+  event.writes.push_back(std::move(write));
   if (mode_ != ResumeMode::kStep) return std::optional<LiveStop>();
   LiveStop stop;
   stop.siginfo.si_signo = SIGTRAP;

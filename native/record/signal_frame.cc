@@ -1,40 +1,40 @@
-// The bytes of a signal frame, as the kernel lays them out.
 #include "record/signal_frame.h"
 
 namespace chronofork {
 namespace {
 
 // struct rt_sigframe of arch/x86/include/asm/sigframe.h: the return address (8
-// bytes), then ucontext with 40 bytes before its sigcontext, which holds err at
-// 152, trapno at 160 and cr2 at 176.
-constexpr uint64_t kErrorCode = 8 + 40 + 152;
-constexpr uint64_t kTrapNumber = 8 + 40 + 160;
-constexpr uint64_t kFaultAddress = 8 + 40 + 176;
+// bytes), ucontext (304), siginfo (128); in ucontext, after 40 bytes, the
+// sigcontext, which holds the pointer to the XSAVE area at 184.
+constexpr uint64_t kFrameBytes = 8 + 304 + 128;
+constexpr uint64_t kVectorStatePointer = 8 + 40 + 184;
+// struct _fpx_sw_bytes in the XSAVE area: a magic number, then the whole area's size.
+constexpr uint64_t kSoftwareBytes = 464;
+constexpr uint32_t kExtendedMagic = 0x46505853;
+constexpr uint64_t kLegacyBytes = 512;
 
 }  // namespace
 
-Result<std::optional<Stop>> EnterHandler(Tracee& process, const siginfo_t& info, const std::optional<FrameTrap>& trap) {
+Result<std::optional<Stop>> EnterHandler(Tracee& process, const siginfo_t& info) {
   // Calls made in the process since it stopped have made the kernel forget the siginfo.
   CF_TRY(process.WriteSiginfo(info));
   CF_TRY(process.Resume(ResumeMode::kStep, info.si_signo));
   std::optional<Stop> stop = process.Wait();
-  if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return stop;
-  if (trap) {
-    TraceeAddress frame(process.registers().rsp);
-    CF_TRY(process.memory().WriteValue(frame + kErrorCode, trap->error_code));
-    CF_TRY(process.memory().WriteValue(frame + kTrapNumber, trap->number));
-    CF_TRY(process.memory().WriteValue(frame + kFaultAddress, trap->fault_address));
-  }
-  return std::optional<Stop>();
+  bool entered = stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP;
+  return entered ? std::optional<Stop>() : stop;
 }
 
-Result<FrameTrap> ReadFrameTrap(Tracee& process) {
-  FrameTrap trap;
-  TraceeAddress frame(process.registers().rsp);
-  CF_TRY_ASSIGN(trap.error_code, process.memory().ReadValue<uint64_t>(frame + kErrorCode));
-  CF_TRY_ASSIGN(trap.number, process.memory().ReadValue<uint64_t>(frame + kTrapNumber));
-  CF_TRY_ASSIGN(trap.fault_address, process.memory().ReadValue<uint64_t>(frame + kFaultAddress));
-  return trap;
+Result<AddressRange> SignalFrame(Tracee& process) {
+  TraceeAddress start(process.registers().rsp);
+  CF_TRY_ASSIGN(uint64_t vector_state, process.memory().ReadValue<uint64_t>(start + kVectorStatePointer));
+  if (vector_state < start.value) return AddressRange{start, start + kFrameBytes};
+  struct {
+    uint32_t magic, bytes;
+  } software;
+  CF_TRY(process.memory().Read(TraceeAddress(vector_state + kSoftwareBytes),
+                               std::as_writable_bytes(std::span(&software, 1))));
+  uint64_t length = software.magic == kExtendedMagic ? software.bytes : kLegacyBytes;
+  return AddressRange{start, TraceeAddress(vector_state + length)};
 }
 
 }  // namespace chronofork

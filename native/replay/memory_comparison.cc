@@ -59,4 +59,12 @@ PageSet WritablePages(pid_t pid) {
   return MakePageSet(std::move(ranges));
 }
 
+PageSet DeadStack(pid_t pid, TraceeAddress stack_pointer) {
+  constexpr uint64_t kRedZone = 128;
+  const TraceeAddress end((stack_pointer.value - kRedZone) & ~uint64_t{7});
+  for (const Mapping& mapping : ReadMappings(pid))
+    if (mapping.path == "[stack]" && mapping.range.Contains(end)) return {{mapping.range.start, end}};
+  return {};
+}
+
 }  // namespace chronofork

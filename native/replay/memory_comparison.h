@@ -29,4 +29,9 @@ std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSe
 // nothing better is known.
 PageSet WritablePages(pid_t pid);
 
+// What lies below the red zone on the program's stack: left over, and no part
+// of its state. ld.so puts vector registers there when it binds a function,
+// with the processor's idea of which are in use, and that differs from run to run.
+PageSet DeadStack(pid_t pid, TraceeAddress stack_pointer);
+
 }  // namespace chronofork

@@ -138,6 +138,10 @@ Result<void> Replayer::Arm() {
   CF_TRY(SetWatches());
   if (specs.empty()) return {};
   CF_TRY_ASSIGN(probes_, ProbeSet::Install(*this, specs));
+  for (size_t i = 0; logger.Enabled(LogLevel::kDebug) && i < specs.size(); ++i)
+    if (probes_->KindOf(i) != ProbeKind::kJump)
+      logger.Write(LogLevel::kDebug, "slow probe at 0x%llx: %s", static_cast<unsigned long long>(specs[i].address.value),
+                   probes_->ReasonOf(i));
   CF_TRY(probes_->SetTransitions(*this, transitions_));
   CF_TRY(probes_->SetLastGroup(*this, last_group_));
   CF_TRY(probes_->SetLimit(*this, plan_->accept ? transitions_ + 1 : plan_->limit));
@@ -288,11 +292,15 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   if (!marker.reference) return std::optional<Mismatch>();
   Tracee& reference = *marker.reference;
   TraceeAddress sp(process_->registers().rsp);
-  PageSet near = MakePageSet({{sp - 256, sp + kNearStackBytes}});
-  std::vector<MemoryDifference> differences = CompareMemory(*process_, probes_.get(), reference, near, 64);
+  auto compare = [&](const PageSet& pages) {
+    std::vector<MemoryDifference> found = CompareMemory(*process_, probes_.get(), reference, pages, 64);
+    if (found.empty()) return found;
+    return CompareMemory(*process_, probes_.get(), reference, Subtract(pages, DeadStack(process_->pid(), sp)), 64);
+  };
+  std::vector<MemoryDifference> differences = compare(MakePageSet({{sp - 256, sp + kNearStackBytes}}));
   if (differences.empty()) {
     CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
-    differences = CompareMemory(*process_, probes_.get(), reference, Union(written, marker.reference_pages), 64);
+    differences = compare(Union(written, marker.reference_pages));
   }
   if (differences.empty()) {
     CF_TRY_ASSIGN(ExtendedRegisters ours, process_->ReadExtended());

@@ -130,10 +130,10 @@ Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
 
 // Into the handler of a signal that has struck; one that was ignored has none.
 Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
-  if (!event.arguments[3]) return std::optional<ReplayStop>();
-  FrameTrap trap{event.arguments[0], event.arguments[1], event.arguments[2]};
-  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo, trap));
+  if (!event.handled) return std::optional<ReplayStop>();
+  CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo));
   if (other) return OnStop(*other, mode);
+  for (const MemoryWrite& frame : event.writes) CF_TRY(process_->memory().Write(frame.address, frame.bytes));
   kind_ = Position::Kind::kComputing;
   return mode == ResumeMode::kStep ? std::optional(ReplayStop{}) : std::optional<ReplayStop>();
 }

@@ -74,6 +74,8 @@ class Search {
   Result<size_t> Split(const Interval& interval);
   Result<std::unique_ptr<Replayer>> Narrow(std::unique_ptr<Replayer> from, const EndMarker& end);
   Result<std::unique_ptr<Replayer>> StepUpTo(std::unique_ptr<Replayer> from, const EndMarker& end);
+  Result<Goal> ReturnsOfCall(Replayer& at, const GeneralRegisters& after);
+  Result<std::unique_ptr<Replayer>> AtLastEvent(size_t start, size_t event);
   std::vector<ProbeSpec> Predecessors(const std::vector<AddressRange>& functions);
 
   // Makes `replay`, reached from line[start], the present; `copies` were left on the way.

@@ -93,13 +93,23 @@ Result<StopReply> Search::StepBack(const std::vector<AddressRange>& functions, O
   }
   // Only the interval up to the present holds the instruction before it.
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHitIn(*interval, goal));
+  std::unique_ptr<Replayer> answer;
   if (hit) {
     CF_TRY_ASSIGN(near, GoTo(*hit, goal));
-  } else {
-    CF_TRY_ASSIGN(near, engine_.ReplayFrom(start));
-    CF_TRY_ASSIGN(near, Narrow(std::move(near), interval->end));
+    CF_TRY_ASSIGN(Goal returns, ReturnsOfCall(*near, now.registers));
+    if (!returns.probes.empty()) {
+      CF_TRY_ASSIGN(std::optional<Hit> returned, LastHitIn(*interval, returns));
+      if (returned) {
+        CF_TRY_ASSIGN(near, GoTo(*returned, returns));
+      }
+    }
+    CF_TRY_ASSIGN(answer, StepUpTo(std::move(near), interval->end));
   }
-  CF_TRY_ASSIGN(std::unique_ptr<Replayer> answer, StepUpTo(std::move(near), interval->end));
+  if (!answer) {
+    CF_TRY_ASSIGN(near, AtLastEvent(start, now.event));
+    CF_TRY_ASSIGN(near, Narrow(std::move(near), interval->end));
+    CF_TRY_ASSIGN(answer, StepUpTo(std::move(near), interval->end));
+  }
   if (!answer) return TooFar();
   const Checkpoint& from = *engine_.branch().line[start];
   bool at_start = copies_.empty() && answer->event() == from.position.event &&
@@ -109,6 +119,58 @@ Result<StopReply> Search::StepBack(const std::vector<AddressRange>& functions, O
   }
   Arrive(std::move(answer), start, at_start, std::move(copies_));
   return Plain();
+}
+
+// Where `at` stands at a call that has returned to `after`: the return
+// instructions of what it calls, with the stack pointer that they have then.
+Result<Search::Goal> Search::ReturnsOfCall(Replayer& at, const GeneralRegisters& after) {
+  constexpr uint64_t kSearchedBytes = 64 * 1024;
+  Goal goal;
+  auto decode = [&](Replayer& replay) {
+    const TraceeAddress pc(replay.process().registers().rip);
+    return DecodeInstruction(Code({pc, pc + kMaxInstructionLength}), pc);
+  };
+  std::optional<Instruction> call = decode(at);
+  if (!call || call->flow != FlowKind::kCall || call->end().value != after.rip) return goal;
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, at.Copy());
+  Replayer inside(std::move(copy), at.log(), at.position(), at.patched());
+  ReplayPlan plan = Plan();
+  CF_TRY(inside.Step(plan));
+  // On over the linkage table: `endbr64; jmp *…`, `jmp *…`.
+  for (int jumps = 0; jumps < 3; ++jumps) {
+    std::optional<Instruction> here = decode(inside);
+    if (!here) break;
+    const AddressRange behind{here->end(), here->end() + kMaxInstructionLength};
+    std::optional<Instruction> next = DecodeInstruction(Code(behind), behind.start);
+    const bool jumps_next = here->flow == FlowKind::kNext && next && next->flow == FlowKind::kJump;
+    if (here->flow != FlowKind::kJump && !jumps_next) break;
+    CF_TRY(inside.Step(plan));
+    if (jumps_next) CF_TRY(inside.Step(plan));
+  }
+  const TraceeAddress entry(inside.process().registers().rip);
+  std::vector<std::byte> code = Code({entry, entry + kSearchedBytes});
+  const AddressRange on_stack{TraceeAddress(after.rsp - 8), TraceeAddress(after.rsp - 7)};
+  for (TraceeAddress start : FindInstructionStarts(code, entry)) {
+    auto instruction = DecodeInstruction(std::span(code).subspan(start - entry), start);
+    if (instruction && instruction->is_return()) goal.probes.push_back(ProbeSpec{start, 0, on_stack, {}});
+  }
+  return goal;
+}
+
+// A replay from line[start] that stands at the end of the last event before
+// `event` that can be run to, or at line[start] itself.
+Result<std::unique_ptr<Replayer>> Search::AtLastEvent(size_t start, size_t event) {
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(start));
+  const EventLog& log = *engine_.branch().log;
+  while (event > replay->event() && log.at(event - 1).kind == EventKind::kSignal) --event;
+  if (event <= replay->event()) return replay;
+  ReplayPlan plan = Plan();
+  plan.end.emplace();
+  plan.end->position.kind = Position::Kind::kEventEnd;
+  plan.end->position.event = event;
+  CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+  if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
+  return replay;
 }
 
 // Copies at ever shorter times before `end`; returns one that is close to it.

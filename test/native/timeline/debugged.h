@@ -23,7 +23,8 @@ class Symbols {
   std::map<std::string, AddressRange> ranges_;
 };
 
-// A state as noted: registers, and a digest of all private writable memory but the core's own pages.
+// A state as noted: registers, and a digest of all private writable memory but the core's
+// own pages and what is left over below the stack pointer.
 struct NotedState {
   GeneralRegisters registers{};
   uint64_t memory = 0;

@@ -228,6 +228,7 @@ TEST_CASE("search: two hundred single steps back are the steps forward, reversed
       d.problems += "step " + std::to_string(i) + " forward again: " + difference + "\n";
       break;
     }
+    for (const std::string& notice : d.notices) d.problems += notice + "\n";
     return d.problems;
   });
   CHECK(TroubleOf(end) == "");
