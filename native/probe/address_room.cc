@@ -170,9 +170,6 @@ bool StubRoom::OpenChunk(TraceeAddress place, uint32_t mask, uint32_t value) {
         pages = {TraceeAddress(RoundDown(stub)), TraceeAddress(RoundUp(stub + kStubLengthBytes))};
         if (!room_.IsFree(pages)) continue;
       }
-      const uint64_t low = std::min(pages.start.value, body_.start.value);
-      const uint64_t high = std::max(pages.end.value, body_.end.value);
-      if (high - low >= kRel32Reach) continue;
       room_.Take(pages);
       chunks_.push_back({pages, {}, 0});
       return true;

@@ -38,14 +38,14 @@ class AddressRoom {
   std::map<uint64_t, uint64_t> occupied_;  // start → end, disjoint, page aligned
 };
 
-// Places for five-byte jump stubs at the addresses that constrained
+// Places for jump stubs at the addresses that constrained
 // displacements lead to, in chunks of pages shared by many of them.
 class StubRoom {
  public:
-  // Stubs are put only where `body` is in reach.
-  StubRoom(AddressRoom& room, const AddressRange& body) : room_(room), body_(body) {}
+  explicit StubRoom(AddressRoom& room) : room_(room) {}
 
-  static constexpr uint64_t kStubLengthBytes = 5;
+  // jmp [rip]; the address: reaches the body from anywhere
+  static constexpr uint64_t kStubLengthBytes = 14;
 
   // An address for the stub of a jump at `place` in whose displacement (a
   // 32-bit number) the bytes under `fixed_mask` are those of `fixed_value`.
@@ -65,7 +65,6 @@ class StubRoom {
   bool OpenChunk(TraceeAddress place, uint32_t mask, uint32_t value);
 
   AddressRoom& room_;
-  AddressRange body_;
   std::vector<Chunk> chunks_;
 };
 

@@ -44,6 +44,7 @@ class ClusterLayout {
 
  private:
   bool LayOutJump(const Site& site, StubRoom& stubs);
+  std::optional<TraceeAddress> TakeStub(const Site& site, uint32_t mask, uint32_t value, StubRoom& stubs);
   bool LayOutSingleJump(const SiteInstruction& instruction, StubRoom& stubs);
   void Demote(const Site& site, StubRoom& stubs);
   void LayOutInt3(Site site);
@@ -82,6 +83,10 @@ class ClusterLayout {
   std::vector<std::pair<TraceeAddress, CodePoint>> points_;
   std::vector<TraceeAddress> entries_;
   std::vector<TraceeAddress> copies_;
+
+  // A short place in front of the site being laid out, that lets no more than its own bytes be changed: its jump ends
+  // in bytes of this one's. 0: none.
+  TraceeAddress leaning_;
 };
 
 void ClusterLayout::AddPlace(const Site& site, const SiteInstruction& instruction, TraceeAddress copy) {
@@ -175,6 +180,26 @@ bool ClusterLayout::FixDisplacement(const Site& site, uint32_t& mask, uint32_t& 
   return true;
 }
 
+// Where a constrained jump may lead. If the place in front leans on this jump, the byte that will be the highest of
+// its displacement is chosen so that there is room where it leads.
+std::optional<TraceeAddress> ClusterLayout::TakeStub(const Site& site, uint32_t mask, uint32_t value, StubRoom& stubs) {
+  // Far below and far above the code, where nothing is mapped as a rule.
+  static constexpr uint32_t kRoomyTopBytes[] = {0xC4, 0xB4, 0xA4, 0x94, 0x3C, 0x4C, 0x5C, 0x6C};
+  const bool may_open = site.patch_length() == kJumpLength || stubs.chunks().size() < kMaxChunks;
+  const uint64_t shared = leaning_ == TraceeAddress() ? 0 : leaning_ + kJumpLength - site.address;
+  if (shared >= 2 && shared <= 4) {
+    const auto shift = static_cast<unsigned>(8 * (shared - 2));
+    if ((mask >> shift & 0xFF) == 0) {
+      for (const uint32_t top : kRoomyTopBytes) {
+        if (const auto stub = stubs.TakeStub(site.address, mask | 0xFFu << shift, value | top << shift, may_open)) {
+          return stub;
+        }
+      }
+    }
+  }
+  return stubs.TakeStub(site.address, mask, value, may_open);
+}
+
 // False, and nothing is changed, if there is no room or something is out of reach.
 bool ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
   uint32_t mask = 0;
@@ -185,18 +210,17 @@ bool ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
   std::optional<TraceeAddress> target;
   if (EmitSite(site, to)) {
     target = entries_.front();
-    const bool may_open = site.patch_length() == kJumpLength || stubs.chunks().size() < kMaxChunks;
-    if (mask != 0) target = stubs.TakeStub(site.address, mask, value, may_open);
+    if (mask != 0 || leaning_ != TraceeAddress()) target = TakeStub(site, mask, value, stubs);
   }
   if (!target) {
     match_cursor_ = first_match_block;
     return false;
   }
-  if (mask != 0) {
+  if (*target != entries_.front()) {
     CodeBuffer stub(*target);
-    stub.Emit({0xE9});
-    stub.EmitRelative32(entries_.front());
-    CHRONOFORK_ASSERT(stub.Finish());
+    stub.Emit({0xFF, 0x25, 0, 0, 0, 0});  // jmp [rip]
+    stub.Emit64(entries_.front().value);
+    CHRONOFORK_ASSERT(stub.Finish() && stub.bytes().size() == StubRoom::kStubLengthBytes);
     layout_.contents[*target].assign(stub.bytes().begin(), stub.bytes().end());
     layout_.points[*target] = {site.address, PointState::kBefore};
   }
@@ -304,8 +328,12 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   slots_.base = region->start + sizeof(SharedCounters);
   match_cursor_ = region->start + kPage;
   code_start_ = cursor_ = match_cursor_ + match_bytes;
-  StubRoom stubs(room_, *region);
+  StubRoom stubs(room_);
   for (auto site = sites.rbegin(); site != sites.rend(); ++site) {
+    const auto before = std::next(site);
+    const bool leans =
+        before != sites.rend() && before->kind != ProbeKind::kJump && site->address < before->address + kJumpLength;
+    leaning_ = leans ? before->address : TraceeAddress();
     if (site->kind == ProbeKind::kJump) {
       if (!LayOutJump(*site, stubs)) Demote(*site, stubs);
     } else if (!LayOutSingleJump(site->instructions.front(), stubs)) {

@@ -181,6 +181,9 @@ Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<c
     }
     return std::move(done).error();
   }
+  for (const auto& [address, place] : layout.places)
+    if (place.kind != ProbeKind::kJump && !place.probes.empty())
+      CF_LOG(ProbeLog(), kDebug, "traps at 0x%lx: %s", address.value, place.reason);
   CF_LOG(ProbeLog(), kDebug, "%zu probes, %zu patches, %zu regions", specs.size(), layout.patches.size(),
          layout.regions.size());
   return std::unique_ptr<ProbeSet>(new ProbeSet(std::move(parts)));

@@ -86,7 +86,7 @@ TEST_CASE("probe room: code at a low fixed address") {
   const auto range = room.TakeNear(code, 4096);
   REQUIRE(range.has_value());
   CHECK(range->end.value < code.start.value + 0x80000000);
-  StubRoom stubs(room, *range);
+  StubRoom stubs(room);
   // The top byte CC leads below zero: no room; all others find some.
   CHECK_FALSE(stubs.TakeStub(TraceeAddress(0x401000), 0xFF000000, 0xCC000000).has_value());
   CHECK(stubs.TakeStub(TraceeAddress(0x401000), 0x00FFFFFF, 0x00CCCCCC).has_value());
@@ -96,7 +96,7 @@ TEST_CASE("probe room: stubs lie where their jumps lead and never over each othe
   AddressRoom room(std::vector<AddressRange>{Range(kCode, kCode + 0x200000)});
   const auto body = room.TakeNear(Range(kCode, kCode + 0x200000), 0x10000);
   REQUIRE(body.has_value());
-  StubRoom stubs(room, *body);
+  StubRoom stubs(room);
   std::mt19937 random(5);
   std::vector<AddressRange> taken;
   for (int i = 0; i < 3000; ++i) {
