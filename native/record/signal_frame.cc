@@ -1,3 +1,4 @@
+// Enters a handler by one step, and measures the frame that the kernel has laid down.
 #include "record/signal_frame.h"
 
 namespace chronofork {

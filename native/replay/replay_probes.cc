@@ -140,8 +140,8 @@ Result<void> Replayer::Arm() {
   CF_TRY_ASSIGN(probes_, ProbeSet::Install(*this, specs));
   for (size_t i = 0; logger.Enabled(LogLevel::kDebug) && i < specs.size(); ++i)
     if (probes_->KindOf(i) != ProbeKind::kJump)
-      logger.Write(LogLevel::kDebug, "slow probe at 0x%llx: %s", static_cast<unsigned long long>(specs[i].address.value),
-                   probes_->ReasonOf(i));
+      logger.Write(LogLevel::kDebug, "slow probe at 0x%llx: %s",
+                   static_cast<unsigned long long>(specs[i].address.value), probes_->ReasonOf(i));
   CF_TRY(probes_->SetTransitions(*this, transitions_));
   CF_TRY(probes_->SetLastGroup(*this, last_group_));
   CF_TRY(probes_->SetLimit(*this, plan_->accept ? transitions_ + 1 : plan_->limit));
