@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -158,6 +159,17 @@ std::set<std::string> FilesWritten(DescriptorTable table, const EventLog& log, s
     CarryForward(table, event);
   }
   return names;
+}
+
+Result<void> CloseEnds(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited) {
+  for (const auto& [fd, descriptor] : table) {
+    if (!descriptor.path.starts_with("pipe:") && !descriptor.path.starts_with("socket:")) continue;
+    const std::string& path = descriptor.path;
+    if (std::any_of(inherited.begin(), inherited.end(), [&](const auto& entry) { return entry.second.path == path; }))
+      continue;
+    CF_TRY(copy.Syscall(SYS_close, {static_cast<uint64_t>(fd)}));
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> RestoreDescriptors(Tracee& process, const DescriptorTable& wanted) {

@@ -33,6 +33,11 @@ void CarryForward(DescriptorTable& table, const Event& event);
 // Names of regular files that the events [from, to) of `log` wrote to.
 std::set<std::string> FilesWritten(DescriptorTable table, const EventLog& log, size_t from, size_t to);
 
+// Closes in a frozen copy the pipes and sockets that the program has made: as
+// long as a copy holds an end, whoever has the other end never sees it closed.
+// What it was started with (`inherited`) stays.
+Result<void> CloseEnds(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited);
+
 // Makes the descriptors of a stopped copy what `wanted` says: regular files are
 // opened again by their path and set to their offset, surplus ones closed.
 // Returns what could not be given back, in words ("descriptor 5, a socket").

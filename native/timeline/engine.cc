@@ -170,6 +170,9 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
     for (const auto& [address, original] : inserted_)
       CF_TRY(checkpoint->process->memory().WriteValue(address, original));
   checkpoint->descriptors = ReadDescriptors(b.tip->pid());
+  // The first checkpoint is what the program was started with.
+  if (!branches_[0]->line.empty())
+    CF_TRY(CloseEnds(*checkpoint->process, checkpoint->descriptors, branches_[0]->line.front()->descriptors));
   checkpoint->id = next_id_++;
   checkpoint->moment = present_moment_ && b.tip_moment == present_moment_ && reason != CheckpointReason::kInterval
                            ? present_moment_

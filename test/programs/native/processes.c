@@ -123,6 +123,28 @@ SITUATION(pipes_both_ways) {
   EXPECT(waitpid(child, NULL, 0) == child);
 }
 
+// Checkpoints are made while the pipe is open; its end must come nevertheless.
+SITUATION(end_of_pipe) {
+  for (int i = 0; i < 3; ++i) {
+    int ends[2];
+    EXPECT(pipe(ends) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+      close(ends[1]);
+      char c;
+      ssize_t n;
+      while ((n = read(ends[0], &c, 1)) > 0) continue;
+      _exit(n == 0 ? 0 : 1);
+    }
+    close(ends[0]);
+    compute(15);
+    EXPECT(write(ends[1], "x", 1) == 1);
+    close(ends[1]);
+    int status;
+    EXPECT(waitpid(child, &status, 0) == child && status == 0);
+  }
+}
+
 SITUATION(sockets_with_child) {
   int pair[2];
   EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
