@@ -56,7 +56,7 @@ const journeys: Record<RealName, Journey> = {
       // The id of the first purchase, and the comma behind it.
       earlier: () => String(Buffer.from('500,').readInt32LE()),
     },
-    heapField: 'p->pBt->pPager->aStat[0]',
+    heapField: 'db->aDb[0].pBt->pBt->pPager->aStat[0]',
   },
   bzip2: {
     rounds: 1,
@@ -128,13 +128,17 @@ async function manyHitsBefore(session: RealSession, journey: Journey): Promise<v
   assert.equal(early.reason, 'breakpoint');
   assert.equal(await session.value(value, early), earlier(lastValue));
 
-  // Forwards from there the hits are counted, up to the last one and the deep stop behind it.
-  await session.breakAtLine(place, { condition: `${value} == ${lastValue}`, hitCondition: '1' });
-  const again = await session.go('continue');
-  assert.deepEqual(await here(session, again), lastSeen);
+  // Forwards from there to the last value, and hit by hit to the deep stop: one of the hits is the one we started from.
+  await session.breakAtLine(place, { condition: `${value} == ${lastValue}` });
+  let forth = await session.go('continue');
+  assert.equal(await session.value(value, forth), lastValue);
   await session.breakAtLine(place, {});
-  const after = await session.go('continue');
-  assert.deepEqual(await here(session, after), deepSeen);
+  const hits = [];
+  // Optimised, a line may begin at several places that are hit in turn.
+  for (; forth.frame.name !== journey.deep.function && hits.length < 20; forth = await session.go('continue'))
+    hits.push(await here(session, forth));
+  assert.deepEqual(hits.at(-1), lastSeen);
+  assert.deepEqual(await here(session, forth), deepSeen);
 }
 
 async function lastWriteOfHeapField(session: RealSession, journey: Journey): Promise<void> {
