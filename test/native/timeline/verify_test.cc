@@ -80,6 +80,9 @@ TEST_CASE("verify: executable at a fixed address") { VerifyAll({"computing.c", "
 TEST_CASE("verify: pages found by exclusive mapping") {
   VerifyAll({"memory.c"}, 1, {"CHRONOFORK_DIRTY=exclusive"});
   VerifyAll({"signals.c"}, 1, {"CHRONOFORK_DIRTY=exclusive"});
+  VerifyAll({"files.c"}, 1, {"CHRONOFORK_DIRTY=exclusive"});
+  VerifyAll({"processes.c"}, 1, {"CHRONOFORK_DIRTY=exclusive"});
+  VerifyAll({"computing.c"}, 1, {"CHRONOFORK_DIRTY=exclusive"});
 }
 
 TEST_CASE("verify: what cannot be recorded is refused with a notice, and the program goes on") {
