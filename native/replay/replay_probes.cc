@@ -144,7 +144,7 @@ Result<void> Replayer::Arm() {
                    static_cast<unsigned long long>(specs[i].address.value), probes_->ReasonOf(i));
   CF_TRY(probes_->SetTransitions(*this, transitions_));
   CF_TRY(probes_->SetLastGroup(*this, last_group_));
-  CF_TRY(probes_->SetLimit(*this, plan_->accept ? transitions_ + 1 : plan_->limit));
+  CF_TRY(probes_->SetLimit(*this, plan_->accept ? std::max(transitions_ + 1, plan_->accept_from) : plan_->limit));
   GeneralRegisters r = process_->registers();
   TraceeAddress pc(r.rip);
   TraceeAddress from = probes_->Redirect(pc);

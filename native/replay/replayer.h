@@ -62,6 +62,7 @@ struct ReplayPlan {
   uint64_t limit = 0;             // stop when so many were counted; 0: never
   // If set, every counted hit is asked whether to stop there.
   std::function<Result<bool>(size_t probe, const GeneralRegisters&)> accept;
+  uint64_t accept_from = 0;        // the first hit that is asked; those before are only counted
   std::vector<WatchSpec> watches;  // at most four
   std::optional<EndMarker> end;
   // Whether the place where the replay begins counts, if it is a probe's.

@@ -15,6 +15,9 @@ namespace {
 
 Log logger("search");
 
+// More conditions than this, at 20–100 µs each, are asked from the end backwards.
+constexpr uint64_t kManyAsked = 2000;
+
 Error Cancelled() { return Error{"cancelled", "The search was cancelled.", "", 0, 0}; }
 
 }  // namespace
@@ -193,6 +196,48 @@ Result<bool> Search::SameRunBefore(const Hit& hit, const Goal& goal, std::option
   return first.start != hit.start;
 }
 
+Result<bool> Search::Accepts(const Goal& goal, size_t probe, const GeneralRegisters& registers, Replayer& replay) {
+  const ProbeSpec& place = goal.probes[probe];
+  if (place.group != 0 || !engine_.breakpoints.contains(place.address)) return true;
+  return engine_.ConditionHolds(place.address, registers, replay.process());
+}
+
+// As LastHitIn, where asking every hit takes too long: they are counted, and
+// then asked from the last one backwards, more each time.
+Result<std::optional<Search::Hit>> Search::LastAccepted(const Interval& interval, const Goal& goal) {
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(interval.start));
+  ReplayPlan plan = Plan();
+  plan.probes = goal.probes;
+  plan.end = interval.end;
+  CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
+  if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+  Hit hit;
+  hit.start = interval.start;
+  hit.last_group = replay->last_group();
+  uint64_t end = replay->transitions();
+  for (uint64_t count = kManyAsked; end > 0; count *= 8) {
+    const uint64_t begin = end > count ? end - count : 0;
+    CF_TRY_ASSIGN(replay, engine_.ReplayFrom(interval.start));
+    plan.accept_from = begin + 1;
+    plan.accept = [&](size_t probe, const GeneralRegisters& registers) -> Result<bool> {
+      CF_TRY_ASSIGN(uint64_t number, replay->CountNow());
+      CF_TRY_ASSIGN(bool holds, Accepts(goal, probe, registers, *replay));
+      if (holds) {
+        hit.count = number;
+        hit.probe = probe;
+      }
+      return number >= end;
+    };
+    CF_TRY_ASSIGN(stop, replay->Run(plan));
+    if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+    CF_LOG(logger, kDebug, "interval %zu: asked hits %llu to %llu", interval.start,
+           static_cast<unsigned long long>(begin + 1), static_cast<unsigned long long>(end));
+    if (hit.count > 0) return std::optional(hit);
+    end = begin;
+  }
+  return std::optional<Hit>();
+}
+
 Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, const Goal& goal) {
   // More touches of a watch than this, at 20–100 µs each, and the interval is split first.
   constexpr uint64_t kManyTouches = 2000;
@@ -206,17 +251,17 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     plan.end = interval.end;
     uint64_t accepted = 0;
     size_t accepted_probe = 0;
+    uint64_t asked = 0;
+    bool too_many_asked = false;
     if (goal.conditional) {
       plan.accept = [&](size_t probe, const GeneralRegisters& registers) -> Result<bool> {
-        bool place = goal.probes[probe].group != 0 || !engine_.breakpoints.contains(goal.probes[probe].address);
-        CF_TRY_ASSIGN(bool holds,
-                      place ? Result<bool>(true)
-                            : engine_.ConditionHolds(goal.probes[probe].address, registers, replay->process()));
+        CF_TRY_ASSIGN(bool holds, Accepts(goal, probe, registers, *replay));
         if (holds) {
           CF_TRY_ASSIGN(accepted, replay->CountNow());
           accepted_probe = probe;
         }
-        return false;
+        too_many_asked = goal.watches.empty() && ++asked > kManyAsked;
+        return too_many_asked;
       };
     }
     WatchHit touched;
@@ -244,6 +289,10 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     };
     CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
     if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
+    if (too_many_asked) {
+      replay.reset();
+      return LastAccepted(interval, goal);
+    }
     if (too_many) {
       replay.reset();
       CF_TRY_ASSIGN(size_t pieces, Split(interval));

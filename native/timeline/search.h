@@ -67,6 +67,8 @@ class Search {
   std::optional<Interval> Before(std::optional<size_t> upper);
   Result<std::optional<Hit>> LastHit(const Goal& goal);
   Result<std::optional<Hit>> LastHitIn(const Interval& interval, const Goal& goal);
+  Result<std::optional<Hit>> LastAccepted(const Interval& interval, const Goal& goal);
+  Result<bool> Accepts(const Goal& goal, size_t probe, const GeneralRegisters& registers, Replayer& replay);
   Result<bool> SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier);
   Result<std::unique_ptr<Replayer>> GoTo(const Hit& hit, const Goal& goal);
   Result<std::unique_ptr<Replayer>> GoToWriter(const Hit& hit, const Goal& goal);
