@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,104 +124,6 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
   }
   if (cls == SyscallClass::kProcess) return PerformProcessCall(call);
   return PerformSyscall(call, cls);
-}
-
-// int 0x80: the same numbers are other calls there.
-Recorder::Outcome Recorder::OnForeignCall() {
-  Tell(
-      "The program calls the kernel by the 32-bit entry (int 0x80), which is not recorded: the call was answered with "
-      "ENOSYS. Build the program for x86-64.");
-  ++refused_calls;
-  AnswerSyscall(CallOf(live_.registers()), -ENOSYS);
-  return std::optional<LiveStop>();
-}
-
-// Calls to the kernel's page at a fixed address, as old static programs make
-// them. The kernel itself returns from them, and tells nobody when.
-bool Recorder::AnsweredAtFixedAddress(const SyscallArguments& call) {
-  constexpr uint64_t kVsyscallPage = 0xffffffffff600000;
-  if ((live_.registers().rip & ~uint64_t{4095}) != kVsyscallPage) return false;
-  Event event = NewEvent(EventKind::kSyscall);
-  event.number = static_cast<int32_t>(call.number);
-  event.arguments = call.values;
-  auto give = [&](uint64_t address, auto value) {
-    if (address == 0) return;
-    MemoryWrite write{TraceeAddress(address), std::vector<std::byte>(sizeof value)};
-    memcpy(write.bytes.data(), &value, sizeof value);
-    if (live_.memory().Write(write.address, write.bytes).ok())
-      event.writes.push_back(std::move(write));
-    else
-      event.result = -EFAULT;
-  };
-  switch (call.number) {
-    case SYS_time:
-      event.result = ::time(nullptr);
-      give(call.values[0], event.result);
-      break;
-    case SYS_gettimeofday: {
-      struct timeval now {};
-      struct timezone zone {};
-      ::gettimeofday(&now, &zone);
-      give(call.values[0], now);
-      give(call.values[1], zone);
-      break;
-    }
-    default: {  // getcpu
-      unsigned processor = 0, node = 0;
-      ::syscall(SYS_getcpu, &processor, &node, nullptr);
-      give(call.values[0], processor);
-      give(call.values[1], node);
-      break;
-    }
-  }
-  live_.SkipSyscall(event.result);
-  FinishSyscall(std::move(event));
-  return true;
-}
-
-// Calls whose real answer would show that the program is recorded.
-bool Recorder::AnsweredByUs(const SyscallArguments& call) {
-  int64_t result = 0;
-  bool renamed = options_.visible_pid != 0 && options_.visible_pid != live_.pid();
-  switch (call.number) {
-    case SYS_getpid:
-    case SYS_gettid:
-      if (!renamed) return false;
-      result = options_.visible_pid;
-      break;
-    case SYS_rseq:
-      result = -ENOSYS;  // the kernel would write to its area behind our back
-      break;
-    case SYS_mmap:
-      if ((call.values[3] & MAP_TYPE) != MAP_SHARED || (call.values[3] & MAP_ANONYMOUS) ||
-          !(call.values[2] & PROT_WRITE))
-        return false;
-      Tell(
-          "The program maps a file for writing (MAP_SHARED), which is not recorded yet: mmap was answered with "
-          "ENODEV. Programs that can, fall back to read and write.");
-      ++refused_calls;
-      result = -ENODEV;
-      break;
-    case SYS_sched_setaffinity: break;  // it stays on the CPU that it shares with its tracer
-    default: return false;
-  }
-  AnswerSyscall(call, result);
-  return true;
-}
-
-// The call is not made; the program gets `result`.
-void Recorder::AnswerSyscall(const SyscallArguments& call, int64_t result) {
-  live_.SkipSyscall(result);
-  Event event = NewEvent(EventKind::kSyscall);
-  event.number = static_cast<int32_t>(call.number);
-  event.arguments = call.values;
-  event.result = result;
-  FinishSyscall(std::move(event));
-}
-
-// Says a limit once.
-void Recorder::Tell(const std::string& limit) {
-  if (told_.insert(limit).second && options_.notice) options_.notice(limit);
 }
 
 void Recorder::FinishSyscall(Event event) { Append(std::move(event)); }

@@ -21,7 +21,8 @@ struct Command {
 std::string Lines(int count) {
   std::string text;
   unsigned x = 7;
-  for (int i = 0; i < count; ++i) text += std::to_string((x = x * 1103515245 + 12345) >> 8) + " line " + std::to_string(i) + "\n";
+  for (int i = 0; i < count; ++i)
+    text += std::to_string((x = x * 1103515245 + 12345) >> 8) + " line " + std::to_string(i) + "\n";
   return text;
 }
 
@@ -67,7 +68,8 @@ TEST_CASE("verify: shells and pipelines") {
   VerifyCommands(
       {
           {{"/bin/bash", "-c", "seq 1 300 | sort -n | tail -3; for i in 1 2 3; do echo $((i * i)); done"}},
-          {{"/bin/bash", "-c", "x=$(echo inner | tr a-z A-Z); trap 'echo trapped' USR1; kill -USR1 $$; echo $x; exit 3"}},
+          {{"/bin/bash", "-c",
+            "x=$(echo inner | tr a-z A-Z); trap 'echo trapped' USR1; kill -USR1 $$; echo $x; exit 3"}},
           {{"/bin/sh", "-c", "sleep 0.01 & wait; ls /nonexistent 2>/dev/null || echo none; cat <<X\nhere\nX"}},
       },
       5);
@@ -84,7 +86,9 @@ TEST_CASE("verify: interpreters and a compiler") {
             "time.sleep(0.002)\n"
             "random.seed(); random.random(); time.time()\n"
             "print(subprocess.run(['echo', 'child'], capture_output=True).stdout, len(data))"}},
-          {{"/usr/bin/perl", "-e", "my %h; $h{$_ % 97} .= chr(65 + $_ % 26) for 1..20000; print length(join '', values %h), qq(\\n); rand; time"}},
+          {{"/usr/bin/perl", "-e",
+            "my %h; $h{$_ % 97} .= chr(65 + $_ % 26) for 1..20000; print length(join '', values %h), qq(\\n); rand; "
+            "time"}},
           {{"/usr/bin/sqlite3", ":memory:"},
            "create table t(a,b); insert into t values(1,random()),(2,'two'); select a, count(*) from t group by a;\n"
            "with recursive n(i) as (select 1 union all select i+1 from n where i<5000) select sum(i) from n;\n"},
