@@ -42,6 +42,12 @@ export interface SearchPlace {
   rspMax?: string;
 }
 
+/** Addresses as 0x…; `end` is the first behind it. */
+export interface AddressRange {
+  start: string;
+  end: string;
+}
+
 export type TimeOperation =
   | { kind: 'seek'; moment: number }
   | { kind: 'seekCheckpoint'; checkpoint: number }
@@ -54,7 +60,7 @@ export type TimeOperation =
    */
   | { kind: 'lastTransition'; places: SearchPlace[]; stopAtBreakpoints: boolean }
   /** One instruction back. `functions`: known code ranges (0x…) around pc, to find instruction starts. */
-  | { kind: 'stepInstructionBack'; functions: { start: string; end: string }[] }
+  | { kind: 'stepInstructionBack'; functions: AddressRange[] }
   /** The last write to `[address, address + size)` before now; stops before the writing instruction. */
   | { kind: 'lastWrite'; address: string; size: number };
 
@@ -103,8 +109,11 @@ export interface Core {
   arm(operation: TimeOperation): Promise<OperationResult>;
   /** Stops a search under way: it ends with `cancelled`, and the debuggee is where it was before. */
   cancel(): void;
-  /** The line block that `bs` runs through in one go (remedy A), until the next resume. */
-  setReverseRange(start: string, end: string): void;
+  /**
+   * Blocks of code that gdb's `bs` passes in one go, backwards to their start or
+   * out of them, until the next resume forwards. None: one instruction each.
+   */
+  setReverseRanges(ranges: readonly AddressRange[]): void;
 
   timeline(): Timeline;
   createCheckpoint(reason: 'user' | 'bookmark', name?: string): Promise<Checkpoint>;

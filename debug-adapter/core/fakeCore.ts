@@ -94,7 +94,7 @@ export class FakeCore implements Core {
     armed?.resolve(this.result('cancelled'));
   }
 
-  setReverseRange(): void {
+  setReverseRanges(): void {
     // Nothing here runs instruction by instruction.
   }
 

@@ -374,6 +374,22 @@ def where(tid):
 
 
 @method
+def line_blocks():
+    """The blocks of addresses of each line of the selected thread's function, in one piece where they adjoin."""
+    block = physical_block(gdb.newest_frame().pc())
+    blocks = []
+    for row in sorted(rows_of(block).rows, key=lambda row: int(row["address"], 16)) if block is not None else ():
+        start = int(row["address"], 16)
+        end = gdb.find_pc_line(start).last + 1
+        line = (row["file"], row["line"])
+        if blocks and blocks[-1][0] == line and blocks[-1][2] == start:
+            blocks[-1][2] = end
+        else:
+            blocks.append([line, start, end])
+    return [{"start": hex(start), "end": hex(end)} for _, start, end in blocks]
+
+
+@method
 def level_of(tid, cfa):
     """How many stack frames are inside the one with that CFA; null if it is gone."""
     frame = select(tid)

@@ -1,5 +1,6 @@
 /** Variables by page, changes to them, expressions, and the debug console. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { AddressRange } from '../core/core.js';
 import type { Debuggee } from '../debuggee.js';
 import { quoteMi } from '../gdb/miParser.js';
 import type { Context, Handlers } from '../handlers.js';
@@ -97,6 +98,9 @@ async function setExpression(
 
 type EvaluateBody = DebugProtocol.EvaluateResponse['body'];
 
+// gdb's commands that step back by single instructions until a line is left.
+const reverseLineSteps = /^(reverse-(next|n|step|s)|rn|rs)\b/;
+
 /** `-exec COMMAND`: gdb's own command line. */
 async function gdbCommand(
   context: Context,
@@ -106,6 +110,10 @@ async function gdbCommand(
 ): Promise<EvaluateBody> {
   const { tid, level } = debuggee.frameArguments(frameId);
   if (tid !== undefined && !debuggee.execution.running) await debuggee.gdb.call('choose_frame', { tid, level });
+  if (!debuggee.execution.running) {
+    const byLine = reverseLineSteps.test(command);
+    debuggee.core.setReverseRanges(byLine ? await debuggee.gdb.call<AddressRange[]>('line_blocks') : []);
+  }
   const printed = await debuggee.gdb.console(command);
   if (!debuggee.execution.running) changed(context, debuggee);
   return { result: printed.trimEnd(), variablesReference: 0 };

@@ -187,6 +187,17 @@ TraceeAddress AddressFrom(const Napi::Value& value) {
   return TraceeAddress(address);
 }
 
+std::vector<AddressRange> RangesFrom(const Napi::Value& value) {
+  std::vector<AddressRange> ranges;
+  if (!value.IsArray()) return ranges;
+  Napi::Array list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    Napi::Object range = list.Get(i).As<Napi::Object>();
+    ranges.push_back({AddressFrom(range.Get("start")), AddressFrom(range.Get("end"))});
+  }
+  return ranges;
+}
+
 LaunchSpec LaunchSpecFrom(const Napi::Object& options) {
   LaunchSpec spec;
   spec.program = StringFrom(options, "program", "");
@@ -236,11 +247,7 @@ TimeOperation OperationFrom(const Napi::Object& operation) {
     }
   } else if (kind == "stepInstructionBack") {
     made.kind = Kind::kStepInstructionBack;
-    Napi::Array functions = operation.Get("functions").As<Napi::Array>();
-    for (uint32_t i = 0; i < functions.Length(); ++i) {
-      Napi::Object function = functions.Get(i).As<Napi::Object>();
-      made.functions.push_back({AddressFrom(function.Get("start")), AddressFrom(function.Get("end"))});
-    }
+    made.functions = RangesFrom(operation.Get("functions"));
   } else if (kind == "lastWrite") {
     made.kind = Kind::kLastWrite;
     made.range.start = AddressFrom(operation.Get("address"));

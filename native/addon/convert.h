@@ -32,5 +32,7 @@ double NumberFrom(const Napi::Object& object, const char* name, double fallback)
 std::string StringFrom(const Napi::Object& object, const char* name, const std::string& fallback);
 // "0x…" (or decimal); throws a TypeError otherwise.
 TraceeAddress AddressFrom(const Napi::Value& value);
+// Of [{start, end}, …]; anything else is no range.
+std::vector<AddressRange> RangesFrom(const Napi::Value& value);
 
 }  // namespace chronofork

@@ -22,7 +22,7 @@ Napi::Function CoreObject::Define(Napi::Env env) {
       env, "Core",
       {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::On>("on"),
        InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Cancel>("cancel"),
-       InstanceMethod<&CoreObject::SetReverseRange>("setReverseRange"),
+       InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
        InstanceMethod<&CoreObject::GetTimeline>("timeline"),
        InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
        InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
@@ -139,8 +139,8 @@ Napi::Value CoreObject::Cancel(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value CoreObject::SetReverseRange(const Napi::CallbackInfo& info) {
-  if (timeline_) timeline_->SetReverseRange({AddressFrom(info[0]), AddressFrom(info[1])});
+Napi::Value CoreObject::SetReverseRanges(const Napi::CallbackInfo& info) {
+  if (timeline_) timeline_->SetReverseRanges(RangesFrom(info[0]));
   return info.Env().Undefined();
 }
 

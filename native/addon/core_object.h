@@ -24,7 +24,7 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   Napi::Value On(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value Cancel(const Napi::CallbackInfo& info);
-  Napi::Value SetReverseRange(const Napi::CallbackInfo& info);
+  Napi::Value SetReverseRanges(const Napi::CallbackInfo& info);
   Napi::Value GetTimeline(const Napi::CallbackInfo& info);
   Napi::Value CreateCheckpoint(const Napi::CallbackInfo& info);
   Napi::Value DeleteCheckpoint(const Napi::CallbackInfo& info);

@@ -25,6 +25,7 @@
 #include "timeline/debug_target.h"
 #include "timeline/history.h"
 #include "timeline/operations.h"
+#include "timeline/step_window.h"
 
 namespace chronofork {
 
@@ -89,6 +90,9 @@ class Engine {
   std::vector<Watch> watches;
   // Splits into aligned pieces; at most four fit. Error: "tooManyWatchpoints".
   Result<std::vector<WatchSpec>> WatchSpecs(const std::vector<Watch>& wanted) const;
+  // Blocks of code that `bs` passes in one go, backwards to their start or out of
+  // them, until the next resume forwards: the lines of a function.
+  std::vector<AddressRange> reverse_ranges;
   std::optional<std::set<long>> caught_syscalls;
   std::set<int> passed_signals;
 
@@ -171,8 +175,9 @@ class Engine {
   int branch_ = 0;
   std::unique_ptr<Replayer> replay_;  // null: the present is live
   size_t base_ = 0;
-  std::shared_ptr<Checkpoint> in_use_;  // not to be thinned: a search is about to arrive from it
-  bool at_base_ = false;                // the present is exactly line[base_]
+  std::shared_ptr<Checkpoint> in_use_;       // not to be thinned: a search is about to arrive from it
+  bool at_base_ = false;                     // the present is exactly line[base_]
+  std::unique_ptr<StepWindow> step_window_;  // what `bs` is answered from
   int next_id_ = 1;
   int next_moment_ = 1;
   int present_moment_ = 0;

@@ -70,7 +70,7 @@ StopReply Search::Reverse(const ResumeRequest& request) {
 
 Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult* result) {
   if (!engine_.armed_) {
-    if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(request, result);
+    if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(result);
     return ReverseContinue(result);
   }
   const TimeOperation operation = *engine_.armed_;

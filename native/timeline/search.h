@@ -62,7 +62,7 @@ class Search {
   Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> ReverseContinue(OperationResult* result);
   Result<StopReply> StepBack(const std::vector<AddressRange>& functions, OperationResult* result);
-  Result<StopReply> StepBackInRange(const ResumeRequest& request, OperationResult* result);
+  Result<StopReply> StepBackInRange(OperationResult* result);
 
   std::optional<Interval> Before(std::optional<size_t> upper);
   Result<std::optional<Hit>> LastHit(const Goal& goal);
@@ -75,8 +75,16 @@ class Search {
   std::vector<ProbeSpec> WriterPlaces(const WatchHit& hit);
   Result<size_t> Split(const Interval& interval);
   Result<std::unique_ptr<Replayer>> Narrow(std::unique_ptr<Replayer> from, const EndMarker& end);
-  Result<std::unique_ptr<Replayer>> StepUpTo(std::unique_ptr<Replayer> from, const EndMarker& end);
+  Result<std::unique_ptr<Replayer>> CopyOf(Replayer& replay);
+  Result<std::unique_ptr<Replayer>> StepFrom(Replayer& first, size_t steps);
+  Result<void> Spread(StepWindow& window);
+  bool EndsStepAt(TraceeAddress pc) const;
+  Result<bool> StepBackInWindow();
+  Result<std::unique_ptr<Replayer>> StepUpTo(std::unique_ptr<Replayer>& from, const EndMarker& end);
   Result<Goal> ReturnsOfCall(Replayer& at, const GeneralRegisters& after);
+  Goal ReturnsOfDirectCall(const GeneralRegisters& after);
+  TraceeAddress BehindLinkage(TraceeAddress entry);
+  std::vector<ProbeSpec> ReturnsWithin(TraceeAddress entry, const GeneralRegisters& after);
   Result<std::unique_ptr<Replayer>> AtLastEvent(size_t start, size_t event);
   std::vector<ProbeSpec> Predecessors(const std::vector<AddressRange>& functions);
 
@@ -92,6 +100,7 @@ class Search {
 
   Engine& engine_;
   std::vector<std::shared_ptr<Checkpoint>> copies_;
+  std::unique_ptr<StepWindow> window_;  // what StepUpTo() found
   bool answer_at_start_ = false;
   bool cancelled_ = false;
 };

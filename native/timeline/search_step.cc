@@ -10,6 +10,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "base/log.h"
 #include "probe/instruction.h"
@@ -24,6 +26,8 @@ Log logger("search");
 constexpr size_t kMaxSteps = 40'000;
 // A copy every so many steps: the way back to the last of them is then short.
 constexpr size_t kStepsPerCopy = 256;
+// How often a way that was still too long is narrowed again.
+constexpr int kMaxRounds = 8;
 
 Error TooFar() {
   return Error{"tooFar", "The instruction before this one could not be found in reasonable time.",
@@ -91,24 +95,30 @@ Result<StopReply> Search::StepBack(const std::vector<AddressRange>& functions, O
     Arrive(std::move(near), start, false, {});
     return Plain();
   }
-  // Only the interval up to the present holds the instruction before it.
+  // Only the interval up to the present holds the instruction before it. It may
+  // have begun within a function that was called before it.
+  Goal returns = ReturnsOfDirectCall(now.registers);
+  goal.probes.insert(goal.probes.end(), returns.probes.begin(), returns.probes.end());
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHitIn(*interval, goal));
   std::unique_ptr<Replayer> answer;
   if (hit) {
     CF_TRY_ASSIGN(near, GoTo(*hit, goal));
-    CF_TRY_ASSIGN(Goal returns, ReturnsOfCall(*near, now.registers));
+    CF_TRY_ASSIGN(returns, ReturnsOfCall(*near, now.registers));
     if (!returns.probes.empty()) {
       CF_TRY_ASSIGN(std::optional<Hit> returned, LastHitIn(*interval, returns));
       if (returned) {
         CF_TRY_ASSIGN(near, GoTo(*returned, returns));
       }
     }
-    CF_TRY_ASSIGN(answer, StepUpTo(std::move(near), interval->end));
+    CF_TRY_ASSIGN(answer, StepUpTo(near, interval->end));
   }
-  if (!answer) {
-    CF_TRY_ASSIGN(near, AtLastEvent(start, now.event));
+  for (int round = 0; round < kMaxRounds && !answer; ++round) {
+    // After stepping in vain the replay stands nearer than any event.
+    if (round == 0) {
+      CF_TRY_ASSIGN(near, AtLastEvent(start, now.event));
+    }
     CF_TRY_ASSIGN(near, Narrow(std::move(near), interval->end));
-    CF_TRY_ASSIGN(answer, StepUpTo(std::move(near), interval->end));
+    CF_TRY_ASSIGN(answer, StepUpTo(near, interval->end));
   }
   if (!answer) return TooFar();
   const Checkpoint& from = *engine_.branch().line[start];
@@ -118,13 +128,17 @@ Result<StopReply> Search::StepBack(const std::vector<AddressRange>& functions, O
     CF_TRY_ASSIGN(at_start, answer->StandsAt(engine_.MarkerOf(start)));
   }
   Arrive(std::move(answer), start, at_start, std::move(copies_));
+  if (!engine_.at_base_ && window_) {
+    window_->from = engine_.branch().line[engine_.base_];
+    window_->moment = engine_.present_moment_;
+    engine_.step_window_ = std::move(window_);
+  }
   return Plain();
 }
 
 // Where `at` stands at a call that has returned to `after`: the return
 // instructions of what it calls, with the stack pointer that they have then.
 Result<Search::Goal> Search::ReturnsOfCall(Replayer& at, const GeneralRegisters& after) {
-  constexpr uint64_t kSearchedBytes = 64 * 1024;
   Goal goal;
   auto decode = [&](Replayer& replay) {
     const TraceeAddress pc(replay.process().registers().rip);
@@ -147,14 +161,54 @@ Result<Search::Goal> Search::ReturnsOfCall(Replayer& at, const GeneralRegisters&
     CF_TRY(inside.Step(plan));
     if (jumps_next) CF_TRY(inside.Step(plan));
   }
-  const TraceeAddress entry(inside.process().registers().rip);
+  goal.probes = ReturnsWithin(TraceeAddress(inside.process().registers().rip), after);
+  return goal;
+}
+
+// The same where the call before pc names its target, and so needs no look at
+// the moment of the call. Empty: no such call.
+Search::Goal Search::ReturnsOfDirectCall(const GeneralRegisters& after) {
+  constexpr uint64_t kCallBytes = 5;
+  Goal goal;
+  const TraceeAddress pc(after.rip);
+  std::optional<Instruction> call = DecodeInstruction(Code({pc - kCallBytes, pc}), pc - kCallBytes);
+  if (!call || !call->is_call() || !call->target) return goal;
+  const TraceeAddress entry = BehindLinkage(*call->target);
+  goal.probes = ReturnsWithin(entry, after);
+  return goal;
+}
+
+// Where `entry` leads if it is an entry of a linkage table that has been
+// resolved: `endbr64`, and `jmp *disp32(%rip)` with or without `bnd`.
+TraceeAddress Search::BehindLinkage(TraceeAddress entry) {
+  constexpr std::array<uint8_t, 4> kEndbr64{0xf3, 0x0f, 0x1e, 0xfa};
+  constexpr size_t kLongest = 16;
+  const std::vector<std::byte> code = Code({entry, entry + kLongest});
+  auto at = [&](size_t i) { return i < code.size() ? std::to_integer<uint8_t>(code[i]) : uint8_t{0}; };
+  size_t offset = 0;
+  if (code.size() >= kEndbr64.size() && std::memcmp(code.data(), kEndbr64.data(), kEndbr64.size()) == 0)
+    offset = kEndbr64.size();
+  if (at(offset) == 0xf2) ++offset;
+  if (at(offset) != 0xff || at(offset + 1) != 0x25 || offset + 6 > code.size()) return entry;
+  int32_t displacement;
+  std::memcpy(&displacement, code.data() + offset + 2, sizeof displacement);
+  const TraceeAddress slot = entry + offset + 6 + static_cast<uint64_t>(int64_t{displacement});
+  Result<uint64_t> target = engine_.process().memory().ReadValue<uint64_t>(slot);
+  return target.ok() ? TraceeAddress(target.value()) : entry;
+}
+
+// The return instructions of the function at `entry`, as executed when its
+// caller's registers become `after`.
+std::vector<ProbeSpec> Search::ReturnsWithin(TraceeAddress entry, const GeneralRegisters& after) {
+  constexpr uint64_t kSearchedBytes = 64 * 1024;
+  std::vector<ProbeSpec> places;
   std::vector<std::byte> code = Code({entry, entry + kSearchedBytes});
   const AddressRange on_stack{TraceeAddress(after.rsp - 8), TraceeAddress(after.rsp - 7)};
   for (TraceeAddress start : FindInstructionStarts(code, entry)) {
     auto instruction = DecodeInstruction(std::span(code).subspan(start - entry), start);
-    if (instruction && instruction->is_return()) goal.probes.push_back(ProbeSpec{start, 0, on_stack, {}});
+    if (instruction && instruction->is_return()) places.push_back(ProbeSpec{start, 0, on_stack, {}});
   }
-  return goal;
+  return places;
 }
 
 // A replay from line[start] that stands at the end of the last event before
@@ -201,30 +255,31 @@ Result<std::unique_ptr<Replayer>> Search::Narrow(std::unique_ptr<Replayer> from,
   return from;
 }
 
-// Single steps from `from` to `end`; the state one step before it. Null: too far.
-Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer> from, const EndMarker& end) {
-  auto copy_of = [](Replayer& replay) -> Result<std::unique_ptr<Replayer>> {
-    CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, replay.Copy());
-    auto made = std::make_unique<Replayer>(std::move(copy), replay.log(), replay.position(), replay.patched());
-    made->async_reference = replay.async_reference;
-    return made;
-  };
+// A replay that stands where `replay` does.
+Result<std::unique_ptr<Replayer>> Search::CopyOf(Replayer& replay) {
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, replay.Copy());
+  auto made = std::make_unique<Replayer>(std::move(copy), replay.log(), replay.position(), replay.patched());
+  made->async_reference = replay.async_reference;
+  return made;
+}
+
+// Single steps from `from` to `end`; the state one step before it, and before
+// that a window. Null: too far, and `from` stands where it came to.
+Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer>& from, const EndMarker& end) {
   ReplayPlan plan = Plan();
-  CF_TRY_ASSIGN(std::unique_ptr<Replayer> mark, copy_of(*from));
-  size_t since_mark = 0;
+  window_ = std::make_unique<StepWindow>();
+  CF_TRY_ASSIGN(window_->first, CopyOf(*from));
   for (size_t steps = 0; steps < kMaxSteps; ++steps) {
     if (plan.cancelled()) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
-    if (since_mark == kStepsPerCopy) {
-      CF_TRY_ASSIGN(mark, copy_of(*from));
-      since_mark = 0;
+    if (window_->pcs.size() == kStepsPerCopy) {
+      CF_TRY_ASSIGN(window_->first, CopyOf(*from));
+      window_->pcs.clear();
     }
+    const TraceeAddress pc(from->process().registers().rip);
     CF_TRY(from->Step(plan));
     CF_TRY_ASSIGN(bool arrived, from->StandsAt(end));
-    if (arrived) {
-      for (size_t i = 0; i < since_mark; ++i) CF_TRY(mark->Step(plan));
-      return mark;
-    }
-    ++since_mark;
+    if (arrived) return StepFrom(*window_->first, window_->pcs.size());
+    window_->pcs.push_back(pc);
     if (from->event() > end.position.event)
       return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0,
                    0};
@@ -232,16 +287,67 @@ Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer> fro
   return std::unique_ptr<Replayer>();
 }
 
-// `bs`, and on while pc stays inside the range that was announced for it.
-Result<StopReply> Search::StepBackInRange(const ResumeRequest& request, OperationResult* result) {
+// The state `steps` instructions after that of `first`, which stays as it is.
+Result<std::unique_ptr<Replayer>> Search::StepFrom(Replayer& first, size_t steps) {
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> there, CopyOf(first));
+  const ReplayPlan plan = Plan();
+  for (size_t i = 0; i < steps; ++i) CF_TRY(there->Step(plan));
+  return there;
+}
+
+// Makes the window's marks, so that each of its states is a few steps away.
+Result<void> Search::Spread(StepWindow& window) {
+  if (!window.marks.empty()) return {};
+  while ((window.marks.size() + 1) * StepWindow::kStepsPerMark < window.pcs.size()) {
+    Replayer& last = window.marks.empty() ? *window.first : *window.marks.back();
+    CF_TRY_ASSIGN(std::unique_ptr<Replayer> next, StepFrom(last, StepWindow::kStepsPerMark));
+    window.marks.push_back(std::move(next));
+  }
+  return {};
+}
+
+// Whether `bs` stops at pc: outside of every announced block, or at the start of one.
+bool Search::EndsStepAt(TraceeAddress pc) const {
+  return engine_.breakpoints.contains(pc) ||
+         std::none_of(engine_.reverse_ranges.begin(), engine_.reverse_ranges.end(),
+                      [&](const AddressRange& block) { return block.Contains(pc) && pc != block.start; });
+}
+
+// Goes on backwards in the window of the present until a step ends, or to the
+// window's beginning. False: there is no window for this present.
+Result<bool> Search::StepBackInWindow() {
+  std::unique_ptr<StepWindow> window = std::move(engine_.step_window_);
+  if (!window || window->moment != engine_.present_moment_ || engine_.edited_ || window->pcs.empty()) return false;
+  auto& line = engine_.branch().line;
+  const size_t start = static_cast<size_t>(std::find(line.begin(), line.end(), window->from) - line.begin());
+  if (start != engine_.base_) return false;
+  size_t index = window->pcs.size() - 1;
+  while (index > 0 && !EndsStepAt(window->pcs[index])) --index;
+  if (index > 0) CF_TRY(Spread(*window));
+  const size_t marks = std::min(index / StepWindow::kStepsPerMark, window->marks.size());
+  Replayer& nearest = marks == 0 ? *window->first : *window->marks[marks - 1];
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> answer, StepFrom(nearest, index - marks * StepWindow::kStepsPerMark));
+  window->pcs.resize(index);
+  window->marks.resize(marks);
+  engine_.SetReplay(std::move(answer), start, false);
+  window->moment = engine_.present_moment_;
+  if (index > 0) engine_.step_window_ = std::move(window);
+  return true;
+}
+
+// `bs`: one instruction back, and on to the beginning of the block of code that
+// this leads into.
+Result<StopReply> Search::StepBackInRange(OperationResult* result) {
   for (;;) {
-    copies_.clear();
-    CF_TRY_ASSIGN(StopReply reply, StepBack({}, result));
-    if (result->outcome == OperationResult::Outcome::kBegin) return reply;
-    reply = engine_.SignalStop(SIGTRAP);
+    CF_TRY_ASSIGN(bool known, StepBackInWindow());
+    if (!known) {
+      copies_.clear();
+      CF_TRY_ASSIGN(StopReply reply, StepBack({}, result));
+      if (result->outcome == OperationResult::Outcome::kBegin) return reply;
+    }
     TraceeAddress pc(engine_.process().registers().rip);
-    if (!request.range.Contains(pc) || pc == request.range.start) return reply;
-    if (engine_.BreakpointHere()) return *engine_.BreakpointHere();
+    if (std::optional<StopReply> breakpoint = engine_.BreakpointHere()) return *breakpoint;
+    if (EndsStepAt(pc)) return engine_.SignalStop(SIGTRAP);
   }
 }
 

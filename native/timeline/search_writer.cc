@@ -120,7 +120,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   if (executed == 0) {
     CF_LOG(logger, kInfo, "the writing instruction before 0x%llx is not decoded: stepping to it", touched.after.rip);
     CF_TRY_ASSIGN(std::unique_ptr<Replayer> near, Narrow(std::move(again), touch));
-    CF_TRY_ASSIGN(replay, StepUpTo(std::move(near), touch));
+    CF_TRY_ASSIGN(replay, StepUpTo(near, touch));
     return Found(std::move(replay));
   }
   // == 3. There; and the proof: executing it touches the watch.
@@ -138,7 +138,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   CF_TRY_ASSIGN(bool proved, proof.StandsAt(touch));
   if (proved) return again;
   // The last candidate executed was not the writer: step on to it.
-  CF_TRY_ASSIGN(again, StepUpTo(std::move(again), touch));
+  CF_TRY_ASSIGN(again, StepUpTo(again, touch));
   return Found(std::move(again));
 }
 

@@ -122,8 +122,10 @@ void Timeline::Cancel() {
   }
 }
 
-void Timeline::SetReverseRange(AddressRange range) {
-  Post([this, range] { reverse_range_ = range; });
+void Timeline::SetReverseRanges(std::vector<AddressRange> ranges) {
+  Post([this, ranges = std::move(ranges)] {
+    if (engine_) engine_->reverse_ranges = ranges;
+  });
 }
 
 TimelineView Timeline::View() {
@@ -400,13 +402,11 @@ StopReply Timeline::ResumeHere(const ResumeRequest& request) {
   gone.tid = pid_;
   if (!engine_) return gone;
   if (held_stop_) return *std::exchange(held_stop_, std::nullopt);
-  ResumeRequest wanted = request;
   bool backwards = request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep;
-  AddressRange range = std::exchange(reverse_range_, {});
-  if (request.kind == ResumeKind::kReverseStep) wanted.range = range;
+  if (!backwards) engine_->reverse_ranges.clear();
   TargetLibraries before;
   if (backwards) before = ReadLibraryList(engine_->process());
-  StopReply reply = engine_->Resume(wanted);
+  StopReply reply = engine_->Resume(request);
   Publish();
   if (backwards && reply.kind != StopKind::kKilled && !SameLibraries(before, ReadLibraryList(engine_->process()))) {
     held_stop_ = reply;

@@ -70,7 +70,7 @@ class Timeline : public DebugTarget {
   Result<pid_t> Launch(LaunchSpec spec);
   void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
   void Cancel();
-  void SetReverseRange(AddressRange range);
+  void SetReverseRanges(std::vector<AddressRange> ranges);
   TimelineView View();
   Result<CheckpointView> CreateCheckpoint(CheckpointReason reason, const std::string& name);
   Result<void> DeleteCheckpoint(int id);
@@ -124,7 +124,6 @@ class Timeline : public DebugTarget {
   std::atomic<Engine*> running_engine_{nullptr};
   std::atomic<bool> resumed_{false};
   pid_t pid_ = 0;
-  AddressRange reverse_range_;
   std::optional<StopReply> held_stop_;  // told after the libraries
 
   std::mutex mutex_;

@@ -1,5 +1,6 @@
 /** Going back: the reason why all this exists. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { Arrival, Checkpoint, Timeline } from '../../debug-adapter/protocol/timeTravel.js';
 import { debugTest } from '../dsl/debugTest.js';
 
@@ -50,6 +51,23 @@ describe('backwards', () => {
       value n           -> 4
     `);
   });
+
+  debugTest(
+    "gdb's own reverse-next passes a loop of one line with few packets",
+    'one_line.c',
+    { env: { CHRONOFORK_LOG: 'rsp:debug' } },
+    async (s) => {
+      await s.breakAt('print');
+      await s.run();
+      const reverseNext = () => s.step('evaluate', { expression: '-exec reverse-next', context: 'repl' });
+      assert.equal((await reverseNext()).text, 'loop');
+      assert.equal((await reverseNext()).text, 'total');
+      assert.equal((await s.step('next')).text, 'loop');
+      assert.equal(await s.evaluate('total'), '1');
+      const steps = readFileSync(s.client.logFile, 'utf8').match(/<- bs\b/g) ?? [];
+      assert.ok(steps.length > 0 && steps.length <= 20, `${steps.length} packets bs`);
+    },
+  );
 
   debugTest('reverse continue stops at breakpoints', 'bank.c', async (s) => {
     await s.walk(`
