@@ -123,6 +123,11 @@ std::string Describe(const Event& event, size_t index) {
                     sigabbrev_np(event.number) ? sigabbrev_np(event.number) : "?",
                     static_cast<unsigned long long>(event.pc));
       break;
+    case EventKind::kSwitch:
+      std::snprintf(text, sizeof text, "event %zu, thread %d is left for %d%s%s", index, event.thread, event.number,
+                    event.place == SignalPlace::kBeforeSyscall ? " in " : "",
+                    event.place == SignalPlace::kBeforeSyscall ? RowFor(event.result).name : "");
+      break;
     case EventKind::kTimeStamp:
     case EventKind::kRandom:
       std::snprintf(text, sizeof text, "event %zu, %s at pc 0x%llx", index,

@@ -30,9 +30,10 @@ enum class EventKind : uint8_t {
   kSignal,
   kTimeStamp,  // rdtsc, rdtscp
   kRandom,     // rdrand, rdseed
+  kSwitch,     // another thread goes on: `number` is its tid
 };
 
-// Where a signal came. All but the last are found again by the replay as they are.
+// Where a signal came, or a thread was left for another. All but the last are found again by the replay as they are.
 enum class SignalPlace : uint8_t {
   kFault,          // by the instruction at pc itself
   kAfterEvent,     // right after the event before it, no instruction in between
@@ -60,7 +61,10 @@ struct Event {
   bool restarted = false;         // kSyscall: interrupted, and executed again from its instruction
   bool process_was_made = false;  // kSyscall: fork and its like
   bool handled = false;           // kSignal: a handler was entered; `writes` is its frame
-  int32_t number = 0;             // of the call, or of the signal
+  pid_t thread = 0;               // whose event it is; of a switch: the thread that is left
+  pid_t thread_made = 0;          // kSyscall: clone has made this thread; `registers` are its first
+  bool thread_ended = false;      // kSyscall: exit of one thread; a switch comes next
+  int32_t number = 0;             // of the call, or of the signal; of a switch: the thread that goes on
   int64_t result = 0;  // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp
   std::array<uint64_t, 6> arguments{};
   uint64_t pc = 0;                // after the event (of a signal: where it struck)
@@ -69,7 +73,7 @@ struct Event {
   uint64_t time_ns = 0;           // run time when it was recorded
   std::vector<MemoryWrite> writes;
   std::unique_ptr<siginfo_t> siginfo;           // kSignal
-  std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kSignal kAnywhere: where it struck
+  std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kAnywhere: where it struck
   std::shared_ptr<MappedFile> file;             // mmap of a file
   std::string descriptor_path;                  // open and its like: what was opened
   bool descriptor_is_file = false;              // … and it is a regular file

@@ -15,6 +15,9 @@ Log logger("record");
 
 // A program that makes no system call for this long gets its signal where it stands.
 constexpr uint64_t kSignalPatience = 10'000'000;  // 10 ms: below what a person or a timer user notices
+// A thread that makes no system call for this long is stopped where it stands,
+// which costs a pinned checkpoint, so that the others come to their turn.
+constexpr uint64_t kQuantumNs = 50'000'000;
 
 uint64_t MonotonicNs() {
   timespec t;
@@ -25,12 +28,13 @@ uint64_t MonotonicNs() {
 }  // namespace
 
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
-    : live_(live), log_(log), options_(std::move(options)) {}
+    : live_(live), log_(log), options_(std::move(options)), first_tid_(live.tid()) {}
 
 Event Recorder::NewEvent(EventKind kind) {
   Event event;
   event.kind = kind;
   event.time_ns = Now();
+  event.thread = thread();
   return event;
 }
 
@@ -61,40 +65,49 @@ bool Recorder::AtEventEnd() {
 void Recorder::TakeDeferred() {
   for (siginfo_t info : live_.TakeDeferredSignals()) {
     if (info.si_signo == SIGTRAP && info.si_code > 0) continue;
-    for (size_t i = 0; i < raised_.size(); ++i) {
-      if (raised_[i].si_signo != info.si_signo || info.si_code != SI_TKILL) continue;
-      info = raised_[i];
-      raised_.erase(raised_.begin() + static_cast<long>(i));
+    for (size_t i = 0; i < now_.raised.size(); ++i) {
+      if (now_.raised[i].si_signo != info.si_signo || info.si_code != SI_TKILL) continue;
+      info = now_.raised[i];
+      now_.raised.erase(now_.raised.begin() + static_cast<long>(i));
       break;
     }
-    if (held_.empty()) held_since_ns_ = MonotonicNs();
-    held_.push_back(info);
+    if (now_.held.empty()) now_.held_since_ns = MonotonicNs();
+    now_.held.push_back(info);
   }
 }
 
 Result<LiveStop> Recorder::Run(const RunRequest& request) {
   mode_ = request.mode;
-  next_signal_ = 0;
+  step_thread_ = mode_ == ResumeMode::kStep ? live_.tid() : 0;
+  now_.next_signal = 0;
   interrupting_ = false;
-  if (std::exchange(strike_here_, false)) CF_TRY(RaiseHeld());
-  if (undelivered_) {
+  if (std::exchange(now_.strike_here, false)) CF_TRY(RaiseHeld());
+  if (now_.undelivered) {
     if (request.signal != 0) {
       CF_TRY_ASSIGN(Disposition disposition, DispositionOf(request.signal));
       if (disposition.fatal) {
         LiveStop stop;
         stop.kind = LiveStop::Kind::kFatalSignal;
-        stop.siginfo = *undelivered_;
+        stop.siginfo = *now_.undelivered;
         return stop;
       }
       CF_TRY(Deliver(request.signal));
     } else {
-      undelivered_.reset();
+      now_.undelivered.reset();
     }
+  }
+  if (std::exchange(switch_here_, false)) {
+    Outcome switched = SwitchThread(NextReady(), SignalPlace::kAnywhere);
+    if (!switched.ok()) return std::move(switched).error();
+    if (switched.value()) return *switched.value();
   }
   for (;;) {
     TakeDeferred();
-    int signal = std::exchange(next_signal_, 0);
-    if (mode_ == ResumeMode::kStep && signal == 0 && raised_.empty()) {
+    Outcome switched = SwitchIfDue();
+    if (!switched.ok()) return std::move(switched).error();
+    if (switched.value()) return *switched.value();
+    int signal = std::exchange(now_.next_signal, 0);
+    if (Mode() == ResumeMode::kStep && signal == 0 && now_.raised.empty()) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
       if (finished) {
         LiveStop stop;
@@ -108,7 +121,7 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
       if (entered.value()) return *entered.value();
       continue;
     }
-    CF_TRY(live_.Resume(mode_, 0));
+    CF_TRY(live_.Resume(Mode(), 0));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);
       Outcome outcome = stop ? OnStop(*stop) : OnWake();
@@ -120,8 +133,10 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
 }
 
 Recorder::Outcome Recorder::OnWake() {
-  bool held_too_long = !held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience;
-  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || checkpoint_due(false))) {
+  bool held_too_long = !now_.held.empty() && MonotonicNs() - now_.held_since_ns > kSignalPatience;
+  CollectCallEnds();
+  preempting_ = SliceIsOver(kQuantumNs) && NextReady() != 0;
+  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || preempting_ || checkpoint_due(false))) {
     interrupting_ = true;
     CF_TRY(live_.RequestInterrupt());
   }
@@ -141,7 +156,13 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
         live_stop.kind = LiveStop::Kind::kInterrupted;
         return std::optional(live_stop);
       }
-      if (!held_.empty() && MonotonicNs() - held_since_ns_ > kSignalPatience) return DeliverHeld();
+      if (!now_.held.empty() && MonotonicNs() - now_.held_since_ns > kSignalPatience) return DeliverHeld();
+      if (std::exchange(preempting_, false) && NextReady() != 0) {
+        if (AtEventEnd()) return SwitchThread(NextReady(), SignalPlace::kAfterEvent);
+        switch_here_ = true;
+        live_stop.kind = LiveStop::Kind::kAsyncSignal;
+        return std::optional(live_stop);
+      }
       if (checkpoint_due(false)) {
         live_stop.kind = LiveStop::Kind::kCheckpointDue;
         return std::optional(live_stop);
@@ -150,11 +171,19 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     }
     case Stop::Kind::kExec: {
       patched_.clear();
+      waiting_.clear();
+      contexts_.reset();
+      first_tid_ = live_.pid();
       LiveStop live_stop;
       live_stop.kind = LiveStop::Kind::kExec;
       return std::optional(live_stop);
     }
     case Stop::Kind::kGone: {
+      // Killed: all of its threads, each with an end of its own.
+      for (pid_t tid : live_.Threads()) {
+        live_.SwitchTo(tid);
+        while (!live_.thread_ended()) live_.Wait();
+      }
       LiveStop live_stop;
       live_stop.kind = LiveStop::Kind::kGone;
       live_stop.signal = stop.status & 0x7f;

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "checkpoint/dirty_pages.h"
 #include "record/event_log.h"
+#include "record/thread_context.h"
 #include "tracee/tracee.h"
 
 namespace chronofork {
@@ -54,6 +55,7 @@ struct LiveStop {
 
 struct RecordOptions {
   pid_t visible_pid = 0;                           // what getpid shall answer; 0: the truth
+  pid_t visible_tid = 0;                           // what the first thread is known by; 0: the truth
   std::vector<int> visible_cpus;                   // what sched_getaffinity shall answer
   std::function<void(const std::string&)> notice;  // a limit that the user must know
 };
@@ -76,21 +78,21 @@ class Recorder {
 
   // True at a system call's instruction whose call was begun and taken back:
   // rcx and r11 are not what they were before it.
-  bool at_syscall() const { return at_syscall_; }
-  void set_at_syscall(bool at_syscall) { at_syscall_ = at_syscall; }
+  bool at_syscall() const { return now_.at_syscall; }
+  void set_at_syscall(bool at_syscall) { now_.at_syscall = at_syscall; }
   // Nothing was executed since the last event.
   bool AtEventEnd();
   // A SIGTRAP that Run() reported is the program's own: it waits to be delivered.
   void AdoptTrap(const siginfo_t& info) {
-    undelivered_ = info;
-    undelivered_place_ = SignalPlace::kFault;
+    now_.undelivered = info;
+    now_.undelivered_place = SignalPlace::kFault;
   }
-  const std::optional<siginfo_t>& undelivered() const { return undelivered_; }
+  const std::optional<siginfo_t>& undelivered() const { return now_.undelivered; }
   // The live process's pid as everyone knows it stays that of the first one.
   Tracee& live() { return live_; }
   EventLog& log() { return log_; }
   // The state was changed by the user: what was held for it no longer applies.
-  void StateEdited() { at_syscall_ = false; }
+  void StateEdited() { now_.at_syscall = false; }
 
   // Whether a periodic checkpoint is wanted; `at_event`: the process stands at the end of an
   // event, the best place for one.
@@ -106,6 +108,11 @@ class Recorder {
 
   // Random instructions made to trap: address → the byte that the int3 hides.
   const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
+  // The thread that runs now, by the tid that the program and the log know.
+  pid_t thread() const { return VisibleTid(live_.tid()); }
+  // The threads beside the current one, and the current one's alternate stack.
+  const ThreadContexts& OtherThreads();
+  const stack_t& alternate_stack() const { return now_.alternate_stack; }
   // Looks for them in what is executable now; at the start and after exec.
   Result<void> PatchAllExecutable();
 
@@ -117,7 +124,14 @@ class Recorder {
   // recorder_syscalls.cc
   Outcome OnSyscallEntry();
   Outcome OnForeignCall();
+  struct OpenCall {
+    SyscallArguments call, meaning;
+    SyscallClass cls = SyscallClass::kEmulate;
+    EntrySnapshot snapshot;
+    std::unique_ptr<Tracee> before;  // kByDirtyPages: a copy made just before the call
+  };
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
+  Outcome CompleteCall();
   Outcome PerformProcessCall(const SyscallArguments& call);
   Result<std::optional<Stop>> WaitForSyscallExit();
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
@@ -130,6 +144,24 @@ class Recorder {
   void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
   void FinishSyscall(Event event);
   bool Catches(long number) const;
+  // recorder_threads.cc
+  ResumeMode Mode() const { return step_thread_ == live_.tid() ? mode_ : ResumeMode::kContinue; }
+  pid_t VisibleTid(pid_t tid) const { return options_.visible_tid && tid == first_tid_ ? options_.visible_tid : tid; }
+  struct CallEnd {
+    std::optional<Stop> instead;  // not the call's end
+    pid_t next = 0;               // the call waits; this thread can go on meanwhile
+  };
+  Result<CallEnd> WaitForCallEnd();
+  Outcome MakeThread(const SyscallArguments& call, uint64_t flags);
+  Outcome EndThread(const SyscallArguments& call);
+  std::vector<AddressRange> WordsClearedAtEnd();
+  std::vector<AddressRange> PendingWrites(const OpenCall& open);
+  void CollectCallEnds();
+  pid_t NextReady() const;
+  bool SliceIsOver(uint64_t slice_ns) const;
+  static std::optional<AddressRange> WordOfWaiter(const SyscallArguments& call);
+  Outcome SwitchThread(pid_t next, SignalPlace place);
+  Outcome SwitchIfDue();
   // recorder_signals.cc
   Outcome OnSignal(const siginfo_t& info);
   Outcome OnTrap(const siginfo_t& info);
@@ -159,18 +191,36 @@ class Recorder {
   ResumeMode mode_ = ResumeMode::kContinue;
   std::atomic<bool> interrupt_wanted_{false};
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
-  bool at_syscall_ = false;
-  bool entry_reported_ = false;    // the caught call at this place was shown already
-  bool strike_here_ = false;       // the oldest held signal is raised by the next Run()
-  std::deque<siginfo_t> held_;     // signals that wait for a place
-  uint64_t held_since_ns_ = 0;     // monotonic clock
-  std::vector<siginfo_t> raised_;  // sent again by us, with what they were
-  std::optional<siginfo_t> undelivered_;
-  SignalPlace undelivered_place_ = SignalPlace::kFault;
-  int next_signal_ = 0;  // to be given with the next resume: the event `delivered_`
-  Event* delivered_ = nullptr;
-  // The call that restart_syscall goes on with: it decides what is written.
-  std::optional<SyscallArguments> restarting_;
+  // What is known of a thread beside its own state; of the current one in now_.
+  struct ThreadRecord {
+    bool at_syscall = false;
+    bool entry_reported = false;    // the caught call at this place was shown already
+    bool strike_here = false;       // the oldest held signal is raised by the next Run()
+    std::deque<siginfo_t> held;     // signals that wait for a place
+    uint64_t held_since_ns = 0;     // monotonic clock
+    std::vector<siginfo_t> raised;  // sent again by us, with what they were
+    std::optional<siginfo_t> undelivered;
+    SignalPlace undelivered_place = SignalPlace::kFault;
+    int next_signal = 0;  // to be given with the next resume: the event `delivered`
+    Event* delivered = nullptr;
+    // The call that restart_syscall goes on with: it decides what is written.
+    std::optional<SyscallArguments> restarting;
+    // A call that has been begun; `call_end`: the stop that ended the waiting in it.
+    std::optional<OpenCall> open;
+    std::optional<Stop> call_end;
+    ThreadContext at_call;  // of several threads: as the call was begun
+    stack_t alternate_stack{nullptr, SS_DISABLE, 0};
+    uint64_t clear_child_tid = 0;  // the word that the kernel clears at the thread's end
+  };
+  ThreadRecord now_;
+  std::map<pid_t, ThreadRecord> waiting_;   // all other threads
+  pid_t first_tid_ = 0;                     // of the live process: its own number
+  std::optional<ThreadContexts> contexts_;  // of `waiting_`, until it changes
+  pid_t step_thread_ = 0;                   // whose steps are wanted
+  uint64_t slice_begun_ns_ = 0;             // run time at which the current thread took over
+  bool yielded_ = false;                    // it has called sched_yield
+  bool preempting_ = false;                 // interrupted for another thread's sake
+  bool switch_here_ = false;                // another thread goes on with the next Run()
   std::map<TraceeAddress, std::byte> patched_;
   std::set<std::string> told_;
 };

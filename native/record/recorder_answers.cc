@@ -75,9 +75,12 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
   bool renamed = options_.visible_pid != 0 && options_.visible_pid != live_.pid();
   switch (call.number) {
     case SYS_getpid:
-    case SYS_gettid:
       if (!renamed) return false;
       result = options_.visible_pid;
+      break;
+    case SYS_gettid:
+      if (thread() == live_.tid()) return false;
+      result = thread();
       break;
     case SYS_rseq:
       result = -ENOSYS;  // the kernel would write to its area behind our back

@@ -90,15 +90,15 @@ Result<bool> Recorder::Restarts(int signal) {
 Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
   siginfo_t original = info;
   if (info.si_code == SI_TKILL && info.si_pid == ::getpid()) {
-    for (size_t i = 0; i < raised_.size(); ++i) {
-      if (raised_[i].si_signo != info.si_signo) continue;
-      original = raised_[i];
-      raised_.erase(raised_.begin() + static_cast<long>(i));
+    for (size_t i = 0; i < now_.raised.size(); ++i) {
+      if (now_.raised[i].si_signo != info.si_signo) continue;
+      original = now_.raised[i];
+      now_.raised.erase(now_.raised.begin() + static_cast<long>(i));
       CF_TRY(live_.WriteSiginfo(original));
       // Raised at a system call's instruction, which was taken back for it.
-      SignalPlace place = at_syscall_    ? SignalPlace::kBeforeSyscall
-                          : AtEventEnd() ? SignalPlace::kAfterEvent
-                                         : SignalPlace::kAnywhere;
+      SignalPlace place = now_.at_syscall ? SignalPlace::kBeforeSyscall
+                          : AtEventEnd()  ? SignalPlace::kAfterEvent
+                                          : SignalPlace::kAnywhere;
       return SignalArrived(original, place);
     }
   }
@@ -111,8 +111,8 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
   if (IsFault(info)) return SignalArrived(info, SignalPlace::kFault);
   if (AtEventEnd()) return SignalArrived(info, SignalPlace::kAfterEvent);
   // In the middle of computing: it waits for the next system call.
-  if (held_.empty()) held_since_ns_ = MonotonicNs();
-  held_.push_back(info);
+  if (now_.held.empty()) now_.held_since_ns = MonotonicNs();
+  now_.held.push_back(info);
   return std::optional<LiveStop>();
 }
 
@@ -141,8 +141,8 @@ Recorder::Outcome Recorder::OnTimeStamp() {
   event.arguments[0] = with_processor ? 1 : 0;
   event.arguments[1] = processor;
   Append(std::move(event));
-  at_syscall_ = false;
-  if (mode_ == ResumeMode::kStep) {
+  now_.at_syscall = false;
+  if (Mode() == ResumeMode::kStep) {
     LiveStop stop;
     stop.siginfo.si_signo = SIGTRAP;
     return std::optional(stop);
@@ -164,8 +164,8 @@ Recorder::Outcome Recorder::OnRandom(TraceeAddress address) {
   Event event = NewEvent(EventKind::kRandom);
   event.registers = std::make_unique<GeneralRegisters>(live_.registers());
   Append(std::move(event));
-  at_syscall_ = false;
-  if (mode_ == ResumeMode::kStep) {
+  now_.at_syscall = false;
+  if (Mode() == ResumeMode::kStep) {
     LiveStop trap;
     trap.siginfo.si_signo = SIGTRAP;
     return std::optional(trap);
@@ -174,8 +174,8 @@ Recorder::Outcome Recorder::OnRandom(TraceeAddress address) {
 }
 
 Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace place) {
-  undelivered_ = info;
-  undelivered_place_ = place;
+  now_.undelivered = info;
+  now_.undelivered_place = place;
   LiveStop stop;
   stop.siginfo = info;
   if (!passed_signals.contains(info.si_signo)) {
@@ -191,17 +191,17 @@ Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace pla
   if (disposition.handled)
     CF_TRY(Deliver(info.si_signo));
   else
-    undelivered_.reset();
+    now_.undelivered.reset();
   return std::optional<LiveStop>();
 }
 
 // Logs the signal that waits, and has it delivered with the next resume.
 Result<void> Recorder::Deliver(int signal) {
-  CHRONOFORK_ASSERT(undelivered_);
+  CHRONOFORK_ASSERT(now_.undelivered);
   Event event = NewEvent(EventKind::kSignal);
   event.number = signal;
-  event.place = undelivered_place_;
-  event.siginfo = std::make_unique<siginfo_t>(*undelivered_);
+  event.place = now_.undelivered_place;
+  event.siginfo = std::make_unique<siginfo_t>(*now_.undelivered);
   if (event.siginfo->si_signo != signal) {  // the user's choice instead
     *event.siginfo = {};
     event.siginfo->si_signo = signal;
@@ -210,23 +210,23 @@ Result<void> Recorder::Deliver(int signal) {
   if (event.place == SignalPlace::kAnywhere) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
   CF_TRY_ASSIGN(Disposition disposition, DispositionOf(signal));
   event.handled = disposition.handled;
-  delivered_ = &Append(std::move(event));
-  undelivered_.reset();
-  at_syscall_ = false;
-  next_signal_ = disposition.handled ? signal : 0;
+  now_.delivered = &Append(std::move(event));
+  now_.undelivered.reset();
+  now_.at_syscall = false;
+  now_.next_signal = disposition.handled ? signal : 0;
   return {};
 }
 
 // Into the handler of the signal that was just logged.
 Recorder::Outcome Recorder::GiveSignal() {
-  Event& event = *std::exchange(delivered_, nullptr);
+  Event& event = *std::exchange(now_.delivered, nullptr);
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo));
   if (other) return OnStop(*other);
   CF_TRY_ASSIGN(AddressRange frame, SignalFrame(live_));
   MemoryWrite write{frame.start, std::vector<std::byte>(frame.length())};
   CF_TRY(live_.memory().Read(frame.start, write.bytes));
   event.writes.push_back(std::move(write));
-  if (mode_ != ResumeMode::kStep) return std::optional<LiveStop>();
+  if (Mode() != ResumeMode::kStep) return std::optional<LiveStop>();
   LiveStop stop;
   stop.siginfo.si_signo = SIGTRAP;
   return std::optional(stop);
@@ -234,21 +234,21 @@ Recorder::Outcome Recorder::GiveSignal() {
 
 // Sends the oldest held signal to the process again.
 Result<void> Recorder::RaiseHeld() {
-  siginfo_t info = held_.front();
-  held_.pop_front();
-  raised_.push_back(info);
+  siginfo_t info = now_.held.front();
+  now_.held.pop_front();
+  now_.raised.push_back(info);
   return live_.Raise(info.si_signo);
 }
 
 // The oldest held signal strikes where the process stands. In the middle of
 // computing the owner makes a checkpoint first.
 Recorder::Outcome Recorder::DeliverHeld() {
-  if (at_syscall_ || AtEventEnd()) {
+  if (now_.at_syscall || AtEventEnd()) {
     CF_TRY(RaiseHeld());
     return std::optional<LiveStop>();
   }
-  CF_LOG(logger, kInfo, "signal %d strikes at pc 0x%llx", held_.front().si_signo, live_.registers().rip);
-  strike_here_ = true;
+  CF_LOG(logger, kInfo, "signal %d strikes at pc 0x%llx", now_.held.front().si_signo, live_.registers().rip);
+  now_.strike_here = true;
   LiveStop stop;
   stop.kind = LiveStop::Kind::kAsyncSignal;
   return std::optional(stop);

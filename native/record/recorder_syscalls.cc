@@ -79,31 +79,32 @@ bool Recorder::Catches(long number) const {
 Recorder::Outcome Recorder::OnSyscallEntry() {
   // == 1.
   SyscallArguments call = CallOf(live_.registers());
-  bool reported = std::exchange(entry_reported_, false);
-  at_syscall_ = false;
-  if (!held_.empty()) {
+  bool reported = std::exchange(now_.entry_reported, false);
+  now_.at_syscall = false;
+  if (!now_.held.empty()) {
     live_.AbandonSyscall();
-    at_syscall_ = true;
+    now_.at_syscall = true;
     return DeliverHeld();
   }
   LiveStop stop;
   stop.syscall_number = call.number;
   if (interrupt_wanted_.exchange(false)) {
     live_.AbandonSyscall();
-    at_syscall_ = true;
+    now_.at_syscall = true;
     stop.kind = LiveStop::Kind::kInterrupted;
     return std::optional(stop);
   }
+  if (call.number == SYS_exit && live_.thread_count() > 1) return EndThread(call);
   if (call.number == SYS_exit_group || call.number == SYS_exit) {
     live_.AbandonSyscall();
-    at_syscall_ = true;
+    now_.at_syscall = true;
     stop.kind = LiveStop::Kind::kExited;
     stop.exit_code = static_cast<int>(call.values[0] & 0xff);
     return std::optional(stop);
   }
   if (!reported && Catches(call.number)) {
     live_.AbandonSyscall();
-    at_syscall_ = entry_reported_ = true;
+    now_.at_syscall = now_.entry_reported = true;
     stop.kind = LiveStop::Kind::kSyscallEntry;
     return std::optional(stop);
   }
@@ -131,8 +132,16 @@ void Recorder::FinishSyscall(Event event) { Append(std::move(event)); }
 // Waits for the end of the call that was just resumed; anything but its end
 // (the process gone, another program) is returned.
 Result<std::optional<Stop>> Recorder::WaitForSyscallExit() {
+  const pid_t mine = live_.tid();
   for (;;) {
-    std::optional<Stop> stop = live_.Wait(true);
+    // execve ends the other threads, and its own becomes the first.
+    std::optional<Stop> stop = live_.thread_count() > 1 ? live_.WaitAny(true) : live_.Wait(true);
+    if (stop && stop->kind != Stop::Kind::kExec && live_.tid() != mine) {
+      const pid_t other = live_.tid();
+      live_.SwitchTo(mine);
+      waiting_.at(other).call_end = *stop;
+      continue;
+    }
     if (!stop) {
       if (interrupt_wanted_.load() && !interrupting_) {
         interrupting_ = true;
@@ -224,26 +233,50 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
 
 Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, SyscallClass cls) {
   MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
-  const SyscallArguments meaning = call.number == SYS_restart_syscall && restarting_ ? *restarting_ : call;
-  EntrySnapshot snapshot = SnapshotAtEntry(meaning, read);
-  std::unique_ptr<Tracee> before;
-  bool by_dirty_pages = cls == SyscallClass::kByDirtyPages;
-  if (by_dirty_pages) {
+  OpenCall open;
+  open.call = call;
+  open.meaning = call.number == SYS_restart_syscall && now_.restarting ? *now_.restarting : call;
+  open.cls = cls;
+  open.snapshot = SnapshotAtEntry(open.meaning, read);
+  if (cls == SyscallClass::kByDirtyPages) {
     // A copy made just before the call: what is private to us after it was written by it.
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
-    CF_TRY_ASSIGN(before, live_.Fork());
+    CF_TRY_ASSIGN(open.before, live_.Fork());
     live_.SetRegisters(at_call);
     CF_TRY(live_.Resume(ResumeMode::kContinue));
     std::optional<Stop> again = live_.Wait();
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
+  if (live_.thread_count() > 1) {
+    // A thread that waits in a call cannot be asked.
+    now_.at_call.registers = live_.registers();
+    if (RowFor(call.number).may_block) {
+      CF_TRY_ASSIGN(now_.at_call.vector_state, live_.ReadExtended());
+      CF_TRY_ASSIGN(now_.at_call.signal_mask, live_.ReadSignalMask());
+    }
+  }
   CF_TRY(PrepareCall(call));
 
   // == 2.
+  now_.open = std::move(open);
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-  CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
-  if (instead) return OnStop(*instead);
+  CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd());
+  if (end.next != 0) return SwitchThread(end.next, SignalPlace::kBeforeSyscall);
+  if (end.instead) {
+    now_.open.reset();
+    return OnStop(*end.instead);
+  }
+  return CompleteCall();
+}
+
+// == 3. The current thread's open call has ended.
+Recorder::Outcome Recorder::CompleteCall() {
+  OpenCall open = *std::exchange(now_.open, std::nullopt);
+  const SyscallArguments& call = open.call;
+  const SyscallArguments& meaning = open.meaning;
+  const SyscallClass cls = open.cls;
+  MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
   GeneralRegisters r = live_.registers();
   int64_t result = static_cast<int64_t>(r.rax);
   if (call.number != SYS_rt_sigreturn &&
@@ -254,7 +287,6 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     live_.SetRegisters(r);
   }
 
-  // == 3.
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
@@ -269,8 +301,8 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     CF_TRY(live_.memory().Write(TraceeAddress(call.values[2]), mask));
   }
   std::optional<std::vector<AddressRange>> ranges;
-  if (!by_dirty_pages) ranges = OutRanges(meaning, result, read, snapshot);
-  if (before) {
+  if (cls != SyscallClass::kByDirtyPages) ranges = OutRanges(meaning, result, read, open.snapshot);
+  if (open.before) {
     CF_TRY_ASSIGN(PageSet pages, ExclusivePages(live_.pid()));
     ranges = std::move(pages);
   } else if (!ranges && cls != SyscallClass::kExecute && dirty_pages) {
@@ -290,6 +322,11 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   if (result >= 0 && Opens(call.number)) NoteOpened(static_cast<int>(result), event);
   if (cls == SyscallClass::kExecute && ChangesMappings(call.number)) NoteMemoryLayout(call, result, event);
   FinishSyscall(std::move(event));
+  if (call.number == SYS_set_tid_address) now_.clear_child_tid = call.values[0];
+  if (call.number == SYS_sigaltstack && result == 0 && call.values[0] != 0) {
+    CF_TRY_ASSIGN(now_.alternate_stack, live_.memory().ReadValue<stack_t>(TraceeAddress(call.values[0])));
+  }
+  yielded_ = call.number == SYS_sched_yield;
   LiveStop stop;
   stop.syscall_number = call.number;
   if (stop_after && stop_after(log_.at(log_.size() - 1))) {
@@ -300,7 +337,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     stop.kind = LiveStop::Kind::kSyscallReturn;
     return std::optional(stop);
   }
-  if (mode_ == ResumeMode::kStep) {
+  if (Mode() == ResumeMode::kStep) {
     stop.kind = LiveStop::Kind::kTrap;
     stop.siginfo.si_signo = SIGTRAP;
     return std::optional(stop);
@@ -340,7 +377,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   if (restart) {
     // A wait with a time limit goes on with what is left of it, and does not begin anew.
     bool goes_on = is_signal && event.result == kRestartBlock;
-    if (goes_on && call.number != SYS_restart_syscall) restarting_ = call;
+    if (goes_on && call.number != SYS_restart_syscall) now_.restarting = call;
     r.rip -= 2;
     r.rax = static_cast<unsigned long long>(goes_on ? SYS_restart_syscall : call.number);
   } else {
@@ -349,7 +386,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   live_.SetRegisters(r);
   if (!is_signal) {
     interrupting_ = false;
-    at_syscall_ = true;
+    now_.at_syscall = true;
     LiveStop live_stop;
     live_stop.syscall_number = call.number;
     live_stop.kind = LiveStop::Kind::kInterrupted;
@@ -361,7 +398,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   if (!restart) {
     event.result = -EINTR;
     MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
-    const SyscallArguments meaning = call.number == SYS_restart_syscall && restarting_ ? *restarting_ : call;
+    const SyscallArguments meaning = call.number == SYS_restart_syscall && now_.restarting ? *now_.restarting : call;
     auto ranges = OutRanges(meaning, -EINTR, read, SnapshotAtEntry(meaning, read));
     for (const AddressRange& range : ranges.value_or(std::vector<AddressRange>())) {
       MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
@@ -373,7 +410,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
   return SignalArrived(stop->siginfo, SignalPlace::kAfterEvent);
 }
 
-// fork and its like, and exec. Threads are refused by name.
+// fork and its like, and exec.
 Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
   if (call.number == SYS_execve || call.number == SYS_execveat) {
@@ -392,14 +429,7 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
   event.syscall_class = SyscallClass::kProcess;
-  if (flags & CLONE_THREAD) {
-    Tell(
-        "The program wants to start a thread. Chronofork records programs of one thread only: "
-        "the call was answered with EAGAIN. Run the program with a single thread to go back in time.");
-    ++refused_calls;
-    AnswerSyscall(call, -EAGAIN);
-    return std::optional<LiveStop>();
-  }
+  if (flags & CLONE_THREAD) return MakeThread(call, flags);
   // A child that shares our memory writes into it until it calls exec.
   std::unique_ptr<Tracee> before;
   if (flags & CLONE_VM) {

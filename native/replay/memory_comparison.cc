@@ -59,12 +59,24 @@ PageSet WritablePages(pid_t pid) {
   return MakePageSet(std::move(ranges));
 }
 
-PageSet DeadStack(pid_t pid, TraceeAddress stack_pointer) {
+PageSet DeadStack(pid_t pid, const std::vector<TraceeAddress>& stack_pointers) {
   constexpr uint64_t kRedZone = 128;
-  const TraceeAddress end((stack_pointer.value - kRedZone) & ~uint64_t{7});
-  for (const Mapping& mapping : ReadMappings(pid))
-    if (mapping.path == "[stack]" && mapping.range.Contains(end)) return {{mapping.range.start, end}};
-  return {};
+  PageSet dead;
+  const std::vector<Mapping> mappings = ReadMappings(pid);
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    const Mapping& mapping = mappings[i];
+    // A thread's stack has a guard below it; without one it may be any memory.
+    const bool guarded = i > 0 && mappings[i - 1].range.end == mapping.range.start && !mappings[i - 1].readable &&
+                         !mappings[i - 1].writable;
+    if (mapping.path != "[stack]" && !(guarded && mapping.path.empty() && mapping.writable)) continue;
+    // Of several stacks in one piece of memory only what lies below all of them is certain.
+    TraceeAddress end = mapping.range.end;
+    for (TraceeAddress stack_pointer : stack_pointers)
+      if (mapping.range.Contains(stack_pointer))
+        end = std::min(end, TraceeAddress((stack_pointer.value - kRedZone) & ~uint64_t{7}));
+    if (end != mapping.range.end && mapping.range.Contains(end)) dead = Union(dead, {{mapping.range.start, end}});
+  }
+  return dead;
 }
 
 }  // namespace chronofork

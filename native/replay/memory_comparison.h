@@ -29,9 +29,9 @@ std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSe
 // nothing better is known.
 PageSet WritablePages(pid_t pid);
 
-// What lies below the red zone on the program's stack: left over, and no part
-// of its state. ld.so puts vector registers there when it binds a function,
+// What lies below the red zone on the stacks of the program's threads: left over,
+// and no part of its state. ld.so puts vector registers there when it binds a function,
 // with the processor's idea of which are in use, and that differs from run to run.
-PageSet DeadStack(pid_t pid, TraceeAddress stack_pointer);
+PageSet DeadStack(pid_t pid, const std::vector<TraceeAddress>& stack_pointers);
 
 }  // namespace chronofork

@@ -27,6 +27,8 @@ constexpr uint64_t kStackRoomBytes = uint64_t{16} << 20;
 // Words this close above the stack pointer are looked at first: a loop's counter is mostly there.
 constexpr uint64_t kNearStackBytes = 8192;
 
+constexpr size_t kAllDifferences = size_t{1} << 24;
+
 bool Mapped(const std::vector<Mapping>& mappings, TraceeAddress address) {
   auto after = std::upper_bound(mappings.begin(), mappings.end(), address,
                                 [](TraceeAddress a, const Mapping& m) { return a < m.range.start; });
@@ -40,6 +42,21 @@ bool SameVectorState(const ExtendedRegisters& a, const ExtendedRegisters& b) {
   if (a.size() != b.size() || a.size() < 576) return a == b;
   auto same = [&](size_t from, size_t to) { return std::memcmp(a.data() + from, b.data() + from, to - from) == 0; };
   return same(0, 6) && same(24, 464) && same(576, a.size());
+}
+
+// A signal, or another thread's turn, in the middle of computing.
+bool StrikesAnywhere(const Event& event) {
+  return (event.kind == EventKind::kSignal || event.kind == EventKind::kSwitch) &&
+         event.place == SignalPlace::kAnywhere;
+}
+
+// What the kernel may have written for calls that threads wait in: not a
+// function of the program until they go on.
+std::vector<AddressRange> PendingWrites(const ThreadContexts& threads) {
+  std::vector<AddressRange> ranges;
+  for (const auto& [tid, context] : threads)
+    ranges.insert(ranges.end(), context->pending_writes.begin(), context->pending_writes.end());
+  return ranges;
 }
 
 }  // namespace
@@ -104,7 +121,7 @@ Result<void> Replayer::ClearWatches() {
 std::optional<EndMarker> Replayer::AsyncMarker() {
   if (event_ >= log_->size()) return std::nullopt;
   const Event& next = log_->at(event_);
-  if (next.kind != EventKind::kSignal || next.place != SignalPlace::kAnywhere) return std::nullopt;
+  if (!StrikesAnywhere(next)) return std::nullopt;
   std::optional<EndMarker> marker;
   if (async_reference) marker = async_reference(event_);
   if (!marker) {
@@ -194,11 +211,13 @@ Result<void> Replayer::NoteCounts() {
 Result<void> Replayer::UpdateMatches() {
   bool want_end =
       plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_;
-  bool want_async = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal &&
-                    log_->at(event_).place == SignalPlace::kAnywhere;
-  bool have_end = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return !m.is_async; });
-  bool have_async = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return m.is_async; });
-  if (want_end == have_end && want_async == have_async) return {};
+  bool want_async = event_ < log_->size() && StrikesAnywhere(log_->at(event_));
+  bool have_end = false, have_async = false, stale = false;
+  for (const ActiveMatch& match : matches_) {
+    (match.is_async ? have_async : have_end) = true;
+    stale = stale || match.marker.position.event != event_;
+  }
+  if (want_end == have_end && want_async == have_async && !stale) return {};
   CF_TRY(Disarm());
   matches_.clear();
   if (want_end) matches_.push_back({*plan_->end, false, {}, 0});
@@ -279,7 +298,7 @@ Replayer::Outcome Replayer::OnMatch(ActiveMatch& match, const TrapOutcome& outco
     CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
     return Go(next, registers);
   }
-  if (match.is_async) return InjectSignal();
+  if (match.is_async) return StruckHere();
   ReplayStop stop;
   stop.kind = ReplayStop::Kind::kReachedEnd;
   return std::optional(stop);
@@ -292,10 +311,24 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   if (!marker.reference) return std::optional<Mismatch>();
   Tracee& reference = *marker.reference;
   TraceeAddress sp(process_->registers().rsp);
+  std::vector<TraceeAddress> stack_pointers{sp};
+  for (const auto& [tid, context] : others_) stack_pointers.push_back(TraceeAddress(context->registers.rsp));
+  std::vector<AddressRange> ignored = PendingWrites(others_);
+  for (const AddressRange& range : PendingWrites(marker.position.others)) ignored.push_back(range);
+  auto differ = [&](const PageSet& pages) {
+    // With some of them ignored, all must be seen.
+    std::vector<MemoryDifference> found =
+        CompareMemory(*process_, probes_.get(), reference, pages, ignored.empty() ? 64 : kAllDifferences);
+    std::erase_if(found, [&](const MemoryDifference& d) {
+      return !d.mapping_differs && std::any_of(ignored.begin(), ignored.end(), [&](const AddressRange& range) {
+        return range.Overlaps({d.address, d.address + sizeof(uint64_t)});
+      });
+    });
+    return found;
+  };
   auto compare = [&](const PageSet& pages) {
-    std::vector<MemoryDifference> found = CompareMemory(*process_, probes_.get(), reference, pages, 64);
-    if (found.empty()) return found;
-    return CompareMemory(*process_, probes_.get(), reference, Subtract(pages, DeadStack(process_->pid(), sp)), 64);
+    std::vector<MemoryDifference> found = differ(pages);
+    return found.empty() ? found : differ(Subtract(pages, DeadStack(process_->pid(), stack_pointers)));
   };
   std::vector<MemoryDifference> differences = compare(MakePageSet({{sp - 256, sp + kNearStackBytes}}));
   if (differences.empty()) {

@@ -60,12 +60,21 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     kind_ = Position::Kind::kAtSyscall;
     return InjectSignal();
   }
-  if (event.kind != EventKind::kSyscall || event.number != call.number)
+  if (event.kind == EventKind::kSwitch && event.place == SignalPlace::kBeforeSyscall) {
+    if (event.result != call.number || event.arguments != call.values)
+      return Diverged("the program called " + std::string(RowFor(call.number).name) + " where the recording has " +
+                      Describe(event, event_));
+    process_->AbandonSyscall();
+    CF_TRY(SwitchThread(event, false));
+    return std::optional<ReplayStop>();
+  }
+  if (event.kind != EventKind::kSyscall || event.number != call.number || event.thread != thread_)
     return Diverged("the program called " + std::string(RowFor(call.number).name) + " where the recording has " +
                     Describe(event, event_));
   if (event.arguments != call.values)
     return Diverged("the arguments of " + std::string(RowFor(call.number).name) + " differ from " +
                     Describe(event, event_));
+  if (event.thread_ended) return EndThread(event);
   if (event.output_digest != 0) {
     MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return process_->memory().Read(a, out); };
     if (OutputDigest(call, event.result, read) != event.output_digest)
@@ -102,6 +111,10 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     }
   }
   CF_TRY(CheckAfter(event));
+  if (event.thread_made != 0) CF_TRY(MakeThread(event));
+  if (call.number == SYS_sigaltstack && event.result == 0 && call.values[0] != 0) {
+    CF_TRY_ASSIGN(alternate_stack_, process_->memory().ReadValue<stack_t>(TraceeAddress(call.values[0])));
+  }
   ++event_;
   kind_ = Position::Kind::kEventEnd;
   if (pending_probes_ && (call.number == SYS_mmap || call.number == SYS_mprotect)) {

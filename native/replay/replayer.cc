@@ -22,7 +22,10 @@ Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const P
       log_(&log),
       event_(position.event),
       kind_(position.kind),
-      patched_(std::move(patched)) {}
+      patched_(std::move(patched)),
+      thread_(position.thread),
+      alternate_stack_(position.alternate_stack),
+      others_(position.others) {}
 
 Replayer::~Replayer() = default;
 
@@ -33,7 +36,7 @@ Error Replayer::Diverged(const std::string& what) {
                process_->pid()};
 }
 
-Position Replayer::position() { return {kind_, event_, process_->registers()}; }
+Position Replayer::position() { return {kind_, event_, process_->registers(), thread_, alternate_stack_, others_}; }
 
 Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
   plan_ = &plan;
@@ -109,6 +112,11 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
   }
   if (event_ < log_->size() && !raised_) {
     const Event& next = log_->at(event_);
+    if (next.kind == EventKind::kSwitch && next.place == SignalPlace::kAfterEvent) {
+      CF_TRY(SwitchThread(next, std::exchange(thread_ended_, false)));
+      // The end may be right here.
+      return BeforeResume(mode);
+    }
     bool comes_here = next.kind == EventKind::kSignal && next.place == SignalPlace::kAfterEvent;
     // Two signals at one place: the first was ignored.
     if (comes_here) next_signal_ = 0;
@@ -123,7 +131,7 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
   if (std::optional<EndMarker> marker = AsyncMarker()) {
     if (process_->registers().rip == marker->position.registers.rip) {
       CF_TRY_ASSIGN(bool here, StandsAt(*marker));
-      if (here) return InjectSignal();
+      if (here) return StruckHere();
     }
   }
   return std::optional<ReplayStop>();

@@ -25,6 +25,7 @@
 #include "checkpoint/page_set.h"
 #include "probe/probe_set.h"
 #include "record/event_log.h"
+#include "record/thread_context.h"
 #include "tracee/tracee.h"
 
 namespace chronofork {
@@ -39,6 +40,10 @@ struct Position {
   Kind kind = Kind::kComputing;
   size_t event = 0;  // events passed
   GeneralRegisters registers{};
+  // Of the process it is the position of: the thread that runs, and the others.
+  pid_t thread = 0;
+  stack_t alternate_stack{nullptr, SS_DISABLE, 0};
+  ThreadContexts others{};
 };
 
 // A moment that a replay must recognize when it comes there.
@@ -115,6 +120,9 @@ class Replayer : private ProbeHost {
   Result<bool> StandsAt(const EndMarker& marker);
 
   Tracee& process() { return *process_; }
+  // The thread that the process is now, and the others as they stand.
+  pid_t thread() const { return thread_; }
+  const ThreadContexts& others() const { return others_; }
   // A copy of the process as it is now, free of probes. Also from plan.tick.
   Result<std::unique_ptr<Tracee>> Copy();
   std::unique_ptr<Tracee> Release() { return std::move(process_); }
@@ -153,12 +161,17 @@ class Replayer : private ProbeHost {
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
   Result<void> CheckAfter(const Event& event);
   std::optional<size_t> WatchOverlapping(const Event& event) const;
+  // replay_threads.cc
+  Result<void> SwitchThread(const Event& event, bool ended);
+  Result<void> MakeThread(const Event& event);
+  Outcome EndThread(const Event& event);
   // replay_signals.cc
   Outcome OnSignal(const siginfo_t& info, ResumeMode mode);
   Outcome OnTrap(const siginfo_t& info, ResumeMode mode);
   Outcome OnTimeStamp();
   Outcome OnRandom(TraceeAddress address);
   Outcome InjectSignal();
+  Outcome StruckHere();
   Outcome GiveSignal(const Event& event, ResumeMode mode);
   Result<std::optional<TraceeAddress>> MaskOfWait(const Event& event, const SyscallArguments& call);
   Result<void> WaitWithMask(const Event& event, TraceeAddress mask);
@@ -166,7 +179,7 @@ class Replayer : private ProbeHost {
   // replay_probes.cc
   struct ActiveMatch {
     EndMarker marker;
-    bool is_async = false;  // a signal strikes there; else it is the plan's end
+    bool is_async = false;  // a signal or a switch strikes there; else it is the plan's end
     std::vector<MemoryWord> words;
     size_t installed_index = 0;
   };
@@ -207,6 +220,10 @@ class Replayer : private ProbeHost {
   uint64_t transitions_ = 0;
   uint32_t last_group_ = 0;
   std::optional<size_t> last_counted_;
+  pid_t thread_ = 0;
+  stack_t alternate_stack_{};
+  ThreadContexts others_;
+  bool thread_ended_ = false;  // the current one: a switch comes next
   bool interrupting_ = false;
   bool raised_ = false;
   int next_signal_ = 0;

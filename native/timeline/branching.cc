@@ -30,6 +30,11 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
 
   // == 1. The line up to here, ending in a checkpoint of the unchanged state.
   bool was_edited = edited_;
+  if (!from.others.empty())
+    return Error{"severalThreads",
+                 "At this moment the program has " + std::to_string(from.others.size() + 1) +
+                     " threads, and running on from the past is only possible where it has one.",
+                 "Go back to before the other threads were started, or look on without running.", 0, pid_};
   std::unique_ptr<Tracee> changed;
   if (was_edited) {
     CF_TRY_ASSIGN(changed, replay_->Copy());
@@ -67,6 +72,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   made->tip = std::move(changed);
   RecordOptions record;
   record.visible_pid = pid_;
+  record.visible_tid = from.thread;
   record.visible_cpus = OriginalCpus();
   record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   made->recorder = std::make_unique<Recorder>(*made->tip, *made->log, std::move(record));

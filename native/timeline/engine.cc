@@ -94,7 +94,7 @@ Result<pid_t> Engine::Launch(LaunchSpec spec) {
   CF_TRY_ASSIGN(root->dirty, WatchPages(*root->tip));
   root->recorder->dirty_pages = root->dirty.get();
   branches_.push_back(std::move(root));
-  last_stop_.tid = pid_;
+  last_stop_.tid = present_tid();
   PresentMoved();
   CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> first, CheckpointLive(CheckpointReason::kStart, true));
   at_base_ = true;
@@ -106,6 +106,16 @@ Tracee& Engine::process() { return replay_ ? replay_->process() : *branch().tip;
 const Tracee* Engine::process_or_null() const {
   if (replay_) return &replay_->process();
   return branches_.empty() ? nullptr : branches_[static_cast<size_t>(branch_)]->tip.get();
+}
+
+pid_t Engine::present_tid() const {
+  if (replay_) return replay_->thread();
+  const Branch& b = *branches_[static_cast<size_t>(branch_)];
+  return b.recorder ? b.recorder->thread() : pid_;
+}
+
+const ThreadContexts& Engine::other_threads() {
+  return replay_ ? replay_->others() : branch().recorder->OtherThreads();
 }
 
 const std::map<TraceeAddress, std::byte>& Engine::Patched() {
@@ -120,6 +130,9 @@ Position Engine::LivePosition() {
   position.kind = b.recorder->at_syscall()   ? Position::Kind::kAtSyscall
                   : b.recorder->AtEventEnd() ? Position::Kind::kEventEnd
                                              : Position::Kind::kComputing;
+  position.thread = b.recorder->thread();
+  position.alternate_stack = b.recorder->alternate_stack();
+  position.others = b.recorder->OtherThreads();
   return position;
 }
 
@@ -464,7 +477,7 @@ StopReply Engine::Resume(const ResumeRequest& request) {
     if (!kept.ok()) options_.notice("warning", kept.error().message + " " + kept.error().remedy);
   }
   last_stop_ = RunForward(request);
-  last_stop_.tid = pid_;
+  last_stop_.tid = present_tid();
   interrupt_wanted.store(false);
   cancel_wanted.store(false);
   return last_stop_;

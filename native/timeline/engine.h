@@ -69,6 +69,10 @@ class Engine {
   const std::vector<std::unique_ptr<Branch>>& branches() const { return branches_; }
   const StopReply& last_stop() const { return last_stop_; }
   const std::map<TraceeAddress, std::byte>& Patched();
+  // The thread that the present belongs to, by the tid that the program knows,
+  // and the other ones as they stand.
+  pid_t present_tid() const;
+  const ThreadContexts& other_threads();
 
   // -- Changing state (edits.cc) ---------------------------------------------------
   Result<void> WriteMemory(TraceeAddress address, std::span<const std::byte> bytes);

@@ -255,9 +255,20 @@ Result<TargetLibraries> Timeline::Libraries() {
 }
 
 std::vector<TargetThread> Timeline::Threads() {
-  std::string name = ReadProcText(pid_, "comm");
-  if (!name.empty() && name.back() == '\n') name.pop_back();
-  return {{pid_, name}};
+  return Call([&] {
+    std::vector<TargetThread> threads;
+    if (!engine_) return threads;
+    std::set<pid_t> tids{engine_->present_tid()};
+    for (const auto& [tid, context] : engine_->other_threads()) tids.insert(tid);
+    for (pid_t tid : tids) {
+      // Names are those of the live process: what they were in the past is not kept.
+      std::string name = ReadProcText(pid_, "task/" + std::to_string(tid) + "/comm");
+      if (name.empty()) name = ReadProcText(pid_, "comm");
+      if (!name.empty() && name.back() == '\n') name.pop_back();
+      threads.push_back({tid, name});
+    }
+    return threads;
+  });
 }
 
 Result<std::string> Timeline::ReadProcFile(const std::string& name) {
@@ -274,35 +285,54 @@ Result<std::string> Timeline::ReadProcFile(const std::string& name) {
 StopReply Timeline::LastStop() {
   return Call([&] {
     StopReply reply = engine_ ? engine_->last_stop() : StopReply{};
-    reply.tid = pid_;
+    reply.tid = engine_ ? engine_->present_tid() : pid_;
     return reply;
   });
 }
 
-Result<GeneralRegisters> Timeline::ReadGeneralRegisters(pid_t) {
+// Of a thread that does not run at the present; null: it is the one that does.
+Result<const ThreadContext*> Timeline::OtherThread(pid_t tid) {
+  if (!engine_) return NotRunning();
+  if (tid == 0 || tid == engine_->present_tid()) return nullptr;
+  const ThreadContexts& others = engine_->other_threads();
+  auto found = others.find(tid);
+  if (found == others.end())
+    return Error{"noSuchThread", "There is no thread " + std::to_string(tid) + " at this moment.", "", 0, pid_};
+  return found->second.get();
+}
+
+Error Timeline::NotTheRunningThread(pid_t tid) const {
+  return Error{"notRunningThread",
+               "The registers of thread " + std::to_string(tid) + " cannot be changed: it does not run just now.",
+               "Go to a moment where it runs.", 0, pid_};
+}
+
+Result<GeneralRegisters> Timeline::ReadGeneralRegisters(pid_t tid) {
   return Call([&]() -> Result<GeneralRegisters> {
-    if (!engine_) return NotRunning();
-    return engine_->process().registers();
+    CF_TRY_ASSIGN(const ThreadContext* other, OtherThread(tid));
+    return other ? other->registers : engine_->process().registers();
   });
 }
 
-Result<void> Timeline::WriteGeneralRegisters(pid_t, const GeneralRegisters& registers) {
+Result<void> Timeline::WriteGeneralRegisters(pid_t tid, const GeneralRegisters& registers) {
   return Call([&]() -> Result<void> {
-    if (!engine_) return NotRunning();
+    CF_TRY_ASSIGN(const ThreadContext* other, OtherThread(tid));
+    if (other) return NotTheRunningThread(tid);
     return engine_->WriteRegisters(registers);
   });
 }
 
-Result<ExtendedRegisters> Timeline::ReadExtendedRegisters(pid_t) {
+Result<ExtendedRegisters> Timeline::ReadExtendedRegisters(pid_t tid) {
   return Call([&]() -> Result<ExtendedRegisters> {
-    if (!engine_) return NotRunning();
-    return engine_->process().ReadExtended();
+    CF_TRY_ASSIGN(const ThreadContext* other, OtherThread(tid));
+    return other ? Result<ExtendedRegisters>(other->vector_state) : engine_->process().ReadExtended();
   });
 }
 
-Result<void> Timeline::WriteExtendedRegisters(pid_t, const ExtendedRegisters& registers) {
+Result<void> Timeline::WriteExtendedRegisters(pid_t tid, const ExtendedRegisters& registers) {
   return Call([&]() -> Result<void> {
-    if (!engine_) return NotRunning();
+    CF_TRY_ASSIGN(const ThreadContext* other, OtherThread(tid));
+    if (other) return NotTheRunningThread(tid);
     return engine_->WriteExtended(registers);
   });
 }
@@ -411,7 +441,7 @@ StopReply Timeline::ResumeHere(const ResumeRequest& request) {
   if (backwards && reply.kind != StopKind::kKilled && !SameLibraries(before, ReadLibraryList(engine_->process()))) {
     held_stop_ = reply;
     reply = StopReply{};
-    reply.tid = pid_;
+    reply.tid = engine_->present_tid();
     reply.kind = StopKind::kLibraries;
   }
   return reply;

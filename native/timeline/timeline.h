@@ -115,6 +115,8 @@ class Timeline : public DebugTarget {
   template <typename F>
   auto Call(F work) -> decltype(work());
   void Publish();  // tracer thread
+  Result<const ThreadContext*> OtherThread(pid_t tid);
+  Error NotTheRunningThread(pid_t tid) const;
   MomentView MomentOf(const Checkpoint& checkpoint, size_t index) const;
   TargetLibraries ReadLibraries();
   StopReply ResumeHere(const ResumeRequest& request);

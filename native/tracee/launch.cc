@@ -225,7 +225,9 @@ Result<void> Tracee::EnterNewProgram() {
   CF_TRY(Resume(ResumeMode::kToSyscallExit));
   if (Wait()->kind == Stop::Kind::kGone)
     return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid_};
-  debug_control_ = 0;
+  thread_.debug_control = 0;
+  for (const auto& [tid, thread] : others_) TracerThread::Unregister(tid);
+  others_.clear();
   memory_.AddressSpaceChanged();
   return PrepareAfterExec();
 }

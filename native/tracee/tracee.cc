@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -38,48 +39,122 @@ const char* StopKindName(Stop::Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-Tracee::Tracee(pid_t pid) : pid_(pid), memory_(pid) { TracerThread::Register(this); }
+Tracee::Tracee(pid_t pid) : leader_(pid), pid_(pid), tid_(pid), memory_(pid) { TracerThread::Register(pid); }
 
 Tracee::~Tracee() {
-  TracerThread::Unregister(this);
+  std::vector<pid_t> tids{tid_};
+  for (const auto& [tid, thread] : others_) tids.push_back(tid);
+  // The first thread's end is reported when all others are gone.
+  std::erase(tids, leader_);
+  tids.push_back(leader_);
+  for (pid_t tid : tids) TracerThread::Unregister(tid);
   if (gone_) return;
-  ::kill(pid_, SIGKILL);
-  int status;
-  for (;;) {
-    pid_t waited = ::waitpid(pid_, &status, __WALL | __WNOTHREAD);
-    if (waited < 0 ? errno != EINTR : !WIFSTOPPED(status)) break;
+  ::kill(leader_, SIGKILL);
+  for (pid_t tid : tids) {
+    int status;
+    for (;;) {
+      pid_t waited = ::waitpid(tid, &status, __WALL | __WNOTHREAD);
+      if (waited < 0 ? errno != EINTR : !WIFSTOPPED(status)) break;
+    }
   }
 }
 
+// -- Threads -----------------------------------------------------------------------------
+
+Result<void> Tracee::AddThread(pid_t tid) {
+  TracerThread::Register(tid);
+  others_[tid] = {};
+  const pid_t former = tid_;
+  SwitchTo(tid);
+  std::optional<Stop> stop = Wait();
+  const bool stands = stop->kind == Stop::Kind::kInterrupted;
+  SwitchTo(former);
+  if (!stands) return Error{"threadLost", "A thread ended before its first instruction.", "", 0, tid};
+  return {};
+}
+
+void Tracee::SwitchTo(pid_t tid) {
+  if (tid == tid_) return;
+  auto found = others_.find(tid);
+  CHRONOFORK_ASSERT(found != others_.end());
+  ThreadState state = std::move(found->second);
+  others_.erase(found);
+  others_.emplace(tid_, std::move(thread_));
+  thread_ = std::move(state);
+  tid_ = tid;
+}
+
+void Tracee::ForgetThread(pid_t tid) {
+  CHRONOFORK_ASSERT(tid != tid_);
+  others_.erase(tid);
+  TracerThread::Unregister(tid);
+  // The process is still known by its first thread's number, but /proc shows
+  // nothing of it there any more.
+  if (tid == pid_) pid_ = tid_;
+}
+
+std::vector<pid_t> Tracee::Threads() const {
+  std::vector<pid_t> tids{tid_};
+  for (const auto& [tid, thread] : others_) tids.push_back(tid);
+  std::sort(tids.begin(), tids.end());
+  return tids;
+}
+
+char Tracee::StateOf(pid_t tid) const {
+  std::string stat = ReadProcText(pid_, "task/" + std::to_string(tid) + "/stat");
+  const size_t name_end = stat.rfind(") ");
+  return name_end == std::string::npos ? 'X' : stat[name_end + 2];
+}
+
+std::optional<Stop> Tracee::PollOthers(bool wait) {
+  std::vector<pid_t> tids;
+  for (const auto& [tid, thread] : others_) tids.push_back(tid);
+  std::optional<pid_t> ready = TracerThread::WaitForAny(tids, wait, wait);
+  if (!ready) return std::nullopt;
+  SwitchTo(*ready);
+  return Wait();
+}
+
+std::optional<Stop> Tracee::WaitAny(bool wakeable, bool block) {
+  std::vector<pid_t> tids{tid_};
+  for (const auto& [tid, thread] : others_) tids.push_back(tid);
+  std::optional<pid_t> ready = TracerThread::WaitForAny(tids, wakeable, block);
+  if (!ready) return std::nullopt;
+  SwitchTo(*ready);
+  return Wait();
+}
+
+// -- Registers ---------------------------------------------------------------------------
+
 const GeneralRegisters& Tracee::registers() {
-  if (!registers_valid_) {
-    if (::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers_) != 0) registers_ = {};
-    registers_valid_ = true;
-    registers_dirty_ = false;
+  if (!thread_.registers_valid) {
+    if (::ptrace(PTRACE_GETREGS, tid_, nullptr, &thread_.registers) != 0) thread_.registers = {};
+    thread_.registers_valid = true;
+    thread_.registers_dirty = false;
   }
-  return registers_;
+  return thread_.registers;
 }
 
 void Tracee::SetRegisters(const GeneralRegisters& registers) {
-  registers_ = registers;
-  registers_valid_ = true;
-  registers_dirty_ = true;
+  thread_.registers = registers;
+  thread_.registers_valid = true;
+  thread_.registers_dirty = true;
 }
 
 Result<void> Tracee::FlushRegisters() {
-  if (registers_dirty_) {
-    if (::ptrace(PTRACE_SETREGS, pid_, nullptr, &registers_) != 0)
+  if (thread_.registers_dirty) {
+    if (::ptrace(PTRACE_SETREGS, tid_, nullptr, &thread_.registers) != 0)
       return SystemError("registersUnwritable", "The registers of the debuggee cannot be set", errno, pid_);
-    registers_dirty_ = false;
+    thread_.registers_dirty = false;
   }
-  registers_valid_ = false;
+  thread_.registers_valid = false;
   return {};
 }
 
 Result<ExtendedRegisters> Tracee::ReadExtended() {
   ExtendedRegisters bytes(kMaxExtendedBytes);
   iovec area{bytes.data(), bytes.size()};
-  if (::ptrace(PTRACE_GETREGSET, pid_, NT_X86_XSTATE, &area) != 0)
+  if (::ptrace(PTRACE_GETREGSET, tid_, NT_X86_XSTATE, &area) != 0)
     return SystemError("registersUnreadable", "The vector registers of the debuggee cannot be read", errno, pid_);
   bytes.resize(area.iov_len);
   return bytes;
@@ -87,33 +162,33 @@ Result<ExtendedRegisters> Tracee::ReadExtended() {
 
 Result<void> Tracee::WriteExtended(const ExtendedRegisters& registers) {
   iovec area{const_cast<std::byte*>(registers.data()), registers.size()};
-  if (::ptrace(PTRACE_SETREGSET, pid_, NT_X86_XSTATE, &area) != 0)
+  if (::ptrace(PTRACE_SETREGSET, tid_, NT_X86_XSTATE, &area) != 0)
     return SystemError("registersUnwritable", "The vector registers of the debuggee cannot be set", errno, pid_);
   return {};
 }
 
 Result<siginfo_t> Tracee::ReadSiginfo() {
   siginfo_t info;
-  if (::ptrace(PTRACE_GETSIGINFO, pid_, nullptr, &info) != 0)
+  if (::ptrace(PTRACE_GETSIGINFO, tid_, nullptr, &info) != 0)
     return SystemError("noSiginfo", "The debuggee has not stopped for a signal", errno, pid_);
   return info;
 }
 
 Result<void> Tracee::WriteSiginfo(const siginfo_t& info) {
-  if (::ptrace(PTRACE_SETSIGINFO, pid_, nullptr, &info) != 0)
+  if (::ptrace(PTRACE_SETSIGINFO, tid_, nullptr, &info) != 0)
     return SystemError("noSiginfo", "The debuggee's signal cannot be changed", errno, pid_);
   return {};
 }
 
 Result<uint64_t> Tracee::ReadSignalMask() {
   uint64_t mask = 0;
-  if (::ptrace(PTRACE_GETSIGMASK, pid_, sizeof mask, &mask) != 0)
+  if (::ptrace(PTRACE_GETSIGMASK, tid_, sizeof mask, &mask) != 0)
     return SystemError("noSignalMask", "The debuggee's signal mask cannot be read", errno, pid_);
   return mask;
 }
 
 Result<void> Tracee::WriteSignalMask(uint64_t mask) {
-  if (::ptrace(PTRACE_SETSIGMASK, pid_, sizeof mask, &mask) != 0)
+  if (::ptrace(PTRACE_SETSIGMASK, tid_, sizeof mask, &mask) != 0)
     return SystemError("noSignalMask", "The debuggee's signal mask cannot be set", errno, pid_);
   return {};
 }
@@ -136,45 +211,45 @@ static uint64_t SlotMask(int slot) { return (uint64_t{3} << (slot * 2)) | (uint6
 
 Result<void> Tracee::SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only) {
   CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(pid_, slot, address.value));
-  debug_control_ |= SlotBits(slot, write_only ? 1 : 3, length_bytes);
-  return PokeDebug(pid_, 7, debug_control_);
+  CF_TRY(PokeDebug(tid_, slot, address.value));
+  thread_.debug_control |= SlotBits(slot, write_only ? 1 : 3, length_bytes);
+  return PokeDebug(tid_, 7, thread_.debug_control);
 }
 
 Result<void> Tracee::SetHardwareBreakpoint(int slot, TraceeAddress address) {
   CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(pid_, slot, address.value));
-  debug_control_ |= SlotBits(slot, 0, 1);
-  return PokeDebug(pid_, 7, debug_control_);
+  CF_TRY(PokeDebug(tid_, slot, address.value));
+  thread_.debug_control |= SlotBits(slot, 0, 1);
+  return PokeDebug(tid_, 7, thread_.debug_control);
 }
 
 Result<void> Tracee::ClearDebugRegister(int slot) {
-  if (!(debug_control_ & SlotMask(slot))) return {};
-  debug_control_ &= ~SlotMask(slot);
-  return PokeDebug(pid_, 7, debug_control_);
+  if (!(thread_.debug_control & SlotMask(slot))) return {};
+  thread_.debug_control &= ~SlotMask(slot);
+  return PokeDebug(tid_, 7, thread_.debug_control);
 }
 
 unsigned Tracee::TakeDebugHits() {
   size_t offset = offsetof(struct user, u_debugreg) + 6 * sizeof(long);
   errno = 0;
-  long status = ::ptrace(PTRACE_PEEKUSER, pid_, offset, nullptr);
+  long status = ::ptrace(PTRACE_PEEKUSER, tid_, offset, nullptr);
   if (errno != 0) return 0;
-  if (status & 15) ::ptrace(PTRACE_POKEUSER, pid_, offset, status & ~15L);
+  if (status & 15) ::ptrace(PTRACE_POKEUSER, tid_, offset, status & ~15L);
   return static_cast<unsigned>(status & 15);
 }
 
 Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
-  idle_step_ = std::exchange(at_syscall_entry_, false) && mode == ResumeMode::kStep && registers_dirty_ &&
-               static_cast<int64_t>(registers_.orig_rax) == kAbandoned;
-  stepping_ = mode == ResumeMode::kStep;
+  thread_.idle_step = std::exchange(thread_.at_syscall_entry, false) && mode == ResumeMode::kStep &&
+                      thread_.registers_dirty && static_cast<int64_t>(thread_.registers.orig_rax) == kAbandoned;
+  thread_.stepping = mode == ResumeMode::kStep;
   CF_TRY(FlushRegisters());
   long request = mode == ResumeMode::kContinue ? PTRACE_CONT
                  : mode == ResumeMode::kStep   ? PTRACE_SINGLESTEP
                                                : PTRACE_SYSCALL;
-  if (::ptrace(static_cast<__ptrace_request>(request), pid_, nullptr, static_cast<long>(signal)) != 0)
+  if (::ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, static_cast<long>(signal)) != 0)
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
-  if (std::exchange(interrupt_again_, false)) ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr);
+  if (std::exchange(thread_.interrupt_again, false)) ::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
   return {};
 }
 
@@ -189,12 +264,13 @@ void Tracee::HideStepping() {
 
 std::optional<Stop> Tracee::Interpret(int status) {
   Stop stop;
-  stop.pid = pid_;
+  stop.pid = tid_;
   stop.status = status;
-  registers_valid_ = false;
-  registers_dirty_ = false;
+  thread_.registers_valid = false;
+  thread_.registers_dirty = false;
   if (!WIFSTOPPED(status)) {
-    gone_ = true;
+    thread_.gone = true;
+    gone_ = std::all_of(others_.begin(), others_.end(), [](const auto& other) { return other.second.gone; });
     stop.kind = Stop::Kind::kGone;
     return stop;
   }
@@ -202,16 +278,16 @@ std::optional<Stop> Tracee::Interpret(int status) {
   unsigned long message = 0;
   switch (status >> 16) {
     case PTRACE_EVENT_SECCOMP:
-      at_syscall_entry_ = true;
-      if (stepping_) HideStepping();
+      thread_.at_syscall_entry = true;
+      if (thread_.stepping) HideStepping();
       stop.kind = Stop::Kind::kSyscallEntry;
-      ::ptrace(PTRACE_GETEVENTMSG, pid_, nullptr, &message);
+      ::ptrace(PTRACE_GETEVENTMSG, tid_, nullptr, &message);
       stop.foreign_call = message == kForeignCall;
       return stop;
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
     case PTRACE_EVENT_CLONE:
-      ::ptrace(PTRACE_GETEVENTMSG, pid_, nullptr, &message);
+      ::ptrace(PTRACE_GETEVENTMSG, tid_, nullptr, &message);
       stop.kind = Stop::Kind::kNewProcess;
       stop.new_pid = static_cast<pid_t>(message);
       return stop;
@@ -228,7 +304,7 @@ std::optional<Stop> Tracee::Interpret(int status) {
     return stop;
   }
   stop.kind = Stop::Kind::kSignal;
-  if (::ptrace(PTRACE_GETSIGINFO, pid_, nullptr, &stop.siginfo) != 0) stop.siginfo.si_signo = signal;
+  if (::ptrace(PTRACE_GETSIGINFO, tid_, nullptr, &stop.siginfo) != 0) stop.siginfo.si_signo = signal;
   return stop;
 }
 
@@ -237,7 +313,7 @@ std::optional<Stop> Tracee::Interpret(int status) {
 bool Tracee::FaultIsPending() const {
   siginfo_t pending[16];
   __ptrace_peeksiginfo_args arguments{0, 0, 16};
-  long count = ::ptrace(PTRACE_PEEKSIGINFO, pid_, &arguments, pending);
+  long count = ::ptrace(PTRACE_PEEKSIGINFO, tid_, &arguments, pending);
   for (long i = 0; i < count; ++i) {
     int signal = pending[i].si_signo;
     bool fault = signal == SIGTRAP || signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
@@ -248,38 +324,38 @@ bool Tracee::FaultIsPending() const {
 
 std::optional<Stop> Tracee::Wait(bool wakeable) {
   for (;;) {
-    std::optional<int> status = TracerThread::NextStatus(this, wakeable);
+    std::optional<int> status = TracerThread::NextStatus(tid_, wakeable);
     if (!status) return std::nullopt;
     if (std::optional<Stop> stop = Interpret(*status)) {
       if (stop->kind == Stop::Kind::kInterrupted && stop->group_stop_signal == 0 && FaultIsPending()) {
-        interrupt_again_ = true;
-        ::ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+        thread_.interrupt_again = true;
+        ::ptrace(PTRACE_CONT, tid_, nullptr, nullptr);
         continue;
       }
-      bool idle = std::exchange(idle_step_, false) && stop->kind == Stop::Kind::kSignal &&
+      bool idle = std::exchange(thread_.idle_step, false) && stop->kind == Stop::Kind::kSignal &&
                   stop->siginfo.si_signo == SIGTRAP && stop->siginfo.si_code > 0;
-      if (idle && ::ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) == 0) continue;
-      CF_LOG(log, kTrace, "%d stops: %s status %x signal %d", pid_, StopKindName(stop->kind), *status,
+      if (idle && ::ptrace(PTRACE_SINGLESTEP, tid_, nullptr, nullptr) == 0) continue;
+      CF_LOG(log, kTrace, "%d stops: %s status %x signal %d", tid_, StopKindName(stop->kind), *status,
              stop->siginfo.si_signo);
       return stop;
     }
-    ::ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+    ::ptrace(PTRACE_CONT, tid_, nullptr, nullptr);
   }
 }
 
 Result<void> Tracee::RequestInterrupt() {
-  if (::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) != 0)
+  if (::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) != 0)
     return SystemError("interruptFailed", "The debuggee cannot be interrupted", errno, pid_);
   return {};
 }
 
 Result<void> Tracee::Raise(int signal) {
-  if (::syscall(SYS_tgkill, pid_, pid_, signal) != 0)
+  if (::syscall(SYS_tgkill, leader_, tid_, signal) != 0)
     return SystemError("signalFailed", "A signal cannot be sent to the debuggee", errno, pid_);
   return {};
 }
 
-std::vector<siginfo_t> Tracee::TakeDeferredSignals() { return std::exchange(deferred_, {}); }
+std::vector<siginfo_t> Tracee::TakeDeferredSignals() { return std::exchange(thread_.deferred, {}); }
 
 void Tracee::AbandonSyscall() {
   GeneralRegisters r = registers();
@@ -328,7 +404,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
     if (stop->kind != Stop::Kind::kSignal) continue;
     if (stop->siginfo.si_signo == SIGTRAP && registers().rip == trap_pc) break;
     // Some other signal came first: set it aside; the kernel restarts the call.
-    deferred_.push_back(stop->siginfo);
+    thread_.deferred.push_back(stop->siginfo);
   }
   int64_t result = static_cast<int64_t>(registers().rax);
   SetRegisters(saved);
@@ -367,14 +443,14 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
 void Tracee::Detach(int signal) {
   if (gone_) return;
   static_cast<void>(FlushRegisters());
-  ::ptrace(PTRACE_DETACH, pid_, nullptr, static_cast<long>(signal));
+  ::ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(signal));
   gone_ = true;
 }
 
 uint64_t Tracee::CpuTimeNs() const {
   clockid_t clock;
   timespec t;
-  if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &t) != 0) return 0;
+  if (::clock_getcpuclockid(leader_, &clock) != 0 || ::clock_gettime(clock, &t) != 0) return 0;
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 

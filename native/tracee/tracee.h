@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -59,6 +60,24 @@ class Tracee {
   ~Tracee();  // kills and reaps it, unless it is gone or released
 
   pid_t pid() const { return pid_; }
+  // The thread that registers, stops and resumes are about. All but the first
+  // are known only of the live process; a copy has one, whichever it is of.
+  pid_t tid() const { return tid_; }
+  std::vector<pid_t> Threads() const;
+  size_t thread_count() const { return others_.size() + 1; }
+  // A thread that the current one has just made (kNewProcess): waits until it stands.
+  Result<void> AddThread(pid_t tid);
+  void SwitchTo(pid_t tid);
+  void ForgetThread(pid_t tid);  // it has ended
+  // As Wait(), of whichever thread stops first, which becomes the current one.
+  // `block` false: nullopt at once if none has.
+  std::optional<Stop> WaitAny(bool wakeable, bool block = true);
+  // The same of all but the current thread; `wait`: until one stops, or woken.
+  std::optional<Stop> PollOthers(bool wait = false);
+  bool thread_ended() const { return thread_.gone; }
+  void NoteThreadEnded() { thread_.gone = true; }
+  // As in /proc: R running, S waiting in a call, t in a stop, Z ended, X unknown.
+  char StateOf(pid_t tid) const;
   const TraceeMemory& memory() const { return memory_; }
   bool gone() const { return gone_; }
 
@@ -123,19 +142,27 @@ class Tracee {
   void HideStepping();
   bool FaultIsPending() const;
 
+  struct ThreadState {
+    bool gone = false;
+    bool interrupt_again = false;  // an interrupt had to let a pending fault go first
+    bool registers_valid = false;
+    bool registers_dirty = false;
+    GeneralRegisters registers{};
+    std::vector<siginfo_t> deferred;
+    uint64_t debug_control = 0;
+    bool at_syscall_entry = false;
+    bool stepping = false;
+    // A step out of a call that is not made reports the call's end before it executes anything: not the step's.
+    bool idle_step = false;
+  };
+
+  pid_t leader_;  // the process's number for the kernel; pid_ is one that /proc shows it by
   pid_t pid_;
+  pid_t tid_;  // the current thread, whose state is thread_
   TraceeMemory memory_;
   bool gone_ = false;
-  bool interrupt_again_ = false;  // an interrupt had to let a pending fault go first
-  bool registers_valid_ = false;
-  bool registers_dirty_ = false;
-  GeneralRegisters registers_{};
-  std::vector<siginfo_t> deferred_;
-  uint64_t debug_control_ = 0;
-  bool at_syscall_entry_ = false;
-  bool stepping_ = false;
-  // A step out of a call that is not made reports the call's end before it executes anything: not the step's.
-  bool idle_step_ = false;
+  ThreadState thread_;
+  std::map<pid_t, ThreadState> others_;
 };
 
 // Processes that the debuggee has started: they inherit the seccomp filter and

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/assert.h"
 
@@ -33,7 +34,7 @@ std::atomic<uint64_t> stop_count{0};
 std::vector<int> original_cpus;
 
 struct State {
-  std::unordered_map<pid_t, Tracee*> tracees;
+  std::unordered_set<pid_t> tracees;
   std::unordered_map<pid_t, std::deque<int>> queued;
   std::unordered_map<pid_t, std::deque<int>> early;
 };
@@ -111,19 +112,19 @@ void WakeTracer() {
 bool TracerThread::IsCurrent() { return is_tracer; }
 uint64_t TracerThread::StopCount() { return stop_count.load(); }
 
-void TracerThread::Register(Tracee* tracee) {
+void TracerThread::Register(pid_t tid) {
   State& s = state();
-  s.tracees[tracee->pid()] = tracee;
-  if (auto early = s.early.find(tracee->pid()); early != s.early.end()) {
-    s.queued[tracee->pid()] = std::move(early->second);
+  s.tracees.insert(tid);
+  if (auto early = s.early.find(tid); early != s.early.end()) {
+    s.queued[tid] = std::move(early->second);
     s.early.erase(early);
   }
 }
 
-void TracerThread::Unregister(Tracee* tracee) {
+void TracerThread::Unregister(pid_t tid) {
   State& s = state();
-  s.tracees.erase(tracee->pid());
-  s.queued.erase(tracee->pid());
+  s.tracees.erase(tid);
+  s.queued.erase(tid);
 }
 
 std::optional<int> TracerThread::TakeEarly(pid_t pid) {
@@ -136,28 +137,35 @@ std::optional<int> TracerThread::TakeEarly(pid_t pid) {
   return status;
 }
 
-std::optional<int> TracerThread::NextStatus(Tracee* tracee, bool wakeable) {
+std::optional<pid_t> TracerThread::WaitForAny(std::span<const pid_t> tids, bool wakeable, bool block) {
   CHRONOFORK_ASSERT(is_tracer);
   for (;;) {
-    std::deque<int>& queue = state().queued[tracee->pid()];
-    if (!queue.empty()) {
-      int status = queue.front();
-      queue.pop_front();
-      return status;
-    }
+    for (pid_t tid : tids)
+      if (auto found = state().queued.find(tid); found != state().queued.end() && !found->second.empty()) return tid;
     if (wakeable && wake_wanted.exchange(false)) return std::nullopt;
     int status = 0;
-    pid_t pid = ::waitpid(-1, &status, __WALL | __WNOTHREAD);
-    if (pid > 0)
+    pid_t pid = ::waitpid(-1, &status, __WALL | __WNOTHREAD | (block ? 0 : WNOHANG));
+    if (pid > 0) {
       Sort(pid, status);
-    else if (errno == EINTR && wakeable) {
+    } else if (pid == 0) {
+      return std::nullopt;
+    } else if (errno == EINTR && wakeable) {
       wake_wanted.store(false);
       return std::nullopt;
+    } else if (errno == ECHILD) {
+      // Nothing left to wait for: it is gone without our having seen it go.
+      state().queued[tids.front()].push_back(0);
     }
-    // Nothing left to wait for: it is gone without our having seen it go.
-    else if (errno == ECHILD)
-      return 0;
   }
+}
+
+std::optional<int> TracerThread::NextStatus(pid_t tid, bool wakeable) {
+  const std::optional<pid_t> ready = WaitForAny(std::span(&tid, 1), wakeable, true);
+  if (!ready) return std::nullopt;
+  std::deque<int>& queue = state().queued[tid];
+  const int status = queue.front();
+  queue.pop_front();
+  return status;
 }
 
 void TracerThread::Poll() {

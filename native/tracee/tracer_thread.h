@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "tracee/tracee.h"
 
@@ -16,10 +17,13 @@ namespace chronofork {
 class TracerThread {
  public:
   static bool IsCurrent();
-  static void Register(Tracee* tracee);
-  static void Unregister(Tracee* tracee);
-  // The next wait status of `tracee`; nullopt when `wakeable` and woken.
-  static std::optional<int> NextStatus(Tracee* tracee, bool wakeable);
+  static void Register(pid_t tid);
+  static void Unregister(pid_t tid);
+  // The next wait status of that thread; nullopt when `wakeable` and woken.
+  static std::optional<int> NextStatus(pid_t tid, bool wakeable);
+  // Which of them has a status to take; nullopt when `wakeable` and woken, or
+  // none has and `block` is false.
+  static std::optional<pid_t> WaitForAny(std::span<const pid_t> tids, bool wakeable, bool block);
   // Handles what has come up meanwhile, without waiting: children's stops.
   static void Poll();
   static uint64_t StopCount();

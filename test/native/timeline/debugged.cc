@@ -130,7 +130,7 @@ NotedState Debugged::Note() {
   state.registers = process.registers();
   uint64_t digest = 0xcbf29ce484222325;
   std::vector<std::byte> chunk(1 << 16);
-  const PageSet dead = DeadStack(process.pid(), TraceeAddress(state.registers.rsp));
+  const PageSet dead = DeadStack(process.pid(), {TraceeAddress(state.registers.rsp)});
   for (const AddressRange& range : Subtract(WritablePages(process.pid()), dead)) {
     for (TraceeAddress at = range.start; at < range.end; at = at + chunk.size()) {
       const size_t wanted = std::min<uint64_t>(chunk.size(), range.end - at);

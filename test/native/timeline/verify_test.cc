@@ -69,6 +69,8 @@ TEST_CASE("verify: processes, rare checkpoints") { VerifyAll({"processes.c"}, 10
 TEST_CASE("verify: computing") { VerifyAll({"computing.c"}, 1); }
 TEST_CASE("verify: computing, rare checkpoints") { VerifyAll({"computing.c"}, 10); }
 TEST_CASE("verify: waiting") { VerifyAll({"waiting.c"}, 1); }
+TEST_CASE("verify: threads") { VerifyAll({"threads.c"}, 1); }
+TEST_CASE("verify: threads, rare checkpoints") { VerifyAll({"threads.c"}, 10); }
 TEST_CASE("verify: own state") { VerifyAll({"own_state.c"}, 1); }
 TEST_CASE("verify: C++") { VerifyAll({"exceptions.cc"}, 1); }
 
@@ -91,7 +93,7 @@ TEST_CASE("verify: what cannot be recorded is refused with a notice, and the pro
     const char* notice;
   };
   const std::string program = BuildDebuggee("limits.c");
-  for (const Limit& limit : {Limit{"thread", "thread"}, Limit{"shared_file", "MAP_SHARED"}, Limit{"ring", "io_uring"},
+  for (const Limit& limit : {Limit{"shared_file", "MAP_SHARED"}, Limit{"ring", "io_uring"},
                              Limit{"sandbox", "seccomp"}, Limit{"old_entry", "32-bit"}}) {
     if (!Wanted(limit.situation)) continue;
     VerifyRequest request{{program, limit.situation}, "", 1, {}};

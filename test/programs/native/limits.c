@@ -4,21 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-static void *nothing(void *argument) { return argument; }
-
-SITUATION(thread) {
-  pthread_t thread;
-  int result = pthread_create(&thread, NULL, nothing, NULL);
-  compute(2);
-  printf("%d\n", result == EAGAIN);
-  if (result == 0) pthread_join(thread, NULL);
-}
 
 SITUATION(shared_file) {
   int fd = open("shared", O_RDWR | O_CREAT, 0600);
