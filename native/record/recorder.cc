@@ -67,8 +67,7 @@ void Recorder::TakeDeferred() {
       raised_.erase(raised_.begin() + static_cast<long>(i));
       break;
     }
-    if (held_.empty()) held_since_ns_ = MonotonicNs();
-    held_.push_back(info);
+    Hold(info);
   }
 }
 

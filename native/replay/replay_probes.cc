@@ -196,9 +196,14 @@ Result<void> Replayer::UpdateMatches() {
       plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_;
   bool want_async = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal &&
                     log_->at(event_).place == SignalPlace::kAnywhere;
-  bool have_end = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return !m.is_async; });
-  bool have_async = std::any_of(matches_.begin(), matches_.end(), [](const ActiveMatch& m) { return m.is_async; });
-  if (want_end == have_end && want_async == have_async) return {};
+  // One of an earlier gap is none: two signals may strike with no other event between them.
+  auto have = [this](bool is_async) {
+    return std::any_of(matches_.begin(), matches_.end(), [&](const ActiveMatch& m) {
+      return m.is_async == is_async && m.marker.position.event == event_;
+    });
+  };
+  size_t wanted = (want_end ? 1u : 0u) + (want_async ? 1u : 0u);
+  if (want_end == have(false) && want_async == have(true) && matches_.size() == wanted) return {};
   CF_TRY(Disarm());
   matches_.clear();
   if (want_end) matches_.push_back({*plan_->end, false, {}, 0});
