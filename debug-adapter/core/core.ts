@@ -166,6 +166,11 @@ export interface VerifyReport {
   checkpoints: number;
   replays: number;
   diverged: { moment: string; what: string }[];
+  /** What the user must know of the recording, as sentences: `warning: …`. */
+  notices: string[];
+  /** System calls that were answered with an error because they cannot be recorded; those for threads among them. */
+  refusedCalls: number;
+  refusedThreads: number;
   recordMs: number;
   replayMs: number;
   /** ptrace stops while recording and while replaying. */

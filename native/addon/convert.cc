@@ -149,6 +149,8 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("events", static_cast<double>(report.events));
   object.Set("checkpoints", static_cast<double>(report.checkpoints));
   object.Set("replays", static_cast<double>(report.replays));
+  object.Set("refusedCalls", static_cast<double>(report.refused_calls));
+  object.Set("refusedThreads", static_cast<double>(report.refused_threads));
   Napi::Array diverged = Napi::Array::New(env);
   for (const Divergence& divergence : report.diverged) {
     Napi::Object one = Napi::Object::New(env);

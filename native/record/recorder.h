@@ -103,6 +103,7 @@ class Recorder {
   std::function<bool(const Event&)> stop_after;
   DirtyPages* dirty_pages = nullptr;  // told of every change of the mappings
   uint64_t refused_calls = 0;
+  uint64_t refused_threads = 0;  // of them
 
   // Random instructions made to trap: address → the byte that the int3 hides.
   const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }

@@ -397,6 +397,7 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
         "The program wants to start a thread. Chronofork records programs of one thread only: "
         "the call was answered with EAGAIN. Run the program with a single thread to go back in time.");
     ++refused_calls;
+    ++refused_threads;
     AnswerSyscall(call, -EAGAIN);
     return std::optional<LiveStop>();
   }

@@ -28,16 +28,21 @@ std::string MomentOf(const Position& position) {
 Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(index));
   Branch& b = branch();
+  auto differs = [&](const std::string& what) {
+    diverged->push_back({MomentOf(replay->position()),
+                         what + " (replayed from checkpoint " + std::to_string(index + 1) + ", at event " +
+                             std::to_string(b.line[index]->position.event) + ")"});
+  };
   EndMarker tip{LivePosition(), b.tip.get(), WritablePages(b.tip->pid())};
   ReplayPlan plan;
   plan.end = tip;
   Result<ReplayStop> stop = replay->Run(plan);
   if (!stop.ok()) {
-    diverged->push_back({MomentOf(replay->position()), stop.error().message});
+    differs(stop.error().message);
     return {};
   }
   if (stop->kind != ReplayStop::Kind::kReachedEnd)
-    diverged->push_back({MomentOf(replay->position()), "the replay ended before the recording did"});
+    differs("The replay ended before the recording did.");
   return {};
 }
 
@@ -66,6 +71,7 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
   report.record_stops = Tracee::StopCount() - stops_before;
   Branch& b = engine.branch();
   report.refused_calls = b.recorder->refused_calls;
+  report.refused_threads = b.recorder->refused_threads;
   if (stop.kind != StopKind::kHistoryEnd) {
     if (stop.kind == StopKind::kKilled)
       return Error{"debuggeeGone", "The program was killed from outside before it ended.", "", 0, engine.pid()};

@@ -29,6 +29,7 @@ struct VerifyReport {
   uint64_t checkpoints = 0;
   uint64_t replays = 0;
   uint64_t refused_calls = 0;
+  uint64_t refused_threads = 0;  // of them: what ran is not what runs without us
   std::vector<Divergence> diverged;
   std::vector<std::string> notices;
   double record_ms = 0;
