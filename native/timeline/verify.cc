@@ -29,9 +29,9 @@ Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged)
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(index));
   Branch& b = branch();
   auto differs = [&](const std::string& what) {
-    diverged->push_back({MomentOf(replay->position()),
-                         what + " (replayed from checkpoint " + std::to_string(index + 1) + ", at event " +
-                             std::to_string(b.line[index]->position.event) + ")"});
+    diverged->push_back({MomentOf(replay->position()), what + " (replayed from checkpoint " +
+                                                           std::to_string(index + 1) + ", at event " +
+                                                           std::to_string(b.line[index]->position.event) + ")"});
   };
   EndMarker tip{LivePosition(), b.tip.get(), WritablePages(b.tip->pid())};
   ReplayPlan plan;
@@ -41,8 +41,7 @@ Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged)
     differs(stop.error().message);
     return {};
   }
-  if (stop->kind != ReplayStop::Kind::kReachedEnd)
-    differs("The replay ended before the recording did.");
+  if (stop->kind != ReplayStop::Kind::kReachedEnd) differs("The replay ended before the recording did.");
   return {};
 }
 
