@@ -13,7 +13,6 @@ import type { MiConnection } from './gdb/miConnection.js';
 import type { MiTuple } from './gdb/miParser.js';
 import type { Console } from './launch/console.js';
 import type { LaunchConfig } from './launch/launchArguments.js';
-import type { PrivateFolder } from './launch/privateFolder.js';
 import { Log } from './log.js';
 import type { Checkpoint, Moment } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
@@ -32,7 +31,6 @@ export interface Parts {
   gdb: MiConnection;
   core: Core;
   console: Console;
-  folder: PrivateFolder;
   /** Ends the session: gdb or the debuggee is gone. */
   onGone: () => void;
 }
@@ -108,6 +106,20 @@ export class Debuggee {
     return this.ended;
   }
 
+  /** @throws ChronoforkError 'running' when the program runs or a way through time is under way */
+  requireStopped(): void {
+    if (this.time.operation)
+      throw new ChronoforkError('running', 'The program is being taken back in time.', 'Wait for it, or cancel it.');
+    this.execution.requireStopped();
+  }
+
+  /** Does `action` while nothing runs, between the user's steps but never in the middle of one through time. */
+  async whileStopped<T>(action: () => Promise<T>): Promise<T> {
+    // A search that gdb itself conducts is interrupted and begun again; jumps are waited for.
+    if (!this.execution.interruptible) await this.time.idle();
+    return this.execution.whileStopped(action);
+  }
+
   /** gdb's thread and stack frame for a DAP frameId; the innermost one without. */
   frameArguments(frameId: number | undefined): { tid?: number; level?: number } {
     if (frameId !== undefined) return this.stackFrames.find(frameId);
@@ -179,7 +191,6 @@ export class Debuggee {
     await this.core.dispose(options).catch((error: unknown) => log.write('error', messageOf(error)));
     await this.gdb.quit();
     await this.console.close();
-    this.parts.folder.remove();
   }
 
   private listen(): void {

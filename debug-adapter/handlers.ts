@@ -6,6 +6,8 @@ import type { Debuggee } from './debuggee.js';
 
 export interface Context {
   readonly client: Client;
+  /** The request's number, by which the client may cancel it. */
+  readonly requestId: number;
   /** Loads the native core when first asked for. */
   core(): CoreModule;
   /** @throws ChronoforkError 'notLaunched' */

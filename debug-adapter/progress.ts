@@ -20,7 +20,7 @@ export class Progress {
   constructor(
     private readonly client: Client,
     private readonly title: string,
-    private readonly requestId?: number,
+    private readonly requestId: number,
   ) {
     if (client.capabilities.supportsProgressReporting) this.timer = setTimeout(() => this.start(), silentFor_ms);
   }
@@ -44,7 +44,7 @@ export class Progress {
       progressId: this.id,
       title: this.title,
       cancellable: true,
-      ...(this.requestId === undefined ? {} : { requestId: this.requestId }),
+      requestId: this.requestId,
       ...(this.last ? { message: this.last.text, percentage: percentage(this.last.fraction) } : { percentage: 0 }),
     });
   }

@@ -146,7 +146,7 @@ export class Session extends ProtocolServer implements Client {
       const handler = Object.hasOwn(handlers, request.command) ? handlers[request.command] : undefined;
       if (!handler)
         throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
-      response.body = await handler(this.contextFor(later), (request.arguments ?? {}) as object, request);
+      response.body = await handler(this.contextFor(request.seq, later), (request.arguments ?? {}) as object, request);
     } catch (error) {
       this.describeFailure(request, response, error);
     }
@@ -177,9 +177,10 @@ export class Session extends ProtocolServer implements Client {
     };
   }
 
-  private contextFor(later: (() => void)[]): Context {
+  private contextFor(requestId: number, later: (() => void)[]): Context {
     return {
       client: this,
+      requestId,
       core: () => this.loadCore(),
       debuggee: () => {
         if (!this.debuggee_ || this.debuggee_.over)

@@ -41,6 +41,7 @@ export class StopReporter {
   async reportArrival(result: OperationResult, reason: string, description?: string): Promise<void> {
     if (this.debuggee.over) return;
     await this.arrive();
+    if (result.outcome === 'cancelled') return this.send({ reason: 'pause', description: 'Cancelled' });
     if (result.outcome === 'begin') return this.send({ reason, description: 'Beginning of the recording' });
     if (result.outcome === 'breakpoint') {
       const hitBreakpointIds = result.address ? await this.debuggee.breakpoints.atAddress(result.address) : [];

@@ -19,7 +19,6 @@ import { quoteMi, text, tuples } from '../gdb/miParser.js';
 import type { Context } from '../handlers.js';
 import { InternalConsole, type Console } from './console.js';
 import type { LaunchConfig } from './launchArguments.js';
-import { PrivateFolder } from './privateFolder.js';
 import { checkFolder, checkProgram } from './programCheck.js';
 import { TerminalConsole } from './terminal.js';
 
@@ -31,16 +30,15 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   const module = context.core();
   // == 2.
   const { gdb } = await startGdb(config.gdbPath);
-  const folder = new PrivateFolder();
   let console: Console | undefined;
   let core: Core | undefined;
   try {
     // == 3.
-    console = await openConsole(context, config, folder);
+    console = await openConsole(context, config);
     core = module.createCore();
-    const gdbSocket = folder.file('gdb.sock');
+    let gdbSocket: string;
     try {
-      await core.launch({
+      ({ gdbSocket } = await core.launch({
         program: config.program,
         args: config.args,
         cwd: config.cwd,
@@ -50,8 +48,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
         disableAslr: config.disableAslr,
         checkpointIntervalMs: config.checkpointIntervalMs,
         checkpointMemoryBytes: config.checkpointMemoryMb * 1024 * 1024,
-        gdbSocket,
-      });
+      }));
     } finally {
       console.launched();
     }
@@ -62,7 +59,6 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       gdb,
       core,
       console,
-      folder,
       onGone: () => void context.shutDown({ letExit: true }),
     });
     await connect(gdb, config, gdbSocket, context);
@@ -72,12 +68,11 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
     await core?.dispose({ letExit: false }).catch(() => undefined);
     await gdb.quit();
     await console?.close();
-    folder.remove();
     throw error;
   }
 }
 
-function openConsole(context: Context, config: LaunchConfig, folder: PrivateFolder): Promise<Console> | Console {
+function openConsole(context: Context, config: LaunchConfig): Promise<Console> | Console {
   if (config.console === 'internalConsole')
     return new InternalConsole(context.core(), config.stdin, (category, text) =>
       sendOutput(context.client, category, text),
@@ -88,8 +83,7 @@ function openConsole(context: Context, config: LaunchConfig, folder: PrivateFold
       'This client cannot open a terminal for the program.',
       'Use "console": "internalConsole".',
     );
-  const socket = folder.file('tty.sock');
-  return TerminalConsole.open(context.core(), socket, async () => {
+  return TerminalConsole.open(context.core(), async (socket) => {
     await context.client.request('runInTerminal', {
       kind: 'integrated',
       title: 'Chronofork',

@@ -73,9 +73,10 @@ async function disconnect(context: Context): Promise<void> {
   await context.shutDown({ letExit: false });
 }
 
-/** Ends a jump in time that is under way; nothing else takes long. */
-async function cancel(context: Context): Promise<void> {
-  context.debuggee().time.cancel();
+/** Ends the way through time that is under way; one that has ended meanwhile is no error. */
+async function cancel(context: Context, args: DebugProtocol.CancelArguments): Promise<void> {
+  const { operation } = context.debuggee().time;
+  if (operation?.isMeantBy(args)) operation.cancel();
 }
 
 export const lifecycleHandlers: Handlers = { initialize, launch, configurationDone, terminate, disconnect, cancel };

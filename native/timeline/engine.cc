@@ -465,12 +465,26 @@ StopReply Engine::Resume(const ResumeRequest& request) {
   }
   last_stop_ = RunForward(request);
   last_stop_.tid = pid_;
+  Disarm();  // whoever armed hears of it, whatever became of the resume
   interrupt_wanted.store(false);
   cancel_wanted.store(false);
   return last_stop_;
 }
 
+void Engine::ForgetWishes() {
+  interrupt_wanted.store(false);
+  cancel_wanted.store(false);
+}
+
+void Engine::Disarm() {
+  armed_.reset();
+  OperationResult cancelled;
+  cancelled.outcome = OperationResult::Outcome::kCancelled;
+  if (auto done = std::exchange(armed_done_, nullptr)) done(cancelled);
+}
+
 void Engine::Arm(TimeOperation operation, std::function<void(OperationResult)> done) {
+  Disarm();
   armed_ = std::move(operation);
   armed_done_ = std::move(done);
 }

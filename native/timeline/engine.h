@@ -48,9 +48,11 @@ class Engine {
   // -- Running (engine_forward.cc, search.cc) --------------------------------------
   StopReply Resume(const ResumeRequest& request);
   void Arm(TimeOperation operation, std::function<void(OperationResult)> done);
+  void Disarm();  // what is armed ends with kCancelled
   std::atomic<bool> cancel_wanted{false};
   std::atomic<bool> interrupt_wanted{false};
   void RequestInterrupt();  // any thread
+  void ForgetWishes();      // any thread, before a resume
 
   // -- The present ---------------------------------------------------------------
   Tracee& process();

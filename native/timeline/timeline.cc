@@ -107,10 +107,17 @@ void Timeline::Arm(TimeOperation operation, std::function<void(OperationResult, 
       failed.error = NotRunning();
       return done(failed, MomentView{});
     }
+    held_stop_.reset();  // of a jump that gdb did not wait for
     engine_->Arm(operation, [this, done](OperationResult result) {
       Publish();
       done(std::move(result), View().present);
     });
+  });
+}
+
+void Timeline::Disarm() {
+  Post([this] {
+    if (engine_) engine_->Disarm();
   });
 }
 
@@ -418,6 +425,8 @@ StopReply Timeline::ResumeHere(const ResumeRequest& request) {
 }
 
 void Timeline::Resume(const ResumeRequest& request, std::function<void(StopReply)> on_stop) {
+  // A cancel or an interrupt that came while the last resume was ending is not meant for this one.
+  if (Engine* engine = running_engine_.load()) engine->ForgetWishes();
   resumed_.store(true);
   Post([this, request, on_stop = std::move(on_stop)] {
     StopReply reply = ResumeHere(request);

@@ -69,6 +69,8 @@ class Timeline : public DebugTarget {
   // -- Control channel, any thread ------------------------------------------------
   Result<pid_t> Launch(LaunchSpec spec);
   void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
+  // Takes back what was armed and has not begun.
+  void Disarm();
   void Cancel();
   void SetReverseRanges(std::vector<AddressRange> ranges);
   TimelineView View();

@@ -12,6 +12,7 @@ import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { ArgumentsOf, ResponseOf, TimeTravelRequest } from '../../debug-adapter/protocol/timeTravel.js';
 import { root } from '../../scripts/lib/run.mjs';
+import { nothingLeft } from './leftovers.js';
 
 /** Nothing in a journey takes as long; a hang must end with a message. */
 const patience_ms = 30_000;
@@ -43,12 +44,21 @@ export function adapterCommand(): string[] {
   return [process.execPath, '--import', 'tsx', path.join(root, 'debug-adapter/cli.ts'), 'dap'];
 }
 
+let nextJourney = 1;
+
+function variable(setting: string): Record<string, string> {
+  const [name = '', value = ''] = setting.split('=');
+  return { [name]: value };
+}
+
 export class AdapterClient {
   readonly child: ChildProcessWithoutNullStreams;
   readonly transcript: string[] = [];
   readonly logFile: string;
   /** The adapter's own temporary directory: what is left there was forgotten. */
   readonly temporary = mkdtempSync(path.join(tmpdir(), 'cf-journey-'));
+  /** A variable that every process of the session inherits. */
+  readonly mark = `CF_JOURNEY=${process.pid}-${nextJourney++}`;
   /** What the debuggee printed, by category. */
   readonly output: Record<string, string> = {};
   /** Answers reverse requests of the adapter. */
@@ -76,6 +86,7 @@ export class AdapterClient {
         CHRONOFORK_LOG_FILE: this.logFile,
         ...process.env,
         TMPDIR: this.temporary,
+        ...variable(this.mark),
         ...env,
       },
     });
@@ -90,6 +101,17 @@ export class AdapterClient {
     const response = await this.requestRaw(command, args);
     if (!response.success) throw new RequestFailed(response);
     return response.body as T;
+  }
+
+  /** A request whose answer is waited for later; `seq` is its number. */
+  begin(command: string, args: object = {}): { seq: number; answer: Promise<unknown> } {
+    const { seq, answer } = this.sendRequest(command, args);
+    const body = answer.then((response) => {
+      if (!response.success) throw new RequestFailed(response);
+      return response.body as unknown;
+    });
+    body.catch(() => undefined); // told to whoever waits for it
+    return { seq, answer: body };
   }
 
   timeTravel<R extends TimeTravelRequest>(command: R, args: ArgumentsOf<R>): Promise<ResponseOf<R>> {
@@ -139,10 +161,15 @@ export class AdapterClient {
     }
   }
 
-  /** Ends the session; the adapter must be gone afterwards. */
+  /**
+   * Ends the session; the adapter must be gone afterwards, and nothing be left.
+   *
+   * @throws Error that names the processes and files that are
+   */
   async close(): Promise<void> {
     try {
       await this.leave();
+      await nothingLeft(this);
     } finally {
       rmSync(this.temporary, { recursive: true, force: true });
     }
@@ -170,11 +197,15 @@ export class AdapterClient {
     return parts.join('\n');
   }
 
-  private async requestRaw(command: string, args: object): Promise<DebugProtocol.Response> {
+  private requestRaw(command: string, args: object): Promise<DebugProtocol.Response> {
+    return this.sendRequest(command, args).answer;
+  }
+
+  private sendRequest(command: string, args: object): { seq: number; answer: Promise<DebugProtocol.Response> } {
     const seq = this.sequence++;
     const answer = new Promise<DebugProtocol.Response>((resolve) => this.answers.set(seq, resolve));
     this.send({ seq, type: 'request', command, arguments: args });
-    return this.limited(answer, `answer to ${command}`);
+    return { seq, answer: this.limited(answer, `answer to ${command}`) };
   }
 
   private send(message: object): void {

@@ -236,14 +236,18 @@ export function debugTest(
     const client = new AdapterClient(name, undefined, options.env);
     const journey = new Journey(client, built, options);
     try {
-      await body(journey);
+      try {
+        await body(journey);
+      } catch (error) {
+        await client.close().catch(() => undefined); // what went wrong first is what counts
+        throw error;
+      }
+      await client.close();
     } catch (error) {
       const file = this.test?.file ? path.relative(process.cwd(), this.test.file) : 'test/journeys';
       const again = `npx mocha ${file} --grep ${JSON.stringify(name)}`;
       if (error instanceof Error) error.stack += `\n${client.report()}\n\nTo take this journey again: ${again}\n`;
       throw error;
-    } finally {
-      await client.close();
     }
   });
 }

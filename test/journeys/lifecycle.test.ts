@@ -1,50 +1,16 @@
 /** The beginning and the end of sessions, and everything that goes wrong there. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AdapterClient, adapterCommand } from '../dsl/adapterClient.js';
-import { debugTest } from '../dsl/debugTest.js';
+import { debugTest, type Journey } from '../dsl/debugTest.js';
+import { eventually, processesOf } from '../dsl/leftovers.js';
 
-/** Processes whose program or whose parent's chain belongs to a test: none may be left. */
-function processesRunning(executable: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/exe`) === executable;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+function runs(s: Journey): boolean {
+  return processesOf(s.client).some(({ executable }) => executable === s.program.executable);
 }
-
-function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
-
-const alive = (pid: number) => existsSync(`/proc/${pid}`);
-
-async function eventually(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    assert.ok(i < 300, what);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** What a session has left in its temporary directory; not what its tools put there. */
-const leftFolders = (client: AdapterClient) =>
-  readdirSync(client.temporary).filter((name) => name.startsWith('chronofork-'));
 
 describe('a session', () => {
   let folder: string;
@@ -105,7 +71,6 @@ describe('a session', () => {
       const error = await s.client.refusal('launch', { program: s.program.executable, ...args() });
       assert.equal(error.id, id);
       assert.match(error.message, sentence);
-      assert.deepEqual(leftFolders(s.client), []);
     });
 
   debugTest('refuses what it does not know, and what comes too early', 'bank.c', async (s) => {
@@ -121,7 +86,7 @@ describe('a session', () => {
     await s.client.request('continue', { threadId: s.threadId });
     assert.equal((await s.client.event('exited')).exitCode, 4);
     await s.client.event('terminated');
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+    await eventually('the program is gone', () => !runs(s));
   });
 
   debugTest('can be paused and ended while the program runs', 'busy.c', async (s) => {
@@ -136,46 +101,26 @@ describe('a session', () => {
     await s.client.request('continue', { threadId: s.threadId });
     await s.client.request('terminate');
     await s.client.event('terminated');
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+    await eventually('the program is gone', () => !runs(s));
   });
 
-  const endings: [string, (client: AdapterClient) => void][] = [
-    ['the client closes its end', (client) => client.child.stdin.end()],
-    ['the adapter is asked to end', (client) => client.child.kill('SIGTERM')],
-    ['the adapter is killed', (client) => client.child.kill('SIGKILL')],
-    ['the client speaks nonsense', (client) => client.sendBytes('complete nonsense\r\n\r\n')],
-    ['the client sends broken JSON', (client) => client.sendBytes('Content-Length: 5\r\n\r\n{"a":')],
+  const nonsense: [string, string][] = [
+    ['nonsense', 'complete nonsense\r\n\r\n'],
+    ['broken JSON', 'Content-Length: 5\r\n\r\n{"a":'],
+    ['a length that is no number', 'Content-Length: many\r\n\r\n{}'],
+    ['a length beyond all reason', 'Content-Length: 99999999999\r\n\r\n{}'],
+    ['a list', 'Content-Length: 2\r\n\r\n[]'],
+    ['a request without a command', 'Content-Length: 26\r\n\r\n{"seq":9,"type":"request"}'],
   ];
-  for (const [what, end] of endings)
-    debugTest(`leaves nothing behind when ${what}`, 'busy.c', async (s) => {
+  for (const [what, bytes] of nonsense)
+    debugTest(`ends, and says why, when the client sends ${what}`, 'busy.c', async (s) => {
       await s.launch();
       await s.client.request('configurationDone');
-      await eventually('it runs', () => processesRunning(s.program.executable).length > 0);
-      const children = childrenOf(s.client.child.pid!);
-      assert.ok(children.length > 0);
-      end(s.client);
+      await eventually('it runs', () => runs(s));
+      s.client.sendBytes(bytes);
       await s.client.exited;
-      await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
-      await eventually('gdb is gone', () => children.every((pid) => !alive(pid)));
-      if (what !== 'the adapter is killed') assert.deepEqual(leftFolders(s.client), []);
+      assert.match(s.client.output.important ?? '', /not the Debug Adapter Protocol, so the session ends\.\n$/);
     });
-
-  debugTest('ends when gdb dies, and says so', 'busy.c', async (s) => {
-    await s.launch();
-    await s.client.request('configurationDone');
-    const gdb = childrenOf(s.client.child.pid!).find((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/exe`).endsWith('/gdb');
-      } catch {
-        return false;
-      }
-    });
-    assert.ok(gdb);
-    process.kill(gdb, 'SIGKILL');
-    await s.client.event('terminated');
-    assert.match(s.client.output.important ?? '', /gdb is gone: it was ended by SIGKILL/);
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
-  });
 
   it('serves clients on a port of the loopback interface', async function () {
     this.timeout(20_000);
