@@ -204,10 +204,6 @@ export class Debuggee {
       },
       onExit: (asked, description) => this.onGdbExit(asked, description),
     };
-    this.core.on('notice', (severity, message) => {
-      this.client.send('chronofork/notice', { severity, message });
-      sendOutput(this.client, severity === 'info' ? 'console' : 'important', `${message}\n`);
-    });
   }
 
   private onNotify(className: string, fields: MiTuple): void {

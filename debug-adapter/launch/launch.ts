@@ -9,7 +9,7 @@
  * What was started is ended again if a later step fails.
  */
 import { realpathSync } from 'node:fs';
-import { sendOutput } from '../client.js';
+import { sendOutput, type Client } from '../client.js';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
@@ -36,6 +36,8 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
     // == 3.
     console = await openConsole(context, config);
     core = module.createCore();
+    // Before the launch, which may have something to say itself.
+    core.on('notice', (severity, message) => tellNotice(context.client, severity, message));
     let gdbSocket: string;
     try {
       ({ gdbSocket } = await core.launch({
@@ -121,6 +123,11 @@ async function hasSourceLines(gdb: MiConnection, program: string): Promise<boole
   const files = tuples(await gdb.command('-file-list-exec-source-files --group-by-objfile'), 'files');
   const own = files.find((file) => text(file, 'filename') === program);
   return own !== undefined && text(own, 'debug-info') !== 'none';
+}
+
+function tellNotice(client: Client, severity: 'info' | 'warning' | 'error', message: string): void {
+  client.send('chronofork/notice', { severity, message });
+  sendOutput(client, severity === 'info' ? 'console' : 'important', `${message}\n`);
 }
 
 function setupFailed(command: string, error: unknown): ChronoforkError {

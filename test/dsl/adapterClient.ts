@@ -6,7 +6,7 @@
  * every event is kept until somebody takes it.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
@@ -78,6 +78,7 @@ export class AdapterClient {
     mkdirSync(folder, { recursive: true });
     this.logFile = path.join(folder, `${name.replace(/[^A-Za-z0-9]+/g, '-')}-${process.pid}.log`);
     rmSync(this.logFile, { force: true });
+    chmodSync(this.temporary, 0o777); // the adapter may run as another user
     const [program = '', ...args] = command;
     this.child = spawn(program, args, {
       cwd: root,

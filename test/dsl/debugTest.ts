@@ -18,7 +18,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { AdapterClient } from './adapterClient.js';
+import { AdapterClient, adapterCommand } from './adapterClient.js';
 import { program, type Program } from './programs.js';
 
 export interface JourneyOptions {
@@ -27,6 +27,8 @@ export interface JourneyOptions {
   /** Capabilities of the client beyond the usual ones. */
   client?: Record<string, unknown>;
   env?: NodeJS.ProcessEnv;
+  /** How the adapter is started, given how it usually is. */
+  command?: (usual: string[]) => string[];
   timeout?: number;
 }
 
@@ -233,7 +235,7 @@ export function debugTest(
   it(name, async function () {
     this.timeout(options.timeout ?? 40_000);
     const built = program(programName, options.flags);
-    const client = new AdapterClient(name, undefined, options.env);
+    const client = new AdapterClient(name, options.command?.(adapterCommand()), options.env);
     const journey = new Journey(client, built, options);
     try {
       try {
