@@ -12,7 +12,12 @@ export interface Context {
   core(): CoreModule;
   /** @throws ChronoforkError 'notLaunched' */
   debuggee(): Debuggee;
-  setDebuggee(debuggee: Debuggee): void;
+  /**
+   * A session has one debuggee: starts it, unless there is one or one is being started.
+   *
+   * @throws ChronoforkError 'alreadyLaunched', and whatever `start` throws
+   */
+  launch(start: () => Promise<Debuggee>): Promise<void>;
   /** Does it after the response to the request being handled has been sent. */
   afterResponse(action: () => void): void;
   /** Ends everything; sends `terminated` if that was not done. */

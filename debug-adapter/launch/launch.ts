@@ -8,7 +8,6 @@
  *
  * What was started is ended again if a later step fails.
  */
-import { realpathSync } from 'node:fs';
 import { sendOutput, type Client } from '../client.js';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
@@ -16,6 +15,7 @@ import { ChronoforkError } from '../errors.js';
 import { startGdb } from '../gdb/gdbStart.js';
 import type { MiConnection } from '../gdb/miConnection.js';
 import { quoteMi, text, tuples } from '../gdb/miParser.js';
+import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
 import { InternalConsole, type Console } from './console.js';
 import type { LaunchConfig } from './launchArguments.js';
@@ -90,16 +90,10 @@ function openConsole(context: Context, config: LaunchConfig): Promise<Console> |
       kind: 'integrated',
       title: 'Chronofork',
       cwd: config.cwd,
-      args: [process.execPath, ...process.execArgv, holderScript(), 'tty-holder', socket],
+      args: [process.execPath, ...process.execArgv, commandLine(), 'tty-holder', socket],
       env: process.env.ELECTRON_RUN_AS_NODE ? { ELECTRON_RUN_AS_NODE: '1' } : {},
     });
   });
-}
-
-/** The command line's own file: the adapter was started from it, or from the file beside it. */
-function holderScript(): string {
-  const own = realpathSync(process.argv[1] ?? '');
-  return own.replace(/main(\.[cm]?[jt]s)$/, 'cli$1');
 }
 
 async function connect(gdb: MiConnection, config: LaunchConfig, gdbSocket: string, context: Context): Promise<void> {

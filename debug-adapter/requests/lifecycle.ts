@@ -45,8 +45,7 @@ async function initialize(): Promise<DebugProtocol.Capabilities> {
 
 async function launch(context: Context, args: unknown): Promise<void> {
   const config = checkLaunchArguments(args);
-  const debuggee = await launchDebuggee(context, config);
-  context.setDebuggee(debuggee);
+  await context.launch(() => launchDebuggee(context, config));
   context.afterResponse(() => context.client.send('initialized'));
 }
 

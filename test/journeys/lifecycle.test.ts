@@ -1,6 +1,6 @@
 /** The beginning and the end of sessions, and everything that goes wrong there. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,12 +44,22 @@ describe('a session', () => {
       /does not exist\. Build it first/,
     ],
     ['no program', () => ({ program: undefined }), 1001, /"program" is missing/],
+    ['a folder', () => ({ program: folder }), 1003, /is a folder.*the executable inside it/],
+    ['a file that is not executable', () => ({ program: textFile() }), 1003, /is not executable.*chmod \+x/],
+    ['a 32-bit program', () => ({ program: elfFor32Bits() }), 1005, /a 32-bit program.*without -m32/],
     ['a text file', () => ({ program: executableFile('text', 'hello') }), 1004, /not an ELF executable/],
     ['a script', () => ({ program: executableFile('script', '#!/bin/sh\n') }), 1004, /is a script/],
     ['arguments that are no list', () => ({ args: 'x' }), 1001, /"args" must be a list of strings/],
     ['a folder that is missing', () => ({ cwd: '/nowhere/at/all' }), 1007, /working folder/],
     ['an input file that is missing', () => ({ stdin: '/nowhere/in' }), 1008, /standard input/],
     ['a gdb that is missing', () => ({ gdbPath: '/nowhere/gdb' }), 1101, /gdb was not found.*apt-get install gdb/],
+    [
+      'a gdb that is too old',
+      () => ({ gdbPath: fakeGdb('9.2', 'python') }),
+      1102,
+      /gdb 9\.2 is too old.*Install a newer/,
+    ],
+    ['a gdb without Python', () => ({ gdbPath: fakeGdb('13.1', '') }), 1103, /without Python.*not gdb-minimal/],
     ['a gdb that is none', () => ({ gdbPath: '/bin/false' }), 1104, /gdb is gone/],
     [
       'a setup command that gdb does not know',
@@ -59,11 +69,36 @@ describe('a session', () => {
     ],
     ['a terminal where there is none', () => ({ console: 'integratedTerminal' }), 1301, /cannot open a terminal/],
   ];
-  const executableFile = (name: string, text: string) => {
+  const executableFile = (name: string, text: string | Buffer) => {
     const file = path.join(folder, name);
     writeFileSync(file, text);
     chmodSync(file, 0o755);
     return file;
+  };
+  /** Answers what is asked before the debuggee is started. */
+  const fakeGdb = (version: string, feature: string) =>
+    executableFile(
+      `gdb-${version}`,
+      `#!/bin/sh
+while read -r line; do
+  case $line in
+    *"show version"*) printf '~"GNU gdb (GDB) %s\\\\n"\n' ${version} ;;
+    *-gdb-exit*) exit 0 ;;
+  esac
+  printf '%s^done,features=["%s"]\n(gdb) \n' "\${line%%-*}" "${feature}"
+done
+`,
+    );
+  const textFile = () => {
+    const file = executableFile('plain', 'hello');
+    chmodSync(file, 0o644);
+    return file;
+  };
+  const elfFor32Bits = () => {
+    const bytes = readFileSync('/bin/true').subarray(0, 4096);
+    bytes[4] = 1; // EI_CLASS
+    bytes.writeUInt16LE(3, 18); // EM_386
+    return executableFile('narrow', bytes);
   };
   for (const [what, args, id, sentence] of refusals)
     debugTest(`refuses ${what}, in a sentence`, 'bank.c', async (s) => {
@@ -79,6 +114,24 @@ describe('a session', () => {
     assert.equal((await s.client.refusal('restartFrame')).id, 1403);
     assert.equal((await s.client.refusal('constructor')).id, 1403);
     assert.equal((await s.client.refusal('chronofork/timeline')).id, 1401);
+  });
+
+  debugTest('has one program', 'bank.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    const { answer } = s.client.begin('launch', { program: s.program.executable });
+    assert.equal((await s.client.refusal('launch', { program: s.program.executable })).id, 1405);
+    await answer;
+    assert.equal((await s.client.refusal('launch', { program: s.program.executable })).id, 1405);
+    await s.client.request('configurationDone');
+    assert.equal((await s.stopped()).text, 'exit 0');
+  });
+
+  debugTest('may be launched once more when the first launch failed', 'bank.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    await s.client.refusal('launch', { program: '/nowhere' });
+    await s.client.request('launch', { program: s.program.executable });
+    await s.client.request('configurationDone');
+    assert.equal((await s.stopped()).text, 'exit 0');
   });
 
   debugTest('ends when Continue is pressed at the program’s end', 'echo.c', async (s) => {
