@@ -16,12 +16,16 @@ export interface Session {
 export interface LeftProcess {
   pid: number;
   executable: string;
+  /** Arguments, separated by \0. */
+  commandLine: string;
 }
 
 function processWith(mark: string, pid: string): LeftProcess[] {
   try {
     const settings = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
-    return settings.includes(mark) ? [{ pid: Number(pid), executable: readlinkSync(`/proc/${pid}/exe`) }] : [];
+    if (!settings.includes(mark)) return [];
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return [{ pid: Number(pid), executable: readlinkSync(`/proc/${pid}/exe`), commandLine }];
   } catch {
     return []; // it has gone, or is another user's
   }
