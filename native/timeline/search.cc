@@ -309,9 +309,13 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
       }
       return std::optional<Hit>();
     }
-    if (stop.kind != ReplayStop::Kind::kReachedEnd)
+    if (stop.kind != ReplayStop::Kind::kReachedEnd) {
+      CF_LOG(logger, kError, "interval %zu: stop %d at event %zu pc 0x%llx, not at event %zu pc 0x%llx", interval.start,
+             static_cast<int>(stop.kind), replay->event(), replay->process().registers().rip,
+             interval.end.position.event, interval.end.position.registers.rip);
       return Error{"diverged", "The replay did not arrive where the recording does.",
                    "Please report this program; checkpoints before this place can still be visited.", 0, 0};
+    }
     Hit hit;
     hit.start = interval.start;
     hit.count = goal.conditional ? accepted : replay->transitions();

@@ -233,7 +233,7 @@ export function debugTest(
   const options = typeof optionsOrBody === 'function' ? {} : optionsOrBody;
   const body = typeof optionsOrBody === 'function' ? optionsOrBody : maybeBody!;
   it(name, async function () {
-    this.timeout(options.timeout ?? 40_000);
+    this.timeout(options.timeout ?? 90_000);
     const built = program(programName, options.flags);
     const client = new AdapterClient(name, options.command?.(adapterCommand()), options.env);
     const journey = new Journey(client, built, options);

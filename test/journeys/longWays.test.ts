@@ -12,7 +12,7 @@ const options: JourneyOptions = {
   client: { supportsProgressReporting: true },
   // Seconds: what is searched must take longer than the half second in which no progress is shown.
   launch: { args: ['2'] },
-  timeout: 90_000,
+  timeout: 120_000,
 };
 
 /** To the end of the computation. */

@@ -13,7 +13,8 @@ function without(call: string): JourneyOptions {
 }
 
 function ordinaryUser(...limits: string[]): JourneyOptions {
-  return { command: () => asOrdinaryUser(...limits), env: { CHRONOFORK_LOG: '' } };
+  // Its log goes to stderr: the usual file is not its own.
+  return { command: () => asOrdinaryUser(...limits), env: { CHRONOFORK_LOG_FILE: '' } };
 }
 
 async function refusedLaunch(s: Journey): Promise<{ code: string | undefined; message: string }> {
