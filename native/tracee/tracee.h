@@ -105,6 +105,8 @@ class Tracee {
   void Detach(int signal = 0);
   // CPU time used by the process, nanoseconds; 0 if gone.
   uint64_t CpuTimeNs() const;
+  // Counts on from `time_ns`: a fork that goes on with another process's run begins at 0 by itself.
+  void CountCpuTimeFrom(uint64_t time_ns);
   // Memory that is private to this process, by /proc/PID/smaps_rollup; bytes.
   uint64_t PrivateBytes() const;
 
@@ -126,6 +128,7 @@ class Tracee {
   pid_t pid_;
   TraceeMemory memory_;
   bool gone_ = false;
+  uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
   bool interrupt_again_ = false;  // an interrupt had to let a pending fault go first
   bool registers_valid_ = false;
   bool registers_dirty_ = false;
