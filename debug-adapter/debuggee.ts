@@ -35,6 +35,8 @@ export interface Parts {
   onGone: () => void;
 }
 
+type CheckpointLocation = NonNullable<Checkpoint['location']>;
+
 /** What the last stop was at, from chronofork_stack.stop(). */
 export interface StopPlace {
   tid: number;
@@ -66,8 +68,10 @@ export class Debuggee {
   crash: { readonly moment: Moment; readonly signal: string } | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
-  /** Places in the source of the moments that were stopped at, by the moment's id. */
+  /** Where the moments are that were stopped at, by the moment's id. */
   readonly places = new Map<number, StopPlace>();
+  /** Where code is: of checkpoints that nobody has stopped at, by the program counter. */
+  private readonly codePlaces = new Map<string, CheckpointLocation>();
   /** gdb's number of the temporary breakpoint for stopOnEntry. */
   entryBreakpoint: number | undefined;
   private ended = false;
@@ -126,13 +130,26 @@ export class Debuggee {
     return this.place ? { tid: this.place.tid, level: 0 } : {};
   }
 
-  /** The core's checkpoints, with their places in the source as far as known. */
-  checkpoints(): Checkpoint[] {
-    return this.core.timeline().checkpoints.map((checkpoint) => {
+  /**
+   * The core's checkpoints, with where they are as far as known: all of them
+   * while gdb can be asked, that is while nothing runs.
+   */
+  async checkpoints(): Promise<Checkpoint[]> {
+    const { checkpoints } = this.core.timeline();
+    const unknown = checkpoints.map(({ moment }) => moment.pc).filter((pc) => !this.codePlaces.has(pc));
+    if (unknown.length > 0 && !this.execution.running && !this.ended) {
+      const addresses = [...new Set(unknown)];
+      const found = await this.gdb.call<CheckpointLocation[]>('places', { addresses }).catch(() => []);
+      found.forEach((location, index) => this.codePlaces.set(addresses[index] as string, location));
+    }
+    return checkpoints.map((checkpoint) => {
       const place = this.places.get(checkpoint.moment.id);
-      if (!place || checkpoint.location) return checkpoint;
-      const { function: name, path, line } = place;
-      return { ...checkpoint, location: { ...(name ? { function: name } : {}), ...(path ? { path, line } : {}) } };
+      const { function: name, path, line } = place ?? {};
+      const known = this.codePlaces.get(checkpoint.moment.pc);
+      const location = path || !known ? { function: name, path, line } : known;
+      return checkpoint.location || Object.values(location).every((part) => !part)
+        ? checkpoint
+        : { ...checkpoint, location };
     });
   }
 
@@ -208,7 +225,9 @@ export class Debuggee {
 
   private onNotify(className: string, fields: MiTuple): void {
     if (className === 'breakpoint-modified') this.breakpoints.modified(fields);
-    if (className === 'library-loaded' || className === 'library-unloaded') this.reverseSteps.forgetCode();
+    if (className !== 'library-loaded' && className !== 'library-unloaded') return;
+    this.reverseSteps.forgetCode();
+    this.codePlaces.clear();
   }
 
   private onGdbExit(asked: boolean, description: string): void {

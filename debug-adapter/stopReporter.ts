@@ -50,7 +50,13 @@ export class StopReporter {
     if (result.outcome === 'watchpoint') return this.send({ reason: 'data breakpoint' });
     const end = this.debuggee.core.endState();
     if (result.outcome === 'end' && end.kind !== 'running') return this.send(await this.ending(end));
-    await this.send({ reason, ...(description ? { description } : {}) });
+    const said = description ?? (reason === 'goto' ? this.whenDescription() : undefined);
+    await this.send({ reason, ...(said ? { description: said } : {}) });
+  }
+
+  /** For a stop whose reason is only that somebody wanted to go there. */
+  private whenDescription(): string {
+    return this.debuggee.core.present().live ? 'Live' : 'In the past';
   }
 
   async reportPlain(reason: string, description?: string): Promise<void> {

@@ -62,6 +62,32 @@ def describe(frame):
     return entry
 
 
+def place_of(pc):
+    """What is known of an address without a stack frame there."""
+    found = {}
+    block = gdb.block_for_pc(pc)
+    while block is not None and block.function is None:
+        block = block.superblock
+    name = block.function.print_name if block is not None else symbol_near(pc)
+    if name:
+        found["function"] = name
+    sal = gdb.find_pc_line(pc)
+    if sal.symtab is not None and sal.line > 0:
+        found["path"] = sal.symtab.fullname()
+        found["line"] = sal.line
+    else:
+        module = gdb.solib_name(pc)
+        if module:
+            found["module"] = module
+    return found
+
+
+@method
+def places(addresses):
+    """What is known of each of some addresses."""
+    return [place_of(int(address, 16)) for address in addresses]
+
+
 def symbol_near(pc):
     text = gdb.execute("info symbol %#x" % pc, to_string=True)
     return "" if text.startswith("No symbol") else text.split(" ")[0]

@@ -59,8 +59,13 @@ export interface Checkpoint {
   readonly pinned: boolean;
   /** The user's name for it (a bookmark), if it has one. */
   readonly name?: string;
-  /** Where it stands in the source, when known. */
-  readonly location?: { readonly function?: string; readonly path?: string; readonly line?: number };
+  /** Where it stands, as far as known; `module`: the library, where no source is known. */
+  readonly location?: {
+    readonly function?: string;
+    readonly path?: string;
+    readonly line?: number;
+    readonly module?: string;
+  };
 }
 
 export interface Branch {

@@ -111,7 +111,7 @@ async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeli
   const debuggee = context.debuggee();
   const known = debuggee.core.timeline();
   const ended = known.ended ?? crashAt(debuggee, known.end);
-  return { ...known, checkpoints: debuggee.checkpoints(), ...(ended ? { ended } : {}) };
+  return { ...known, checkpoints: await debuggee.checkpoints(), ...(ended ? { ended } : {}) };
 }
 
 /** A program that stands before its fatal signal has ended as far as its user is concerned. */
@@ -165,7 +165,7 @@ async function checkpoint(
       );
   }
   if (args.action !== 'list') debuggee.timelineReporter.now();
-  const checkpoints = debuggee.checkpoints();
+  const checkpoints = await debuggee.checkpoints();
   const shown = made && checkpoints.find(({ id }) => id === made.id);
   return { checkpoints, ...(shown ? { checkpoint: shown } : {}) };
 }

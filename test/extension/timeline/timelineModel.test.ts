@@ -45,19 +45,20 @@ describe('the timeline model', () => {
     assert.deepEqual(
       rows.map((row) => [row.checkpoint.id, row.label, row.here]),
       [
-        [3, '0.900 s', true],
-        [2, '0.500 s', false],
-        [1, '0.000 s', false],
+        [3, '900 ms', true],
+        [2, '500 ms', false],
+        [1, '0.00 ms', false],
       ],
     );
-    assert.equal(rows[0]?.description, 'you are here · stop · 1.0 MB · just now');
+    assert.equal(rows[0]?.description, 'you are here · 1.0 MB · just now · stop');
+    assert.equal(rows[2]?.description, 'program start · 1.0 MB · just now');
   });
 
   it('lets a checkpoint grow old without asking the adapter', () => {
     let now = 1000;
     const model = loaded({}, () => now);
     now += 61_000;
-    assert.match(model.checkpoints()[1]?.description ?? '', /1 min ago$/);
+    assert.match(model.checkpoints()[1]?.description ?? '', /1 min ago · periodic$/);
   });
 
   it('believes the event about the present, which comes before the timeline', () => {
