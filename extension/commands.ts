@@ -118,10 +118,20 @@ const sessionCommands: Record<string, Command> = {
   },
 };
 
-export function registerCommands(sessions: TimelineSessions, chooser: ProgramChooser): vscode.Disposable {
+/**
+ * @param selectedRow the selected row of the view of that name: a key, unlike a click in a menu, does not say which row
+ *   is meant, so its arguments in package.json are the view's name
+ */
+export function registerCommands(
+  sessions: TimelineSessions,
+  chooser: ProgramChooser,
+  selectedRow: (view: string) => CheckpointRow | undefined,
+): vscode.Disposable {
   const registered = Object.entries(sessionCommands).map(([name, command]) =>
     vscode.commands.registerCommand(`chronofork.${name}`, (argument: unknown) =>
-      withSession(sessions, (session) => command(session, argument)),
+      withSession(sessions, (session) =>
+        command(session, typeof argument === 'string' ? selectedRow(argument) : argument),
+      ),
     ),
   );
   return vscode.Disposable.from(

@@ -23,13 +23,15 @@ export function activate(context: vscode.ExtensionContext): void {
       askEditedContinue(session, body as TimeTravelEvents['chronofork/editedContinue']).catch(showError);
     }
   });
+  const checkpoints = showCheckpointsView(sessions);
+  const bookmarks = showBookmarksView(sessions);
   context.subscriptions.push(
     sessions,
+    checkpoints,
+    bookmarks,
     registerLaunchConfigurations(chooser),
     registerAdapterProcess(context),
-    registerCommands(sessions, chooser),
-    showCheckpointsView(sessions),
-    showBookmarksView(sessions),
+    registerCommands(sessions, chooser, (view) => (view === 'bookmarks' ? bookmarks : checkpoints).selected()),
     showStatusBar(sessions),
   );
   // From now on the views stay in the debug side bar, also between sessions.

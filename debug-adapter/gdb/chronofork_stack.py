@@ -4,6 +4,8 @@ A thread is named by its tid everywhere: gdb's own numbers change when a jump
 in time replaces the process.
 """
 
+import os
+
 import gdb
 
 from chronofork_gdb import method
@@ -72,7 +74,8 @@ def place_of(pc):
     if name:
         found["function"] = name
     sal = gdb.find_pc_line(pc)
-    if sal.symtab is not None and sal.line > 0:
+    # A line of a source that nobody has here, such as the C library's, says nothing.
+    if sal.symtab is not None and sal.line > 0 and os.path.exists(sal.symtab.fullname()):
         found["path"] = sal.symtab.fullname()
         found["line"] = sal.line
     else:

@@ -4,22 +4,25 @@
  * after the program has ended. What a bookmark is made of is a checkpoint.
  */
 import * as vscode from 'vscode';
+import type { RowsView } from '../checkpoints/checkpointsView.js';
 import type { CheckpointRow } from '../timeline/timelineModel.js';
 import type { TimelineSessions } from '../timeline/timelineSessions.js';
 import { checkpointIcon } from '../checkpoints/checkpointIcon.js';
 
-export function showBookmarksView(sessions: TimelineSessions): vscode.Disposable {
+export function showBookmarksView(sessions: TimelineSessions): RowsView {
   const didChange = new vscode.EventEmitter<void>();
   const provider: vscode.TreeDataProvider<CheckpointRow> = {
     onDidChangeTreeData: didChange.event,
     getChildren: (row) => (row ? [] : (sessions.active?.model.bookmarks() ?? [])),
     getTreeItem: bookmarkItem,
   };
-  return vscode.Disposable.from(
+  const view = vscode.window.createTreeView('chronofork.bookmarks', { treeDataProvider: provider });
+  const parts = vscode.Disposable.from(
     didChange,
-    vscode.window.createTreeView('chronofork.bookmarks', { treeDataProvider: provider }),
+    view,
     sessions.onDidChange(() => didChange.fire()),
   );
+  return { selected: () => view.selection[0], dispose: () => parts.dispose() };
 }
 
 function bookmarkItem(row: CheckpointRow): vscode.TreeItem {

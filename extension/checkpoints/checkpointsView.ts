@@ -22,7 +22,13 @@ interface BranchGroup {
 
 type Node = BranchGroup | CheckpointRow;
 
-export function showCheckpointsView(sessions: TimelineSessions): vscode.Disposable {
+/** A view whose rows are checkpoints. */
+export interface RowsView extends vscode.Disposable {
+  /** The row that is selected; undefined also where that is a branch's heading. */
+  selected(): CheckpointRow | undefined;
+}
+
+export function showCheckpointsView(sessions: TimelineSessions): RowsView {
   const provider = new CheckpointsTree(sessions);
   const view = vscode.window.createTreeView('chronofork.checkpoints', { treeDataProvider: provider });
   const update = (): void => {
@@ -32,7 +38,14 @@ export function showCheckpointsView(sessions: TimelineSessions): vscode.Disposab
   const timer = setInterval(() => {
     if (view.visible && sessions.active) provider.refresh();
   }, ageRefreshMs);
-  return vscode.Disposable.from(view, sessions.onDidChange(update), new vscode.Disposable(() => clearInterval(timer)));
+  const subscription = sessions.onDidChange(update);
+  return {
+    selected: () => view.selection.find((node) => !isGroup(node)) as CheckpointRow | undefined,
+    dispose() {
+      clearInterval(timer);
+      vscode.Disposable.from(view, subscription).dispose();
+    },
+  };
 }
 
 class CheckpointsTree implements vscode.TreeDataProvider<Node> {

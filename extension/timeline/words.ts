@@ -76,9 +76,10 @@ export function locationText(location: Checkpoint['location']): string | undefin
   return [location?.function, fileText(location)].filter(Boolean).join(', ') || undefined;
 }
 
-/** The same for a narrow list, where a source line says enough: `account.c:12`, or `write, libc.so.6`. */
+/** The same for a narrow list, where a source line says enough: `account.c:12`, or `write, libc.so.6`; the dynamic loader's names mean nothing to most. */
 export function shortLocationText(location: Checkpoint['location']): string | undefined {
-  return location?.path ? fileText(location) : locationText(location);
+  if (location?.path) return fileText(location);
+  return /\/ld-[^/]*$/.test(location?.module ?? '') ? 'loading libraries' : locationText(location);
 }
 
 function fileText(location: Checkpoint['location']): string | undefined {

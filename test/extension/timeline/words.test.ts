@@ -95,6 +95,7 @@ describe('words', () => {
       [{ function: 'main', path: '/src/bank.c', line: 12 }, 'bank.c:12'],
       [{ function: 'write', module: '/lib/x86_64-linux-gnu/libc.so.6' }, 'write, libc.so.6'],
       [{ function: '_start' }, '_start'],
+      [{ function: '_dl_debug_state', module: '/lib64/ld-linux-x86-64.so.2' }, 'loading libraries'],
     ]);
   });
 });

@@ -9,6 +9,7 @@ export const journeys = [
     programs: ['account'],
     async walk(journey) {
       const { workbench, workspace } = journey;
+      const { page } = workbench;
       const line = (/** @type {string} */ mark) => workspace.line('account', mark);
       await startAt(journey, 'account', 'first');
       await workbench.press('Step Over');
@@ -33,15 +34,31 @@ export const journeys = [
         .waitFor();
       await journey.picture('checkpoints');
 
+      await rows.filter({ hasText: 'program start' }).waitFor();
+      for (const text of await rows.allInnerTexts()) {
+        assert.match(text, /program start|\.c:\d+|loading libraries|, libc/, 'every row says where it is');
+      }
       const other = rows.filter({ hasText: `account.c:${line('second')}` });
+      await other.click({ button: 'right' });
+      const menu = await page.locator('.monaco-menu .action-label').allInnerTexts();
+      const wanted = ['Go to Checkpoint', 'Bookmark…', 'Rename…', 'Pin (Keep Until Deleted)', 'Delete'];
+      assert.deepEqual(
+        menu.map((title) => title.trim()).filter((title) => title !== ''),
+        wanted,
+      );
+      await journey.picture('checkpoint-menu');
+      await page.locator('.monaco-menu .action-item', { hasText: 'Pin' }).click();
+      await page.locator('.pane .codicon-pinned').waitFor();
       await other.hover();
       await other.locator('.action-label[aria-label^="Delete"]').click();
       await other.waitFor({ state: 'detached' });
       await workbench.stopDebugging();
+      await page.locator('.welcome-view-content', { hasText: 'A checkpoint is a moment' }).waitFor();
+      await journey.picture('no-session');
     },
   },
   {
-    name: 'a bookmark is made from the palette, returned to after the end, renamed and deleted',
+    name: 'bookmarks are made from the palette, also after the end, and returned to, renamed and deleted by keys',
     programs: ['account'],
     async walk(journey) {
       const { workbench, workspace } = journey;
@@ -57,17 +74,27 @@ export const journeys = [
       await bookmark.waitFor();
       await workbench.press('Continue');
       await workbench.statusIs(/ended/);
+      await workbench.command('Chronofork: Bookmark This State');
+      await workbench.answerInput('the end');
+      const end = workbench.rows('Bookmarks').filter({ hasText: 'the end' });
+      await end.waitFor();
       await bookmark.click();
       await workbench.stoppedAt(line('second'));
       await workbench.variableIs('balance', '70');
       await journey.picture('bookmarks');
 
-      await bookmark.hover();
-      await bookmark.locator('.action-label[aria-label^="Rename…"]').click();
+      await end.click();
+      await workbench.statusIs(/ended/);
+      await bookmark.click();
+      await workbench.stoppedAt(line('second'));
+      await page.keyboard.press('F2');
       await workbench.answerInput('half way');
       const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
-      await renamed.hover();
-      await renamed.locator('.action-label[aria-label^="Delete"]').click();
+      await renamed.click();
+      await page.keyboard.press('Delete');
+      await renamed.waitFor({ state: 'detached' });
+      await end.hover();
+      await end.locator('.action-label[aria-label^="Delete"]').click();
       await page.locator('.welcome-view-content', { hasText: 'There are no bookmarks yet' }).waitFor();
       await workbench.stopDebugging();
     },
@@ -89,6 +116,26 @@ export const journeys = [
       await workbench.quickPickRow('Live').click();
       await workbench.stoppedAt(workspace.line('account', 'second'));
       await workbench.statusIs(/live/);
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'a long search shows its progress, and Cancel in the notification ends it',
+    programs: ['patience'],
+    adapter: 'real',
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      await startAt(journey, 'patience', 'report');
+      await workbench.command('Chronofork: Go to Last Write of…');
+      await workbench.answerInput('settled');
+      await workbench.toast(/Looking for the last write of settled/);
+      await journey.picture('progress');
+      await workbench.pressInToast(/Looking for the last write of settled/, 'Cancel');
+      await workbench.toast(/Cancelled/);
+      await workbench.stoppedAt(workspace.line('patience', 'report'));
+      await workbench.statusIs(/live/);
+      await workbench.press('Step Over');
+      await workbench.stoppedAt(workspace.line('patience', 'done'));
       await workbench.stopDebugging();
     },
   },
