@@ -128,7 +128,7 @@ class Tracee {
   pid_t pid_;
   TraceeMemory memory_;
   bool gone_ = false;
-  uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
+  uint64_t time_before_ns_ = 0;   // what CpuTimeNs() adds
   bool interrupt_again_ = false;  // an interrupt had to let a pending fault go first
   bool registers_valid_ = false;
   bool registers_dirty_ = false;
