@@ -6,7 +6,6 @@
 import * as vscode from 'vscode';
 import type { Checkpoint } from '../debug-adapter/protocol/timeTravel.js';
 import { tellArrival, tellBranch, tellLastWrite } from './arrivals.js';
-import { expressionAt } from './expressionAt.js';
 import type { ProgramChooser } from './launch/chooseProgram.js';
 import { pickMoment } from './pickMoment.js';
 import { isBookmark, type CheckpointRow } from './timeline/timelineModel.js';
@@ -84,14 +83,6 @@ const sessionCommands: Record<string, Command> = {
     await session.request('chronofork/checkpoint', { action: 'delete', id: rowOf(argument).checkpoint.id });
     await session.reload();
   },
-  /** Where one stands the checkpoint itself is needed: then it only ceases to be a bookmark. */
-  async deleteBookmark(session, argument) {
-    const { checkpoint, here } = rowOf(argument);
-    const { id } = checkpoint;
-    if (here) await session.request('chronofork/checkpoint', { action: 'unpin', id });
-    else await session.request('chronofork/checkpoint', { action: 'delete', id });
-    await session.reload();
-  },
   async pinCheckpoint(session, argument) {
     await session.request('chronofork/checkpoint', { action: 'pin', id: rowOf(argument).checkpoint.id });
     await session.reload();
@@ -118,20 +109,10 @@ const sessionCommands: Record<string, Command> = {
   },
 };
 
-/**
- * @param selectedRow the selected row of the view of that name: a key, unlike a click in a menu, does not say which row
- *   is meant, so its arguments in package.json are the view's name
- */
-export function registerCommands(
-  sessions: TimelineSessions,
-  chooser: ProgramChooser,
-  selectedRow: (view: string) => CheckpointRow | undefined,
-): vscode.Disposable {
+export function registerCommands(sessions: TimelineSessions, chooser: ProgramChooser): vscode.Disposable {
   const registered = Object.entries(sessionCommands).map(([name, command]) =>
     vscode.commands.registerCommand(`chronofork.${name}`, (argument: unknown) =>
-      withSession(sessions, (session) =>
-        command(session, typeof argument === 'string' ? selectedRow(argument) : argument),
-      ),
+      withSession(sessions, (session) => command(session, argument)),
     ),
   );
   return vscode.Disposable.from(
@@ -194,13 +175,19 @@ function focusedStackFrame(session: TimelineSession): number | undefined {
     : undefined;
 }
 
-/** The selection, or what the cursor is on. */
+/** The selection, or the name under the cursor with the members in front of it (`node->next`, not `next`). */
 function expressionInEditor(): string | undefined {
   const editor = vscode.window.activeTextEditor;
   if (!editor) return undefined;
-  const { document, selection } = editor;
-  if (!selection.isEmpty && selection.isSingleLine) return document.getText(selection).trim();
-  return expressionAt(document.lineAt(selection.active).text, selection.active.character);
+  if (!editor.selection.isEmpty && editor.selection.isSingleLine)
+    return editor.document.getText(editor.selection).trim();
+  const pattern = /[A-Za-z_]\w*(?:(?:->|\.|::)[A-Za-z_]\w*)*/;
+  const range = editor.document.getWordRangeAtPosition(editor.selection.active, pattern);
+  if (!range) return undefined;
+  // Of `node->next` with the cursor in `node`, `node` is meant.
+  const text = editor.document.getText(range);
+  const cursor = editor.selection.active.character - range.start.character;
+  return text.slice(0, cursor) + (/^\w*/.exec(text.slice(cursor))?.[0] ?? '');
 }
 
 async function askName(title: string, value: string | undefined): Promise<string | undefined> {

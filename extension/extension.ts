@@ -20,18 +20,17 @@ export function activate(context: vscode.ExtensionContext): void {
     if (event === 'chronofork/notice') {
       notices.show(session.debugSession.id, body as TimeTravelEvents['chronofork/notice']);
     } else if (event === 'chronofork/editedContinue') {
-      askEditedContinue(session, body as TimeTravelEvents['chronofork/editedContinue']).catch(showError);
+      const { threadId } = body as TimeTravelEvents['chronofork/editedContinue'];
+      askEditedContinue(session, threadId).catch(showError);
     }
   });
-  const checkpoints = showCheckpointsView(sessions);
-  const bookmarks = showBookmarksView(sessions);
   context.subscriptions.push(
     sessions,
-    checkpoints,
-    bookmarks,
     registerLaunchConfigurations(chooser),
     registerAdapterProcess(context),
-    registerCommands(sessions, chooser, (view) => (view === 'bookmarks' ? bookmarks : checkpoints).selected()),
+    registerCommands(sessions, chooser),
+    showCheckpointsView(sessions),
+    showBookmarksView(sessions),
     showStatusBar(sessions),
   );
   // From now on the views stay in the debug side bar, also between sessions.

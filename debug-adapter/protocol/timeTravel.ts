@@ -74,6 +74,8 @@ export interface Branch {
   readonly parent?: number;
   /** The moment on the parent from which it went on. */
   readonly from?: Moment;
+  /** Where its own live process stands: going there makes it the present branch. */
+  readonly end?: Moment;
   readonly name?: string;
 }
 

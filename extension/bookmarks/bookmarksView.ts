@@ -4,25 +4,22 @@
  * after the program has ended. What a bookmark is made of is a checkpoint.
  */
 import * as vscode from 'vscode';
-import type { RowsView } from '../checkpoints/checkpointsView.js';
 import type { CheckpointRow } from '../timeline/timelineModel.js';
 import type { TimelineSessions } from '../timeline/timelineSessions.js';
 import { checkpointIcon } from '../checkpoints/checkpointIcon.js';
 
-export function showBookmarksView(sessions: TimelineSessions): RowsView {
+export function showBookmarksView(sessions: TimelineSessions): vscode.Disposable {
   const didChange = new vscode.EventEmitter<void>();
   const provider: vscode.TreeDataProvider<CheckpointRow> = {
     onDidChangeTreeData: didChange.event,
     getChildren: (row) => (row ? [] : (sessions.active?.model.bookmarks() ?? [])),
     getTreeItem: bookmarkItem,
   };
-  const view = vscode.window.createTreeView('chronofork.bookmarks', { treeDataProvider: provider });
-  const parts = vscode.Disposable.from(
+  return vscode.Disposable.from(
     didChange,
-    view,
+    vscode.window.createTreeView('chronofork.bookmarks', { treeDataProvider: provider }),
     sessions.onDidChange(() => didChange.fire()),
   );
-  return { selected: () => view.selection[0], dispose: () => parts.dispose() };
 }
 
 function bookmarkItem(row: CheckpointRow): vscode.TreeItem {

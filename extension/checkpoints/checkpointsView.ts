@@ -22,13 +22,7 @@ interface BranchGroup {
 
 type Node = BranchGroup | CheckpointRow;
 
-/** A view whose rows are checkpoints. */
-export interface RowsView extends vscode.Disposable {
-  /** The row that is selected; undefined also where that is a branch's heading. */
-  selected(): CheckpointRow | undefined;
-}
-
-export function showCheckpointsView(sessions: TimelineSessions): RowsView {
+export function showCheckpointsView(sessions: TimelineSessions): vscode.Disposable {
   const provider = new CheckpointsTree(sessions);
   const view = vscode.window.createTreeView('chronofork.checkpoints', { treeDataProvider: provider });
   const update = (): void => {
@@ -38,14 +32,7 @@ export function showCheckpointsView(sessions: TimelineSessions): RowsView {
   const timer = setInterval(() => {
     if (view.visible && sessions.active) provider.refresh();
   }, ageRefreshMs);
-  const subscription = sessions.onDidChange(update);
-  return {
-    selected: () => view.selection.find((node) => !isGroup(node)) as CheckpointRow | undefined,
-    dispose() {
-      clearInterval(timer);
-      vscode.Disposable.from(view, subscription).dispose();
-    },
-  };
+  return vscode.Disposable.from(view, sessions.onDidChange(update), new vscode.Disposable(() => clearInterval(timer)));
 }
 
 class CheckpointsTree implements vscode.TreeDataProvider<Node> {

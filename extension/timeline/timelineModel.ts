@@ -7,7 +7,13 @@
  * says where the present is; the whole timeline is asked for afterwards. They
  * may disagree for a moment: for the present the event is believed.
  */
-import type { Branch, Checkpoint, Timeline, TimeTravelEvents } from '../../debug-adapter/protocol/timeTravel.js';
+import type {
+  Branch,
+  Checkpoint,
+  Moment,
+  Timeline,
+  TimeTravelEvents,
+} from '../../debug-adapter/protocol/timeTravel.js';
 import {
   ageText,
   behindText,
@@ -105,6 +111,12 @@ export class TimelineModel {
     const branch: Branch | undefined = this.timeline_?.branches.find((candidate) => candidate.id === id);
     if (branch?.name) return branch.name;
     return id === 0 ? 'First run' : `Branch ${id}`;
+  }
+
+  /** The branches that the present is not on, with where each of them stands. */
+  otherBranches(): { name: string; end: Moment }[] {
+    const others = (this.timeline_?.branches ?? []).filter(({ id }) => id !== this.presentBranch());
+    return others.flatMap(({ id, end }) => (end ? [{ name: this.branchName(id), end }] : []));
   }
 
   get severalBranches(): boolean {

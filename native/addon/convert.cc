@@ -80,6 +80,7 @@ Napi::Object ToJs(Napi::Env env, const BranchView& branch) {
   object.Set("id", branch.id);
   if (branch.parent >= 0) object.Set("parent", branch.parent);
   if (branch.from) object.Set("from", ToJs(env, *branch.from));
+  object.Set("end", ToJs(env, branch.end));
   if (!branch.name.empty()) object.Set("name", branch.name);
   return object;
 }

@@ -146,13 +146,19 @@ MomentView Timeline::MomentOf(const Checkpoint& c, size_t index) const {
           c.branch,         c.position.registers.rip};
 }
 
+MomentView Timeline::EndOf(const Branch& b) const {
+  return {b.tip_moment,  static_cast<int64_t>(b.line.size()) * 1000,
+          b.log->size(), b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
+          b.id,          b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+}
+
 void Timeline::Publish() {
   TimelineView view;
   if (!engine_ || engine_->branches().empty()) return;
   const auto now = std::chrono::steady_clock::now();
   std::set<int> listed;
   for (const auto& b : engine_->branches()) {
-    BranchView branch{b->id, b->parent, {}, b->name};
+    BranchView branch{b->id, b->parent, {}, EndOf(*b), b->name};
     for (size_t i = 0; i < b->line.size(); ++i) {
       const Checkpoint& c = *b->line[i];
       MomentView moment = MomentOf(c, i);
@@ -166,9 +172,7 @@ void Timeline::Publish() {
   }
   Branch& b = engine_->branch();
   if (!b.line.empty()) view.begin = MomentOf(*b.line.front(), 0);
-  view.end = {b.tip_moment,  static_cast<int64_t>(b.line.size()) * 1000,
-              b.log->size(), b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
-              b.id,          b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+  view.end = EndOf(b);
   view.live = engine_->live();
   view.edited = engine_->edited();
   view.present = view.end;

@@ -45,6 +45,7 @@ struct BranchView {
   int id = 0;
   int parent = -1;
   std::optional<MomentView> from;
+  MomentView end;  // where its live process stands
   std::string name;
 };
 
@@ -118,6 +119,7 @@ class Timeline : public DebugTarget {
   auto Call(F work) -> decltype(work());
   void Publish();  // tracer thread
   MomentView MomentOf(const Checkpoint& checkpoint, size_t index) const;
+  MomentView EndOf(const Branch& b) const;
   TargetLibraries ReadLibraries();
   StopReply ResumeHere(const ResumeRequest& request);
 

@@ -98,7 +98,10 @@ describe('the timeline model', () => {
 
   it('puts the present branch before the others', () => {
     const model = loaded({
-      branches: [{ id: 0 }, { id: 1, parent: 0, name: 'what if' }],
+      branches: [
+        { id: 0, end: moment(9) },
+        { id: 1, parent: 0, name: 'what if', end: moment(3, 1) },
+      ],
       checkpoints: [checkpoint(1, 9), checkpoint(2, 3, { moment: moment(3, 1) })],
       present: moment(3, 1),
     });
@@ -108,6 +111,7 @@ describe('the timeline model', () => {
     );
     assert.equal(model.branchName(0), 'First run');
     assert.equal(model.branchName(1), 'what if');
+    assert.deepEqual(model.otherBranches(), [{ name: 'First run', end: moment(9) }]);
   });
 
   it('says where the present is', () => {

@@ -49,10 +49,8 @@ export const journeys = [
       await workbench.command('Chronofork: Seek to Checkpoint…');
       await workbench.quickPickRow('Checkpoints of: First run').waitFor();
       await journey.picture('moments-of-branches');
-      await workbench.quickPickRow('program start').click();
-      await workbench.statusIs(/back, first run/);
-      await workbench.press('Continue');
-      await workbench.stoppedAt(line('report'));
+      await workbench.quickPickRow('Where “First run” stands').click();
+      await workbench.statusIs(/live, first run/);
       await workbench.variableIs('balance', '20');
       await workbench.stopDebugging();
     },
@@ -147,7 +145,6 @@ export const journeys = [
       await workbench.statusIs(/crashed: SIGSEGV/);
       await workbench.press('Replay the Crash');
       await workbench.statusIs(/back/);
-      await workbench.press('Step Over');
       await workbench.press('Continue');
       await workbench.stoppedAt(line('add'));
       await workbench.statusIs(/crashed: SIGSEGV/);

@@ -108,7 +108,7 @@ export const journeys = [
       await keyboard.press('F10');
       await workbench.stoppedAt(line('second'));
       await keyboard.press('Control+Shift+F8');
-      await workbench.statusIs(/back/);
+      await workbench.page.locator('.pane-header', { hasText: 'Beginning of the recording' }).waitFor();
       await keyboard.press('F5');
       await workbench.stoppedAt(line('second'));
       await workbench.stopDebugging();

@@ -58,7 +58,7 @@ export const journeys = [
     },
   },
   {
-    name: 'bookmarks are made from the palette, also after the end, and returned to, renamed and deleted by keys',
+    name: 'bookmarks are made from the palette, also after the end, and returned to, renamed and deleted',
     programs: ['account'],
     async walk(journey) {
       const { workbench, workspace } = journey;
@@ -84,14 +84,17 @@ export const journeys = [
       await journey.picture('bookmarks');
 
       await end.click();
+      await end.filter({ hasText: 'you are here' }).waitFor();
+      await workbench.press('Continue');
       await workbench.statusIs(/ended/);
       await bookmark.click();
       await workbench.stoppedAt(line('second'));
-      await page.keyboard.press('F2');
+      await bookmark.click({ button: 'right' });
+      await page.locator('.monaco-menu .action-item', { hasText: 'Rename…' }).click();
       await workbench.answerInput('half way');
       const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
-      await renamed.click();
-      await page.keyboard.press('Delete');
+      await renamed.click({ button: 'right' });
+      await page.locator('.monaco-menu .action-item', { hasText: 'Delete' }).click();
       await renamed.waitFor({ state: 'detached' });
       await end.hover();
       await end.locator('.action-label[aria-label^="Delete"]').click();
