@@ -6,6 +6,7 @@
 import * as vscode from 'vscode';
 import type { Checkpoint } from '../debug-adapter/protocol/timeTravel.js';
 import { tellArrival, tellBranch, tellLastWrite } from './arrivals.js';
+import { expressionAt } from './expressionAt.js';
 import type { ProgramChooser } from './launch/chooseProgram.js';
 import { pickMoment } from './pickMoment.js';
 import { isBookmark, type CheckpointRow } from './timeline/timelineModel.js';
@@ -81,6 +82,14 @@ const sessionCommands: Record<string, Command> = {
   },
   async deleteCheckpoint(session, argument) {
     await session.request('chronofork/checkpoint', { action: 'delete', id: rowOf(argument).checkpoint.id });
+    await session.reload();
+  },
+  /** Where one stands the checkpoint itself is needed: then it only ceases to be a bookmark. */
+  async deleteBookmark(session, argument) {
+    const { checkpoint, here } = rowOf(argument);
+    const { id } = checkpoint;
+    if (here) await session.request('chronofork/checkpoint', { action: 'unpin', id });
+    else await session.request('chronofork/checkpoint', { action: 'delete', id });
     await session.reload();
   },
   async pinCheckpoint(session, argument) {
@@ -175,19 +184,13 @@ function focusedStackFrame(session: TimelineSession): number | undefined {
     : undefined;
 }
 
-/** The selection, or the name under the cursor with the members in front of it (`node->next`, not `next`). */
+/** The selection, or what the cursor is on. */
 function expressionInEditor(): string | undefined {
   const editor = vscode.window.activeTextEditor;
   if (!editor) return undefined;
-  if (!editor.selection.isEmpty && editor.selection.isSingleLine)
-    return editor.document.getText(editor.selection).trim();
-  const pattern = /[A-Za-z_]\w*(?:(?:->|\.|::)[A-Za-z_]\w*)*/;
-  const range = editor.document.getWordRangeAtPosition(editor.selection.active, pattern);
-  if (!range) return undefined;
-  // Of `node->next` with the cursor in `node`, `node` is meant.
-  const text = editor.document.getText(range);
-  const cursor = editor.selection.active.character - range.start.character;
-  return text.slice(0, cursor) + (/^\w*/.exec(text.slice(cursor))?.[0] ?? '');
+  const { document, selection } = editor;
+  if (!selection.isEmpty && selection.isSingleLine) return document.getText(selection).trim();
+  return expressionAt(document.lineAt(selection.active).text, selection.active.character);
 }
 
 async function askName(title: string, value: string | undefined): Promise<string | undefined> {

@@ -20,8 +20,7 @@ export function activate(context: vscode.ExtensionContext): void {
     if (event === 'chronofork/notice') {
       notices.show(session.debugSession.id, body as TimeTravelEvents['chronofork/notice']);
     } else if (event === 'chronofork/editedContinue') {
-      const { threadId } = body as TimeTravelEvents['chronofork/editedContinue'];
-      askEditedContinue(session, threadId).catch(showError);
+      askEditedContinue(session, body as TimeTravelEvents['chronofork/editedContinue']).catch(showError);
     }
   });
   context.subscriptions.push(
