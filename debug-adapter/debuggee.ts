@@ -146,7 +146,7 @@ export class Debuggee {
       const place = this.places.get(checkpoint.moment.id);
       const { function: name, path, line } = place ?? {};
       const known = this.codePlaces.get(checkpoint.moment.pc);
-      const location = path || !known ? { function: name, path, line } : known;
+      const location = known ?? { function: name, path, line };
       return checkpoint.location || Object.values(location).every((part) => !part)
         ? checkpoint
         : { ...checkpoint, location };

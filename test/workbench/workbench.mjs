@@ -252,6 +252,20 @@ export class Workbench {
     await toast.locator('.monaco-button', { hasText: button }).click();
   }
 
+  /**
+   * Chooses from the context menu that is open. VS Code takes no click on a menu that has just come up.
+   * @param {string} title
+   */
+  async chooseFromMenu(title) {
+    const entry = this.page.locator('.monaco-menu .action-item', { hasText: title }).first();
+    await entry.waitFor();
+    for (let tries = 0; tries < 10 && (await entry.isVisible()); tries++) {
+      await entry.click({ timeout: 2000 }).catch(() => undefined);
+      await entry.waitFor({ state: 'hidden', timeout: 1000 }).catch(() => undefined);
+    }
+    await entry.waitFor({ state: 'hidden' });
+  }
+
   /** A modal dialog. @param {string | RegExp} text */
   dialog(text) {
     return this.page.locator('.monaco-dialog-box', { hasText: text });

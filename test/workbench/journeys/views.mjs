@@ -47,7 +47,7 @@ export const journeys = [
         wanted,
       );
       await journey.picture('checkpoint-menu');
-      await page.locator('.monaco-menu .action-item', { hasText: 'Pin' }).click();
+      await workbench.chooseFromMenu('Pin');
       await page.locator('.pane .codicon-pinned').waitFor();
       await other.hover();
       await other.locator('.action-label[aria-label^="Delete"]').click();
@@ -90,11 +90,11 @@ export const journeys = [
       await bookmark.click();
       await workbench.stoppedAt(line('second'));
       await bookmark.click({ button: 'right' });
-      await page.locator('.monaco-menu .action-item', { hasText: 'Rename…' }).click();
+      await workbench.chooseFromMenu('Rename…');
       await workbench.answerInput('half way');
       const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
       await renamed.click({ button: 'right' });
-      await page.locator('.monaco-menu .action-item', { hasText: 'Delete' }).click();
+      await workbench.chooseFromMenu('Delete');
       await renamed.waitFor({ state: 'detached' });
       await end.hover();
       await end.locator('.action-label[aria-label^="Delete"]').click();
@@ -160,7 +160,7 @@ export const journeys = [
       await workbench.variableIs('balance', '20');
       await page.locator('.debug-variables .monaco-list-row', { hasText: 'balance' }).click({ button: 'right' });
       await journey.picture('variables-menu');
-      await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write' }).click();
+      await workbench.chooseFromMenu('Go to Last Write');
       await workbench.stoppedAt(line('second'));
 
       // The editor has then been revealed, which moves the cursor.
@@ -169,7 +169,7 @@ export const journeys = [
       await word.click({ button: 'right' });
       // The extension host hears of the cursor's new place a little later.
       await page.waitForTimeout(500);
-      await page.locator('.monaco-menu .action-item', { hasText: 'Go to Last Write of This' }).click();
+      await workbench.chooseFromMenu('Go to Last Write of This');
       await workbench.stoppedAt(line('first'));
       await workbench.stopDebugging();
     },
