@@ -10,7 +10,7 @@
  * time, with all its effects on the world, which nobody wants by surprise.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { VerifyReport } from '../core/core.js';
 import { loadNativeCore } from '../core/nativeCore.js';
@@ -75,15 +75,19 @@ function splitOnce(option: string): [string, string] {
 function findProgram(name: string): string {
   if (name.includes('/')) return resolve(name);
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    try {
-      const candidate = resolve(join(folder, name));
-      checkProgram(candidate);
-      return candidate;
-    } catch {
-      continue;
-    }
+    const candidate = resolve(join(folder, name));
+    if (isExecutableFile(candidate)) return candidate;
   }
   return resolve(name);
+}
+
+function isExecutableFile(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function environment(): string[] {
