@@ -208,6 +208,7 @@ class Replayer : private ProbeHost {
   uint32_t last_group_ = 0;
   std::optional<size_t> last_counted_;
   bool interrupting_ = false;
+  uint64_t run_since_ns_ = 0;  // its CPU time when it was last let run on from a tick
   bool raised_ = false;
   int next_signal_ = 0;
   bool signal_reported_ = false;
