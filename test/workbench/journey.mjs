@@ -26,7 +26,7 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  * @typedef {object} Journey
  * @property {Workbench} workbench
  * @property {Workspace} workspace
- * @property {(name: string) => Promise<void>} picture keeps a screenshot, when pictures are wanted
+ * @property {(name: string, type?: 'png' | 'jpeg') => Promise<void>} picture keeps a screenshot, when pictures are wanted
  */
 
 /**
@@ -48,8 +48,10 @@ export async function walkJourney(definition, { browser, server, pictures, adapt
     await definition.walk({
       workbench,
       workspace,
-      async picture(name) {
-        if (pictures) await page.screenshot({ path: path.join(resultsFolder, `${adapter}-${name}.png`) });
+      async picture(name, type = 'png') {
+        const quality = type === 'jpeg' ? { quality: 85 } : {};
+        const file = path.join(resultsFolder, `${adapter}-${name}.${type}`);
+        if (pictures) await page.screenshot({ path: file, type, ...quality });
       },
     });
   } catch (error) {

@@ -1,5 +1,6 @@
 /** Checkpoints, bookmarks, the list of moments, and the last write. */
 import assert from 'node:assert/strict';
+import { makeDemoFolder } from '../../../scripts/demo.mjs';
 import { startAt } from './stepBack.mjs';
 
 /** @type {import('../journey.mjs').JourneyDefinition[]} */
@@ -139,6 +140,41 @@ export const journeys = [
       await workbench.statusIs(/live/);
       await workbench.press('Step Over');
       await workbench.stoppedAt(workspace.line('patience', 'done'));
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'npm run demo -- --code: from the crash to the write that caused it',
+    programs: [],
+    adapter: 'real',
+    prepare: ({ workspace }) => makeDemoFolder(workspace.folder),
+    async walk(journey) {
+      const { workbench } = journey;
+      const { page } = workbench;
+      await workbench.openFile('bank.c');
+      await workbench.debuggersReady();
+      await page.keyboard.press('Control+Shift+D');
+      await page.keyboard.press('F5');
+      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.variableIs('customer', /0x/);
+      const rows = page.locator('.debug-variables .monaco-list-row');
+      await rows.filter({ hasText: /^customer\s*=/ }).click();
+      await rows.filter({ hasText: /^next\s*=/ }).waitFor();
+      // The customer's, which is above the local variable of that name.
+      await rows.filter({ hasText: /^account\s*=/ }).first().click({ button: 'right' });
+      await workbench.chooseFromMenu('Go to Last Write');
+      await workbench.toast(/The last write to .*account/);
+      await workbench.statusIs(/s back/);
+      await page.locator('.view-line', { hasText: 'recent[customer->next] = cents' }).waitFor();
+      await workbench.foldView('Watch');
+      await workbench.showView('Checkpoints');
+      await workbench.rows('Checkpoints').filter({ hasText: 'bank.c:' }).first().waitFor();
+      await workbench.press('Step Back');
+      await page.locator('.pane-header', { hasText: 'Paused on step' }).waitFor();
+      // What the README shows: without the console.
+      await page.keyboard.press('Control+J');
+      await page.setViewportSize({ width: 1100, height: 700 });
+      await journey.picture('demo', 'jpeg');
       await workbench.stopDebugging();
     },
   },
