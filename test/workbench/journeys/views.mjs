@@ -161,7 +161,10 @@ export const journeys = [
       await rows.filter({ hasText: /^customer\s*=/ }).click();
       await rows.filter({ hasText: /^next\s*=/ }).waitFor();
       // The customer's, which is above the local variable of that name.
-      await rows.filter({ hasText: /^account\s*=/ }).first().click({ button: 'right' });
+      await rows
+        .filter({ hasText: /^account\s*=/ })
+        .first()
+        .click({ button: 'right' });
       await workbench.chooseFromMenu('Go to Last Write');
       await workbench.toast(/The last write to .*account/);
       await workbench.statusIs(/s back/);
