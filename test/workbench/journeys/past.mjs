@@ -143,11 +143,6 @@ export const journeys = [
       await workbench.press('Continue');
       await workbench.stoppedAt(line('add'));
       await workbench.statusIs(/crashed: SIGSEGV/);
-      await workbench.press('Replay the Crash');
-      await workbench.statusIs(/back/);
-      await workbench.press('Continue');
-      await workbench.stoppedAt(line('add'));
-      await workbench.statusIs(/crashed: SIGSEGV/);
       await workbench.stopDebugging();
     },
   },

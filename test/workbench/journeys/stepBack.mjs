@@ -109,8 +109,6 @@ export const journeys = [
       await workbench.stoppedAt(line('second'));
       await keyboard.press('Control+Shift+F8');
       await workbench.page.locator('.pane-header', { hasText: 'Beginning of the recording' }).waitFor();
-      await keyboard.press('F5');
-      await workbench.stoppedAt(line('second'));
       await workbench.stopDebugging();
     },
   },
