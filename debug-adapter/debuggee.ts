@@ -6,7 +6,7 @@
  */
 import type { Client } from './client.js';
 import { sendOutput } from './client.js';
-import type { Core } from './core/core.js';
+import type { Core, EndState } from './core/core.js';
 import { ChronoforkError, messageOf } from './errors.js';
 import { Execution, type Stop, type StepOrigin } from './gdb/execution.js';
 import type { MiConnection } from './gdb/miConnection.js';
@@ -16,7 +16,7 @@ import type { LaunchConfig } from './launch/launchArguments.js';
 import { Log } from './log.js';
 import type { Checkpoint, Moment } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
-import { Exceptions, type Exception } from './requests/exceptions.js';
+import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
@@ -102,7 +102,7 @@ export class Debuggee {
   /** gdb is connected: from here on a stop is news for the client. */
   async begin(): Promise<void> {
     this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
-    await this.exceptions.begin();
+    await this.exceptions.begin(!this.config.noDebug);
     this.place = (await this.gdb.call<StopPlace | null>('stop')) ?? undefined;
   }
 
@@ -194,6 +194,13 @@ export class Debuggee {
     await this.console.drain();
     // gdb writes exit codes in octal.
     if (exitCode !== '') this.client.send('exited', { exitCode: parseInt(exitCode, 8) });
+    this.parts.onGone();
+  }
+
+  /** The end of a program that nobody debugs: it is let go, and the session with it. */
+  async finish(end: EndState): Promise<void> {
+    await this.console.drain();
+    if (end.kind === 'signalled') sendOutput(this.client, 'important', `${explainSignal(end.signalName)}\n`);
     this.parts.onGone();
   }
 

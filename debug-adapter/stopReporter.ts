@@ -33,6 +33,8 @@ export class StopReporter {
       await this.debuggee.programGone(text(stop.fields, 'exit-code'));
       return;
     }
+    const end = this.debuggee.core.endState();
+    if (this.debuggee.config.noDebug && end.kind !== 'running') return this.debuggee.finish(end);
     await this.arrive();
     await this.send(await this.explain(stop, backwards));
   }

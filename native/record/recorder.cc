@@ -128,6 +128,8 @@ Recorder::Outcome Recorder::OnWake() {
 }
 
 Recorder::Outcome Recorder::OnStop(const Stop& stop) {
+  // The kernel forgets an interrupt at any stop: what is still wanted is asked for again.
+  interrupting_ = false;
   switch (stop.kind) {
     case Stop::Kind::kSyscallEntry: return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);

@@ -400,7 +400,11 @@ void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_star
                         : line[start]->time_ns;
     line.insert(line.begin() + static_cast<long>(++index), copy);
   }
-  if (at_start && !copies.empty()) at_start = false;
+  if (!copies.empty()) {
+    // The last copy may have been made when the replay had arrived already: then there is no way between the two.
+    Result<bool> at_copy = replay->StandsAt(engine_.MarkerOf(index));
+    at_start = at_copy.ok() && at_copy.value();
+  }
   engine_.SetReplay(std::move(replay), index, at_start);
   engine_.Thin();
 }

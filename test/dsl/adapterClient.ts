@@ -83,7 +83,7 @@ export class AdapterClient {
     this.child = spawn(program, args, {
       cwd: root,
       env: {
-        CHRONOFORK_LOG: 'dap:debug,gdb:debug,time:debug,session:debug',
+        CHRONOFORK_LOG: 'info,dap:debug,gdb:debug,time:debug,session:debug',
         CHRONOFORK_LOG_FILE: this.logFile,
         ...process.env,
         TMPDIR: this.temporary,
