@@ -6,18 +6,17 @@
  */
 import type { Client } from './client.js';
 import { sendOutput } from './client.js';
-import type { Core } from './core/core.js';
+import type { Core, EndState } from './core/core.js';
 import { ChronoforkError, messageOf } from './errors.js';
 import { Execution, type Stop, type StepOrigin } from './gdb/execution.js';
 import type { MiConnection } from './gdb/miConnection.js';
 import type { MiTuple } from './gdb/miParser.js';
 import type { Console } from './launch/console.js';
 import type { LaunchConfig } from './launch/launchArguments.js';
-import type { PrivateFolder } from './launch/privateFolder.js';
 import { Log } from './log.js';
 import type { Checkpoint, Moment } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
-import { Exceptions, type Exception } from './requests/exceptions.js';
+import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
@@ -32,10 +31,11 @@ export interface Parts {
   gdb: MiConnection;
   core: Core;
   console: Console;
-  folder: PrivateFolder;
   /** Ends the session: gdb or the debuggee is gone. */
   onGone: () => void;
 }
+
+type CheckpointLocation = NonNullable<Checkpoint['location']>;
 
 /** What the last stop was at, from chronofork_stack.stop(). */
 export interface StopPlace {
@@ -68,8 +68,10 @@ export class Debuggee {
   crash: { readonly moment: Moment; readonly signal: string } | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
-  /** Places in the source of the moments that were stopped at, by the moment's id. */
+  /** Where the moments are that were stopped at, by the moment's id. */
   readonly places = new Map<number, StopPlace>();
+  /** Where code is: of checkpoints that nobody has stopped at, by the program counter. */
+  private readonly codePlaces = new Map<string, CheckpointLocation>();
   /** gdb's number of the temporary breakpoint for stopOnEntry. */
   entryBreakpoint: number | undefined;
   private ended = false;
@@ -100,12 +102,26 @@ export class Debuggee {
   /** gdb is connected: from here on a stop is news for the client. */
   async begin(): Promise<void> {
     this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
-    await this.exceptions.begin();
+    await this.exceptions.begin(!this.config.noDebug);
     this.place = (await this.gdb.call<StopPlace | null>('stop')) ?? undefined;
   }
 
   get over(): boolean {
     return this.ended;
+  }
+
+  /** @throws ChronoforkError 'running' when the program runs or a way through time is under way */
+  requireStopped(): void {
+    if (this.time.operation)
+      throw new ChronoforkError('running', 'The program is being taken back in time.', 'Wait for it, or cancel it.');
+    this.execution.requireStopped();
+  }
+
+  /** Does `action` while nothing runs, between the user's steps but never in the middle of one through time. */
+  async whileStopped<T>(action: () => Promise<T>): Promise<T> {
+    // A search that gdb itself conducts is interrupted and begun again; jumps are waited for.
+    if (!this.execution.interruptible) await this.time.idle();
+    return this.execution.whileStopped(action);
   }
 
   /** gdb's thread and stack frame for a DAP frameId; the innermost one without. */
@@ -114,13 +130,26 @@ export class Debuggee {
     return this.place ? { tid: this.place.tid, level: 0 } : {};
   }
 
-  /** The core's checkpoints, with their places in the source as far as known. */
-  checkpoints(): Checkpoint[] {
-    return this.core.timeline().checkpoints.map((checkpoint) => {
+  /**
+   * The core's checkpoints, with where they are as far as known: all of them
+   * while gdb can be asked, that is while nothing runs.
+   */
+  async checkpoints(): Promise<Checkpoint[]> {
+    const { checkpoints } = this.core.timeline();
+    const unknown = checkpoints.map(({ moment }) => moment.pc).filter((pc) => !this.codePlaces.has(pc));
+    if (unknown.length > 0 && !this.execution.running && !this.ended) {
+      const addresses = [...new Set(unknown)];
+      const found = await this.gdb.call<CheckpointLocation[]>('places', { addresses }).catch(() => []);
+      found.forEach((location, index) => this.codePlaces.set(addresses[index] as string, location));
+    }
+    return checkpoints.map((checkpoint) => {
       const place = this.places.get(checkpoint.moment.id);
-      if (!place || checkpoint.location) return checkpoint;
-      const { function: name, path, line } = place;
-      return { ...checkpoint, location: { ...(name ? { function: name } : {}), ...(path ? { path, line } : {}) } };
+      const { function: name, path, line } = place ?? {};
+      const known = this.codePlaces.get(checkpoint.moment.pc);
+      const location = known ?? { function: name, path, line };
+      return checkpoint.location || Object.values(location).every((part) => !part)
+        ? checkpoint
+        : { ...checkpoint, location };
     });
   }
 
@@ -168,6 +197,13 @@ export class Debuggee {
     this.parts.onGone();
   }
 
+  /** The end of a program that nobody debugs: it is let go, and the session with it. */
+  async finish(end: EndState): Promise<void> {
+    await this.console.drain();
+    if (end.kind === 'signalled') sendOutput(this.client, 'important', `${explainSignal(end.signalName)}\n`);
+    this.parts.onGone();
+  }
+
   /** Ends gdb, the core with the debuggee, and the console. Harmless when done before. */
   async dispose(options: { letExit: boolean }): Promise<void> {
     if (this.ended) return;
@@ -179,7 +215,6 @@ export class Debuggee {
     await this.core.dispose(options).catch((error: unknown) => log.write('error', messageOf(error)));
     await this.gdb.quit();
     await this.console.close();
-    this.parts.folder.remove();
   }
 
   private listen(): void {
@@ -193,15 +228,13 @@ export class Debuggee {
       },
       onExit: (asked, description) => this.onGdbExit(asked, description),
     };
-    this.core.on('notice', (severity, message) => {
-      this.client.send('chronofork/notice', { severity, message });
-      sendOutput(this.client, severity === 'info' ? 'console' : 'important', `${message}\n`);
-    });
   }
 
   private onNotify(className: string, fields: MiTuple): void {
     if (className === 'breakpoint-modified') this.breakpoints.modified(fields);
-    if (className === 'library-loaded' || className === 'library-unloaded') this.reverseSteps.forgetCode();
+    if (className !== 'library-loaded' && className !== 'library-unloaded') return;
+    this.reverseSteps.forgetCode();
+    this.codePlaces.clear();
   }
 
   private onGdbExit(asked: boolean, description: string): void {

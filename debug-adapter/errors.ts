@@ -27,6 +27,7 @@ const numbers: Record<string, number> = {
   running: 1402,
   unknownRequest: 1403,
   invalidArguments: 1404,
+  alreadyLaunched: 1405,
   evaluateFailed: 1501,
   notInMemory: 1502,
   cannotStepBack: 1601,

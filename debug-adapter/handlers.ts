@@ -6,11 +6,18 @@ import type { Debuggee } from './debuggee.js';
 
 export interface Context {
   readonly client: Client;
+  /** The request's number, by which the client may cancel it. */
+  readonly requestId: number;
   /** Loads the native core when first asked for. */
   core(): CoreModule;
   /** @throws ChronoforkError 'notLaunched' */
   debuggee(): Debuggee;
-  setDebuggee(debuggee: Debuggee): void;
+  /**
+   * A session has one debuggee: starts it, unless there is one or one is being started.
+   *
+   * @throws ChronoforkError 'alreadyLaunched', and whatever `start` throws
+   */
+  launch(start: () => Promise<Debuggee>): Promise<void>;
   /** Does it after the response to the request being handled has been sent. */
   afterResponse(action: () => void): void;
   /** Ends everything; sends `terminated` if that was not done. */

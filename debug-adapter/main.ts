@@ -1,20 +1,27 @@
 /**
  * The adapter as a process: one session on stdin and stdout, or one for each
  * connection to a port of the loopback interface. Nothing else.
+ *
+ * The core traces one program in a process. A client that connects while
+ * another is served here gets a process of its own.
  */
-import { createServer } from 'node:net';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type Socket } from 'node:net';
 import type { CoreModule } from './core/core.js';
 import { loadNativeCore } from './core/nativeCore.js';
+import { commandLine } from './resources.js';
 import { Session } from './session.js';
 
 /** A session that cannot end by itself in this time is ended with the process. */
 const endWithin_ms = 3000;
 
 const sessions = new Set<Session>();
+const children = new Set<ChildProcess>();
 
 function endOnSignals(): void {
   const end = () => {
     setTimeout(() => process.exit(1), endWithin_ms).unref();
+    for (const child of children) child.kill('SIGTERM');
     void Promise.all([...sessions].map((session) => session.end())).then(() => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
@@ -48,7 +55,9 @@ export function serveStdio(loadCore: () => CoreModule = loadNativeCore): void {
  */
 export function servePort(port: number, loadCore: () => CoreModule = loadNativeCore): Promise<number> {
   endOnSignals();
-  const server = createServer((socket) => {
+  // Paused, so that nothing has been read of a connection that is handed on.
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    if (sessions.size > 0) return serveInChild(socket);
     const session = openSession(loadCore, () => socket.end());
     socket.on('error', () => void session.end());
     session.serve(socket, socket);
@@ -60,4 +69,16 @@ export function servePort(port: number, loadCore: () => CoreModule = loadNativeC
       resolve(typeof address === 'object' && address ? address.port : port);
     });
   });
+}
+
+function serveInChild(socket: Socket): void {
+  const command = [...process.execArgv, commandLine(), 'dap'];
+  const child = spawn(process.execPath, command, { stdio: [socket, socket, 'inherit'] });
+  children.add(child);
+  const over = () => {
+    children.delete(child);
+    socket.destroy();
+  };
+  child.on('exit', over);
+  child.on('error', over);
 }

@@ -20,7 +20,7 @@ export class Progress {
   constructor(
     private readonly client: Client,
     private readonly title: string,
-    private readonly requestId?: number,
+    private readonly requestId: number,
   ) {
     if (client.capabilities.supportsProgressReporting) this.timer = setTimeout(() => this.start(), silentFor_ms);
   }
@@ -29,7 +29,7 @@ export class Progress {
     this.last = { fraction, text };
     if (!this.started || Date.now() - this.updated_ms < updateEvery_ms) return;
     this.updated_ms = Date.now();
-    this.client.send('progressUpdate', { progressId: this.id, message: text, percentage: percentage(fraction) });
+    this.client.send('progressUpdate', { progressId: this.id, ...this.shown(this.last) });
   }
 
   end(): void {
@@ -44,9 +44,17 @@ export class Progress {
       progressId: this.id,
       title: this.title,
       cancellable: true,
-      ...(this.requestId === undefined ? {} : { requestId: this.requestId }),
-      ...(this.last ? { message: this.last.text, percentage: percentage(this.last.fraction) } : { percentage: 0 }),
+      requestId: this.requestId,
+      ...this.shown(this.last ?? { fraction: 0, text: '' }),
     });
+  }
+
+  /** Clients show the title and the message, one after the other: what the title says already is not said twice. */
+  private shown({ fraction, text }: { fraction: number; text: string }): { message?: string; percentage: number } {
+    return {
+      ...(text === '' || this.title.startsWith(text) ? {} : { message: text }),
+      percentage: percentage(fraction),
+    };
   }
 }
 

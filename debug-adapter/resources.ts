@@ -2,7 +2,7 @@
  * Finds files that belong to the adapter but are not JavaScript, in the source
  * tree and in the packaged extension alike: by walking up from this module.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,4 +23,10 @@ export function findResource(...names: string[]): string | undefined {
     }
     if (folder === dirname(folder)) return undefined;
   }
+}
+
+/** The command line's own file: this process was started from it, or from the file beside it. */
+export function commandLine(): string {
+  const own = realpathSync(process.argv[1] ?? '');
+  return own.replace(/main(\.[cm]?[jt]s)$/, 'cli$1');
 }

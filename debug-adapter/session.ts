@@ -72,6 +72,7 @@ const reverseRequestWithin_ms = 30_000;
 export class Session extends ProtocolServer implements Client {
   capabilities: DebugProtocol.InitializeRequestArguments = { adapterID: '' };
   private debuggee_: Debuggee | undefined;
+  private launching = false;
   private terminated = false;
   private shutDown_: Promise<void> | undefined;
 
@@ -146,7 +147,7 @@ export class Session extends ProtocolServer implements Client {
       const handler = Object.hasOwn(handlers, request.command) ? handlers[request.command] : undefined;
       if (!handler)
         throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
-      response.body = await handler(this.contextFor(later), (request.arguments ?? {}) as object, request);
+      response.body = await handler(this.contextFor(request.seq, later), (request.arguments ?? {}) as object, request);
     } catch (error) {
       this.describeFailure(request, response, error);
     }
@@ -177,23 +178,37 @@ export class Session extends ProtocolServer implements Client {
     };
   }
 
-  private contextFor(later: (() => void)[]): Context {
+  private contextFor(requestId: number, later: (() => void)[]): Context {
     return {
       client: this,
+      requestId,
       core: () => this.loadCore(),
       debuggee: () => {
         if (!this.debuggee_ || this.debuggee_.over)
           throw new ChronoforkError('notLaunched', 'No program is being debugged.');
         return this.debuggee_;
       },
-      setDebuggee: (debuggee) => {
-        this.debuggee_ = debuggee;
-        // The client may have left while the program was being started.
-        if (this.shutDown_) void debuggee.dispose({ letExit: false });
-      },
+      launch: (start) => this.launchOnce(start),
       afterResponse: (action) => later.push(action),
       shutDown: (options) => this.shutDown(options),
     };
+  }
+
+  private async launchOnce(start: () => Promise<Debuggee>): Promise<void> {
+    if (this.launching || this.debuggee_)
+      throw new ChronoforkError(
+        'alreadyLaunched',
+        'This session has its program already.',
+        'Start another session for another program.',
+      );
+    this.launching = true;
+    try {
+      this.debuggee_ = await start();
+      // The client may have left while the program was being started.
+      if (this.shutDown_) await this.debuggee_.dispose({ letExit: false });
+    } finally {
+      this.launching = false;
+    }
   }
 
   private async disposeOfDebuggee(options: { letExit: boolean }): Promise<void> {

@@ -33,6 +33,8 @@ export class StopReporter {
       await this.debuggee.programGone(text(stop.fields, 'exit-code'));
       return;
     }
+    const end = this.debuggee.core.endState();
+    if (this.debuggee.config.noDebug && end.kind !== 'running') return this.debuggee.finish(end);
     await this.arrive();
     await this.send(await this.explain(stop, backwards));
   }
@@ -41,6 +43,7 @@ export class StopReporter {
   async reportArrival(result: OperationResult, reason: string, description?: string): Promise<void> {
     if (this.debuggee.over) return;
     await this.arrive();
+    if (result.outcome === 'cancelled') return this.send({ reason: 'pause', description: 'Cancelled' });
     if (result.outcome === 'begin') return this.send({ reason, description: 'Beginning of the recording' });
     if (result.outcome === 'breakpoint') {
       const hitBreakpointIds = result.address ? await this.debuggee.breakpoints.atAddress(result.address) : [];
@@ -49,7 +52,13 @@ export class StopReporter {
     if (result.outcome === 'watchpoint') return this.send({ reason: 'data breakpoint' });
     const end = this.debuggee.core.endState();
     if (result.outcome === 'end' && end.kind !== 'running') return this.send(await this.ending(end));
-    await this.send({ reason, ...(description ? { description } : {}) });
+    const said = description ?? (reason === 'goto' ? this.whenDescription() : undefined);
+    await this.send({ reason, ...(said ? { description: said } : {}) });
+  }
+
+  /** For a stop whose reason is only that somebody wanted to go there. */
+  private whenDescription(): string {
+    return this.debuggee.core.present().live ? 'Live' : 'In the past';
   }
 
   async reportPlain(reason: string, description?: string): Promise<void> {

@@ -35,6 +35,9 @@ export function tellLastWrite(written: ResponseOf<'chronofork/lastWrite'>): void
 /** A new branch began: what cannot be given back is said once, in one sentence. */
 export function tellBranch(begun: ResponseOf<'chronofork/branch'>): void {
   const files = begun.files.length > 0 ? `Not undone: what was written later to ${begun.files.join(', ')}.` : undefined;
-  const message = begun.message ?? files;
-  if (message) void vscode.window.showWarningMessage(message);
+  let message = begun.message ?? files;
+  if (!message) return;
+  for (const file of begun.files) message = message.replaceAll(file, vscode.workspace.asRelativePath(file));
+  // Without a button VS Code shows one line only, and takes it away again.
+  void vscode.window.showWarningMessage(message, 'OK');
 }

@@ -4,6 +4,7 @@ import type { ArgumentsOf } from '../debug-adapter/protocol/timeTravel.js';
 import { checkpointIcon } from './checkpoints/checkpointIcon.js';
 import { isBookmark, type CheckpointRow } from './timeline/timelineModel.js';
 import type { TimelineSession } from './timeline/timelineSessions.js';
+import { runTimeText } from './timeline/words.js';
 
 type SeekTarget = ArgumentsOf<'chronofork/seek'>;
 
@@ -33,6 +34,14 @@ function momentItems(model: TimelineSession['model']): MomentItem[] {
     },
     { label: 'Beginning of the recording', iconPath: new vscode.ThemeIcon('arrow-left'), target: { to: 'begin' } },
   ];
+  for (const { name, end } of model.otherBranches()) {
+    items.push({
+      label: `Where “${name}” stands`,
+      description: `at ${runTimeText(end.timeMs)}`,
+      iconPath: new vscode.ThemeIcon('git-branch'),
+      target: { moment: end.id },
+    });
+  }
   const bookmarks = model.bookmarks();
   if (bookmarks.length > 0) items.push(separator('Bookmarks'), ...bookmarks.map(rowItem));
   let branch: number | undefined;

@@ -3,13 +3,14 @@
  * every kept checkpoint, and compares.
  *
  * The core does the work; here are its options, its report as JSON and its
- * exit code: 0 all identical, 1 a divergence, 2 could not be recorded.
+ * exit code: 0 all identical, 1 a divergence, 2 could not be recorded. A program
+ * that was denied its threads is not what runs without us: that is 2 as well.
  *
  * `nativeMs` is null unless --native is given: that runs the program a second
  * time, with all its effects on the world, which nobody wants by surprise.
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { VerifyReport } from '../core/core.js';
 import { loadNativeCore } from '../core/nativeCore.js';
@@ -74,15 +75,19 @@ function splitOnce(option: string): [string, string] {
 function findProgram(name: string): string {
   if (name.includes('/')) return resolve(name);
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    try {
-      const candidate = resolve(join(folder, name));
-      checkProgram(candidate);
-      return candidate;
-    } catch {
-      continue;
-    }
+    const candidate = resolve(join(folder, name));
+    if (isExecutableFile(candidate)) return candidate;
   }
   return resolve(name);
+}
+
+function isExecutableFile(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function environment(): string[] {
@@ -108,6 +113,8 @@ const notRecorded: Omit<VerifyReport, 'recorded' | 'error'> = {
   checkpoints: 0,
   replays: 0,
   diverged: [],
+  notices: [],
+  refusedCalls: 0,
   recordMs: 0,
   replayMs: 0,
   recordStops: 0,
@@ -141,11 +148,46 @@ function summary(report: VerifyReport): string {
   if (!report.recorded)
     return `could not be recorded: ${report.error?.message ?? 'unknown reason'} ${report.error?.remedy ?? ''}`.trim();
   const ended = report.signal ? `ended by ${report.signal}` : `exit code ${report.exitCode}`;
-  const counts = `${report.events} events, ${report.checkpoints} checkpoints, ${report.replays} replays`;
-  const first = report.diverged[0];
-  if (first)
-    return `${report.diverged.length} divergences (${counts}; ${ended}); the first at ${first.moment}: ${first.what}`;
-  return `identical (${counts}; ${ended})`;
+  const counts = `${report.events} events, ${report.checkpoints} checkpoints, ${report.replays} replays; ${ended}`;
+  const verdict = report.diverged.length > 0 ? `${report.diverged.length} divergences` : 'identical';
+  return `${verdict} (${counts})`;
+}
+
+// A program that diverges at once does so from every checkpoint; a few say enough.
+const shownDivergences = 5;
+
+/** All there is to tell a person, the verdict last. */
+function lines(report: VerifyReport, again: string): string[] {
+  const shown = report.diverged.slice(0, shownDivergences).map(({ moment, what }) => `diverged at ${moment}: ${what}`);
+  const left = report.diverged.length - shown.length;
+  if (left > 0) shown.push(`… and ${left} more`);
+  if (shown.length > 0) shown.push(`to see it again, with all that is recorded and replayed:\n  ${again}`);
+  return [...report.notices, ...shown, summary(report)];
+}
+
+const quote = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+/** A shell command that does the same once more, and logs it. */
+function commandAgain(options: Options): string {
+  const settings = [
+    'CHRONOFORK_LOG=record:debug,signal:debug,replay:debug,match:debug',
+    'CHRONOFORK_LOG_FILE=verify.log',
+  ];
+  const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1, 2), 'verify'];
+  words.push('--interval', String(options.intervalMs));
+  if (options.memoryMb > 0) words.push('--memory', String(options.memoryMb));
+  words.push('--', options.program, ...options.args);
+  return [`cd ${quote(process.cwd())} &&`, ...settings, ...words.map(quote), standardInput()].join(' ').trim();
+}
+
+/** `< FILE` where standard input is a file that has a name. */
+function standardInput(): string {
+  try {
+    const file = readlinkSync('/proc/self/fd/0');
+    return file.startsWith('/') && !file.startsWith('/dev/') && existsSync(file) ? `< ${quote(file)}` : '';
+  } catch {
+    return '';
+  }
 }
 
 export async function verifyCommand(given: string[], UsageError: UsageErrorClass): Promise<number> {
@@ -158,7 +200,7 @@ export async function verifyCommand(given: string[], UsageError: UsageErrorClass
     const file: ReportFile = { program: options.program, ...shown, nativeMs };
     writeFileSync(options.reportFile, `${JSON.stringify(file, null, 2)}\n`);
   }
-  process.stderr.write(`chronofork verify: ${summary(report)}\n`);
+  for (const line of lines(report, commandAgain(options))) process.stderr.write(`chronofork verify: ${line}\n`);
   if (!report.recorded) return 2;
   return report.diverged.length > 0 ? 1 : 0;
 }

@@ -27,8 +27,6 @@ export interface LaunchOptions {
   checkpointIntervalMs: number;
   /** Budget for all checkpoints; 0: a quarter of the free memory. */
   checkpointMemoryBytes: number;
-  /** Where gdb shall connect; created with mode 0600, removed by `dispose`. Empty: no gdb server. */
-  gdbSocket: string;
 }
 
 /** Candidates for the end of a search backwards. */
@@ -98,15 +96,22 @@ export type EndState =
   | { kind: 'signalled'; signal: number; signalName: string; faultAddress?: string };
 
 export interface Core {
-  /** Starts the debuggee, stopped at its first instruction (in ld.so). Rejects with a CoreError. */
-  launch(options: LaunchOptions): Promise<{ pid: number }>;
+  /**
+   * Starts the debuggee, stopped at its first instruction (in ld.so). gdb
+   * connects at `gdbSocket`, which is no file and ends with this process.
+   * Rejects with a CoreError.
+   */
+  launch(options: LaunchOptions): Promise<{ pid: number; gdbSocket: string }>;
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void;
 
   /**
    * Sets what gdb's next reverse continue (`bc`) will do. Resolves when it has
-   * been carried out; the promise never rejects (see OperationResult.error).
+   * been carried out, or another was armed in its place; the promise never
+   * rejects (see OperationResult.error).
    */
   arm(operation: TimeOperation): Promise<OperationResult>;
+  /** Takes back what was armed and has not begun: it ends with `cancelled`. */
+  disarm(): void;
   /** Stops a search under way: it ends with `cancelled`, and the debuggee is where it was before. */
   cancel(): void;
   /**
@@ -166,6 +171,10 @@ export interface VerifyReport {
   checkpoints: number;
   replays: number;
   diverged: { moment: string; what: string }[];
+  /** What the user must know of the recording, as sentences: `warning: …`. */
+  notices: string[];
+  /** System calls that were answered with an error because they cannot be recorded; those for threads among them. */
+  refusedCalls: number;
   recordMs: number;
   replayMs: number;
   /** ptrace stops while recording and while replaying. */

@@ -52,9 +52,9 @@ export class FakeCore implements Core {
     this.now = steps.length - 1;
   }
 
-  async launch(options: LaunchOptions): Promise<{ pid: number }> {
+  async launch(options: LaunchOptions): Promise<{ pid: number; gdbSocket: string }> {
     this.launched = options;
-    return { pid: 4242 };
+    return { pid: 4242, gdbSocket: '/proc/4242/fd/5' };
   }
 
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void {
@@ -86,6 +86,10 @@ export class FakeCore implements Core {
     const result = this.carryOut(armed.operation);
     armed.resolve(result);
     return result;
+  }
+
+  disarm(): void {
+    this.cancel();
   }
 
   cancel(): void {

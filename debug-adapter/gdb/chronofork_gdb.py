@@ -20,6 +20,12 @@ import gdb
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+# Where it finds itself at fault (losing its target in the middle of a call is
+# enough), gdb would leave a core file in the user's folder, or wait for an answer.
+for problem in ("internal-error", "internal-warning"):
+    gdb.execute(f"maintenance set {problem} corefile no")
+    gdb.execute(f"maintenance set {problem} quit {'yes' if problem == 'internal-error' else 'no'}")
+
 METHODS = {}
 
 

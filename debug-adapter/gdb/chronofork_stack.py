@@ -4,6 +4,8 @@ A thread is named by its tid everywhere: gdb's own numbers change when a jump
 in time replaces the process.
 """
 
+import os
+
 import gdb
 
 from chronofork_gdb import method
@@ -60,6 +62,33 @@ def describe(frame):
         entry["function"] = symbol_near(frame.pc())
     entry["inline"] = frame.type() == gdb.INLINE_FRAME
     return entry
+
+
+def place_of(pc):
+    """What is known of an address without a stack frame there."""
+    found = {}
+    block = gdb.block_for_pc(pc)
+    while block is not None and block.function is None:
+        block = block.superblock
+    name = block.function.print_name if block is not None else symbol_near(pc)
+    if name:
+        found["function"] = name
+    sal = gdb.find_pc_line(pc)
+    # A line of a source that nobody has here, such as the C library's, says nothing.
+    if sal.symtab is not None and sal.line > 0 and os.path.exists(sal.symtab.fullname()):
+        found["path"] = sal.symtab.fullname()
+        found["line"] = sal.line
+    else:
+        module = gdb.solib_name(pc)
+        if module:
+            found["module"] = module
+    return found
+
+
+@method
+def places(addresses):
+    """What is known of each of some addresses."""
+    return [place_of(int(address, 16)) for address in addresses]
 
 
 def symbol_near(pc):

@@ -61,6 +61,11 @@ export class Execution {
     return this.run_ !== undefined || this.consoleRunning;
   }
 
+  /** A run that may be interrupted for a moment is under way. */
+  get interruptible(): boolean {
+    return this.run_?.interruptible ?? false;
+  }
+
   /** @throws ChronoforkError 'running' */
   requireStopped(): void {
     if (this.running && !this.silent)

@@ -85,6 +85,8 @@ const settings = [
   'width 0',
   'height 0',
   'mi-async on',
+  // Nothing is lost on a socket: an answer that takes long (a busy machine, a large program) is still the answer.
+  'remotetimeout 3600',
   'non-stop off',
   'sysroot /',
   // Each stop would otherwise take and put back every breakpoint: 8 packets for a step instead of 6.

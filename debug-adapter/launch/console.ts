@@ -12,6 +12,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { CoreModule } from '../core/core.js';
 import { ChronoforkError } from '../errors.js';
+import { DrainMark } from './drainMark.js';
 import { OutputReader } from './outputReader.js';
 
 export interface Console {
@@ -41,6 +42,8 @@ export class InternalConsole implements Console {
   readonly stdio: [number, number, number];
   readonly controllingTerminal = false;
   private readonly readers: OutputReader[];
+  private readonly mark: DrainMark;
+  private closed = false;
 
   constructor(
     module: CoreModule,
@@ -51,7 +54,10 @@ export class InternalConsole implements Console {
     const pty = module.openPty(true);
     const pipe = module.openPipe();
     this.stdio = [input, pty.slave, pipe.write];
-    const out: OutputReader = new OutputReader(pty.master, 'pty', (data) => onOutput('stdout', out.text(data)));
+    this.mark = new DrainMark(pty.path);
+    const out: OutputReader = new OutputReader(pty.master, 'pty', (data) =>
+      onOutput('stdout', out.text(this.mark.strip(data))),
+    );
     const error: OutputReader = new OutputReader(pipe.read, 'pipe', (data) => onOutput('stderr', error.text(data)));
     this.readers = [out, error];
   }
@@ -61,10 +67,16 @@ export class InternalConsole implements Console {
   }
 
   async drain(): Promise<void> {
+    if (this.closed) return;
+    await this.mark.passed();
     for (const reader of this.readers) await reader.drain();
   }
 
   async close(): Promise<void> {
+    if (this.closed) return;
+    await this.drain();
+    this.closed = true;
+    this.mark.close();
     for (const reader of this.readers) await reader.close();
   }
 }

@@ -8,18 +8,17 @@
  *
  * What was started is ended again if a later step fails.
  */
-import { realpathSync } from 'node:fs';
-import { sendOutput } from '../client.js';
+import { sendOutput, type Client } from '../client.js';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import { startGdb } from '../gdb/gdbStart.js';
 import type { MiConnection } from '../gdb/miConnection.js';
 import { quoteMi, text, tuples } from '../gdb/miParser.js';
+import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
 import { InternalConsole, type Console } from './console.js';
 import type { LaunchConfig } from './launchArguments.js';
-import { PrivateFolder } from './privateFolder.js';
 import { checkFolder, checkProgram } from './programCheck.js';
 import { TerminalConsole } from './terminal.js';
 
@@ -31,16 +30,17 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   const module = context.core();
   // == 2.
   const { gdb } = await startGdb(config.gdbPath);
-  const folder = new PrivateFolder();
   let console: Console | undefined;
   let core: Core | undefined;
   try {
     // == 3.
-    console = await openConsole(context, config, folder);
+    console = await openConsole(context, config);
     core = module.createCore();
-    const gdbSocket = folder.file('gdb.sock');
+    // Before the launch, which may have something to say itself.
+    core.on('notice', (severity, message) => tellNotice(context.client, severity, message));
+    let gdbSocket: string;
     try {
-      await core.launch({
+      ({ gdbSocket } = await core.launch({
         program: config.program,
         args: config.args,
         cwd: config.cwd,
@@ -50,8 +50,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
         disableAslr: config.disableAslr,
         checkpointIntervalMs: config.checkpointIntervalMs,
         checkpointMemoryBytes: config.checkpointMemoryMb * 1024 * 1024,
-        gdbSocket,
-      });
+      }));
     } finally {
       console.launched();
     }
@@ -62,7 +61,6 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       gdb,
       core,
       console,
-      folder,
       onGone: () => void context.shutDown({ letExit: true }),
     });
     await connect(gdb, config, gdbSocket, context);
@@ -72,12 +70,11 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
     await core?.dispose({ letExit: false }).catch(() => undefined);
     await gdb.quit();
     await console?.close();
-    folder.remove();
     throw error;
   }
 }
 
-function openConsole(context: Context, config: LaunchConfig, folder: PrivateFolder): Promise<Console> | Console {
+function openConsole(context: Context, config: LaunchConfig): Promise<Console> | Console {
   if (config.console === 'internalConsole')
     return new InternalConsole(context.core(), config.stdin, (category, text) =>
       sendOutput(context.client, category, text),
@@ -88,22 +85,15 @@ function openConsole(context: Context, config: LaunchConfig, folder: PrivateFold
       'This client cannot open a terminal for the program.',
       'Use "console": "internalConsole".',
     );
-  const socket = folder.file('tty.sock');
-  return TerminalConsole.open(context.core(), socket, async () => {
+  return TerminalConsole.open(context.core(), async (socket) => {
     await context.client.request('runInTerminal', {
       kind: 'integrated',
       title: 'Chronofork',
       cwd: config.cwd,
-      args: [process.execPath, ...process.execArgv, holderScript(), 'tty-holder', socket],
+      args: [process.execPath, ...process.execArgv, commandLine(), 'tty-holder', socket],
       env: process.env.ELECTRON_RUN_AS_NODE ? { ELECTRON_RUN_AS_NODE: '1' } : {},
     });
   });
-}
-
-/** The command line's own file: the adapter was started from it, or from the file beside it. */
-function holderScript(): string {
-  const own = realpathSync(process.argv[1] ?? '');
-  return own.replace(/main(\.[cm]?[jt]s)$/, 'cli$1');
 }
 
 async function connect(gdb: MiConnection, config: LaunchConfig, gdbSocket: string, context: Context): Promise<void> {
@@ -127,6 +117,11 @@ async function hasSourceLines(gdb: MiConnection, program: string): Promise<boole
   const files = tuples(await gdb.command('-file-list-exec-source-files --group-by-objfile'), 'files');
   const own = files.find((file) => text(file, 'filename') === program);
   return own !== undefined && text(own, 'debug-info') !== 'none';
+}
+
+function tellNotice(client: Client, severity: 'info' | 'warning' | 'error', message: string): void {
+  client.send('chronofork/notice', { severity, message });
+  sendOutput(client, severity === 'info' ? 'console' : 'important', `${message}\n`);
 }
 
 function setupFailed(command: string, error: unknown): ChronoforkError {

@@ -124,12 +124,13 @@ export function checkLaunchArguments(given: unknown): LaunchConfig {
   const cwd = absolute(optional(given, 'cwd', 'a folder', isString, process.cwd()), process.cwd());
   const stdin = optional(given, 'stdin', 'the path of a file', isString, '');
   const points = checkpoints(given);
+  const noDebug = given.noDebug === true;
   return {
     program: absolute(program, cwd),
     args: optional(given, 'args', 'a list of strings', isStrings, []),
     cwd,
     env: environment(given),
-    stopOnEntry: optional(given, 'stopOnEntry', 'true or false', isBoolean, false),
+    stopOnEntry: optional(given, 'stopOnEntry', 'true or false', isBoolean, false) && !noDebug,
     console: optional(
       given,
       'console',
@@ -142,7 +143,8 @@ export function checkLaunchArguments(given: unknown): LaunchConfig {
     gdbPath: optional(given, 'gdbPath', 'the path of gdb', isString, '') || 'gdb',
     setupCommands: setupCommands(given),
     disableAslr: optional(given, 'disableAslr', 'true or false', isBoolean, true),
-    checkpointIntervalMs: points.intervalMs,
+    // Nobody will go back.
+    checkpointIntervalMs: noDebug ? 0 : points.intervalMs,
     checkpointMemoryMb: points.memoryMb,
     onEditedContinue: optional(
       given,
@@ -151,6 +153,6 @@ export function checkLaunchArguments(given: unknown): LaunchConfig {
       isOneOf('ask', 'branch', 'discard'),
       'branch',
     ),
-    noDebug: given.noDebug === true,
+    noDebug,
   };
 }

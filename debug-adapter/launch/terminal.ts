@@ -10,6 +10,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { CoreModule } from '../core/core.js';
 import { ChronoforkError } from '../errors.js';
 import type { Console } from './console.js';
+import { listenNameless } from './namelessSocket.js';
 import { OutputReader } from './outputReader.js';
 import { encodeFrame, FrameDecoder } from './terminalFrames.js';
 
@@ -32,24 +33,19 @@ export class TerminalConsole implements Console {
   }
 
   /**
-   * @param socketPath    in a private folder
    * @param openTerminal  makes the client run `chronofork tty-holder SOCKET`
    * @throws ChronoforkError 'terminalFailed'
    */
-  static async open(
-    module: CoreModule,
-    socketPath: string,
-    openTerminal: () => Promise<void>,
-  ): Promise<TerminalConsole> {
+  static async open(module: CoreModule, openTerminal: (socket: string) => Promise<void>): Promise<TerminalConsole> {
     const server = createServer();
     const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, resolve));
+    const socket = await listenNameless(server);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('it did not answer in time')), holderWithin_ms);
     });
     try {
-      const [holder] = await Promise.all([Promise.race([connected, late]), openTerminal()]);
+      const [holder] = await Promise.all([Promise.race([connected, late]), openTerminal(socket.path)]);
       return TerminalConsole.relay(module, server, holder);
     } catch (error) {
       server.close();
@@ -60,6 +56,7 @@ export class TerminalConsole implements Console {
       );
     } finally {
       clearTimeout(timer);
+      socket.forget();
     }
   }
 

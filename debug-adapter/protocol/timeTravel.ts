@@ -3,8 +3,8 @@
  * custom requests (`chronofork/…`) and events. This file is the contract with
  * every client; docs/protocol.md says the same in prose. It imports nothing.
  *
- * A client is expected to treat a moment's `id` as opaque and to compare
- * moments by `order`.
+ * A client is expected to treat a moment's `id` as opaque, and to compare the
+ * moments of one answer by `order`.
  *
  * A request whose arguments are an empty object may come without any (VS Code
  * leaves them out). A failed `chronofork/…` request answers with a sentence for
@@ -29,7 +29,11 @@ export type OnEditedContinue = 'ask' | 'branch' | 'discard';
 export interface Moment {
   /** Opaque, stable while the session lives. */
   readonly id: number;
-  /** Position on its branch: a greater number is later. Not contiguous; changes only with `timelineChanged`. */
+  /**
+   * Compares the moments of one answer that are on the same branch: a greater
+   * number is later. Given anew whenever checkpoints are added or thinned, so
+   * that moments of two answers cannot be compared by it.
+   */
   readonly order: number;
   /** The number of recorded events passed. */
   readonly event: number;
@@ -55,8 +59,13 @@ export interface Checkpoint {
   readonly pinned: boolean;
   /** The user's name for it (a bookmark), if it has one. */
   readonly name?: string;
-  /** Where it stands in the source, when known. */
-  readonly location?: { readonly function?: string; readonly path?: string; readonly line?: number };
+  /** Where it stands, as far as known; `module`: the library, where no source is known. */
+  readonly location?: {
+    readonly function?: string;
+    readonly path?: string;
+    readonly line?: number;
+    readonly module?: string;
+  };
 }
 
 export interface Branch {
@@ -65,6 +74,8 @@ export interface Branch {
   readonly parent?: number;
   /** The moment on the parent from which it went on. */
   readonly from?: Moment;
+  /** Where its own live process stands: going there makes it the present branch. */
+  readonly end?: Moment;
   readonly name?: string;
 }
 
@@ -85,7 +96,7 @@ export interface Timeline {
 /** Where a time-travel request has arrived; a DAP `stopped` event follows it. */
 export interface Arrival {
   readonly moment: Moment;
-  /** `found`: there; `begin`: nothing earlier; `end`: nothing later; `cancelled`: as far as it got or back where it was. */
+  /** `found`: there; `begin`: nothing earlier; `end`: nothing later; `cancelled`: where it was before. */
   readonly outcome: 'found' | 'begin' | 'end' | 'cancelled';
   /** A sentence for the user when `outcome` is not `found`, or a limit must be named. */
   readonly message?: string;

@@ -26,7 +26,7 @@ function sourceSpec(path: string, wanted: DebugProtocol.SourceBreakpoint): Break
 async function replace(context: Context, list: string, specs: BreakpointSpec[]): Promise<Breakpoints> {
   const debuggee = context.debuggee();
   if (debuggee.config.noDebug) return { breakpoints: specs.map(() => ({ verified: false })) };
-  const breakpoints = await debuggee.execution.whileStopped(() => debuggee.breakpoints.replace(list, specs));
+  const breakpoints = await debuggee.whileStopped(() => debuggee.breakpoints.replace(list, specs));
   return { breakpoints };
 }
 
@@ -94,7 +94,7 @@ async function dataBreakpointInfo(
   args: DebugProtocol.DataBreakpointInfoArguments,
 ): Promise<DebugProtocol.DataBreakpointInfoResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const { asAddress, bytes } = args as { asAddress?: boolean; bytes?: number };
   if (asAddress) return dataId(args.name, BigInt(args.name), bytes ?? 8, null);
   try {
@@ -174,8 +174,7 @@ async function setExceptionBreakpoints(
   args: DebugProtocol.SetExceptionBreakpointsArguments,
 ): Promise<Breakpoints> {
   const debuggee = context.debuggee();
-  if (!debuggee.config.noDebug)
-    await debuggee.execution.whileStopped(() => debuggee.exceptions.setFilters(args.filters));
+  if (!debuggee.config.noDebug) await debuggee.whileStopped(() => debuggee.exceptions.setFilters(args.filters));
   return { breakpoints: args.filters.map(() => ({ verified: true })) };
 }
 

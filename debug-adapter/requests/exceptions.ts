@@ -74,8 +74,8 @@ export class Exceptions {
   constructor(private readonly gdb: Gdb) {}
 
   /** Sets gdb's table of signals before any filter is known. */
-  async begin(): Promise<void> {
-    await this.setFilters(['signals']);
+  async begin(stopAtSignals: boolean): Promise<void> {
+    await this.setFilters(stopAtSignals ? ['signals'] : []);
   }
 
   async setFilters(filters: string[]): Promise<void> {

@@ -45,8 +45,7 @@ async function initialize(): Promise<DebugProtocol.Capabilities> {
 
 async function launch(context: Context, args: unknown): Promise<void> {
   const config = checkLaunchArguments(args);
-  const debuggee = await launchDebuggee(context, config);
-  context.setDebuggee(debuggee);
+  await context.launch(() => launchDebuggee(context, config));
   context.afterResponse(() => context.client.send('initialized'));
 }
 
@@ -73,9 +72,10 @@ async function disconnect(context: Context): Promise<void> {
   await context.shutDown({ letExit: false });
 }
 
-/** Ends a jump in time that is under way; nothing else takes long. */
-async function cancel(context: Context): Promise<void> {
-  context.debuggee().time.cancel();
+/** Ends the way through time that is under way; one that has ended meanwhile is no error. */
+async function cancel(context: Context, args: DebugProtocol.CancelArguments): Promise<void> {
+  const { operation } = context.debuggee().time;
+  if (operation?.isMeantBy(args)) operation.cancel();
 }
 
 export const lifecycleHandlers: Handlers = { initialize, launch, configurationDone, terminate, disconnect, cancel };

@@ -22,7 +22,7 @@ async function readMemory(
   args: DebugProtocol.ReadMemoryArguments,
 ): Promise<DebugProtocol.ReadMemoryResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const address = addressOf(args.memoryReference, args.offset);
   if (args.count <= 0) return { address: hex(address), data: '' };
   let read: Buffer;
@@ -45,7 +45,7 @@ async function writeMemory(
   args: DebugProtocol.WriteMemoryArguments,
 ): Promise<DebugProtocol.WriteMemoryResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const data = Buffer.from(args.data, 'base64');
   const address = addressOf(args.memoryReference, args.offset);
   if (data.length > 0) await debuggee.gdb.command(`-data-write-memory-bytes ${hex(address)} ${data.toString('hex')}`);
@@ -71,7 +71,7 @@ async function disassemble(
   args: DebugProtocol.DisassembleArguments,
 ): Promise<DebugProtocol.DisassembleResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const address = addressOf(args.memoryReference, args.offset);
   const { missing, instructions } = await debuggee.gdb.call<{ missing: number; instructions: InstructionEntry[] }>(
     'disassemble',

@@ -41,7 +41,7 @@ async function stackTrace(
   args: DebugProtocol.StackTraceArguments,
 ): Promise<DebugProtocol.StackTraceResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const { frames, total } = await debuggee.gdb.call<{ frames: FrameEntry[]; total: number }>('stack', {
     tid: args.threadId,
     start: args.startFrame ?? 0,
@@ -80,7 +80,7 @@ async function scopes(
   args: DebugProtocol.ScopesArguments,
 ): Promise<DebugProtocol.ScopesResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const listed = await debuggee.gdb.call<ScopeEntry[]>('scopes', debuggee.stackFrames.find(args.frameId));
   return {
     scopes: listed.map(({ name, hint, ref, named }) => ({
@@ -105,7 +105,7 @@ async function modules(
   args: DebugProtocol.ModulesArguments,
 ): Promise<DebugProtocol.ModulesResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const listed = await debuggee.gdb.call<ModuleEntry[]>('modules');
   const start = args.startModule ?? 0;
   const page = listed.slice(start, args.moduleCount ? start + args.moduleCount : undefined);
@@ -123,7 +123,7 @@ async function modules(
 
 async function loadedSources(context: Context): Promise<DebugProtocol.LoadedSourcesResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const files = tuples(await debuggee.gdb.command('-file-list-exec-source-files'), 'files');
   const paths = new Set(files.map((file) => text(file, 'fullname')).filter((path) => path.startsWith('/')));
   return { sources: [...paths].sort().map((path) => ({ name: basename(path), path })) };

@@ -10,8 +10,10 @@ import { sendOutput } from '../client.js';
 import type { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
+import { Progress } from '../progress.js';
 import { runJump } from './timeTravel.js';
 import type { TimeTravelEvents } from '../protocol/timeTravel.js';
+import { Operation } from '../timeline/operation.js';
 import type { Granularity } from '../timeline/reverseSteps.js';
 
 type ForwardRequest = TimeTravelEvents['chronofork/editedContinue']['command'];
@@ -23,7 +25,7 @@ type ForwardRequest = TimeTravelEvents['chronofork/editedContinue']['command'];
  */
 async function readyToGoForward(context: Context, threadId: number, request: ForwardRequest): Promise<boolean> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const { live, edited, moment } = debuggee.core.present();
   if (live || !edited) return true;
   switch (debuggee.config.onEditedContinue) {
@@ -95,7 +97,7 @@ async function stepOut(context: Context, args: DebugProtocol.StepOutArguments): 
 
 async function stepBack(context: Context, args: DebugProtocol.StepBackArguments): Promise<void> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const granularity: Granularity = args.granularity ?? 'line';
   context.afterResponse(() =>
     debuggee.background(async () => {
@@ -106,14 +108,24 @@ async function stepBack(context: Context, args: DebugProtocol.StepBackArguments)
 
 async function reverseContinue(context: Context): Promise<void> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  const { execution, time } = debuggee;
+  debuggee.requireStopped();
+  const progress = new Progress(context.client, 'Going back', context.requestId);
   await debuggee.breakpoints.enableLogpoints(false);
-  context.afterResponse(() => debuggee.resume('-exec-continue --reverse', { backwards: true }));
+  debuggee.requireStopped();
+  time.begin(new Operation(context.requestId, progress, () => void execution.interrupt()));
+  debuggee.leave();
+  context.afterResponse(() =>
+    debuggee.background(async () => {
+      const stop = await execution.run('-exec-continue --reverse').finally(() => time.end());
+      await debuggee.stops.report(stop, true);
+    }),
+  );
 }
 
 async function pause(context: Context): Promise<void> {
   const debuggee: Debuggee = context.debuggee();
-  if (debuggee.time.cancel()) return;
+  if (debuggee.time.operation) return debuggee.time.operation.cancel();
   if (!(await debuggee.execution.interrupt()))
     throw new ChronoforkError('invalidArguments', 'The program is stopped already.');
 }

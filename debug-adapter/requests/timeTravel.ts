@@ -6,10 +6,14 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Progress } from '../progress.js';
 import type { OperationResult, TimeOperation } from '../core/core.js';
 import type { Debuggee } from '../debuggee.js';
-import { ChronoforkError } from '../errors.js';
+import { ChronoforkError, messageOf } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
-import type { ArgumentsOf, Arrival, Checkpoint, Moment, ResponseOf } from '../protocol/timeTravel.js';
+import type { ArgumentsOf, Arrival, Checkpoint, Moment, ResponseOf, Timeline } from '../protocol/timeTravel.js';
+import { Log } from '../log.js';
+import { Operation } from '../timeline/operation.js';
 import type { ReverseStepResult } from '../timeline/reverseSteps.js';
+
+const log = new Log('time');
 
 const messages: Partial<Record<OperationResult['outcome'], string>> = {
   begin: 'This is the beginning of the recording.',
@@ -27,6 +31,7 @@ function arrivalOf({ result, message }: ReverseStepResult): Arrival {
 
 /**
  * Carries out a jump with progress, and reports the stop that it ends with.
+ * One that fails or is cancelled half-way leaves the session where it was.
  *
  * @param reason  of the `stopped` event of an ordinary arrival
  */
@@ -38,22 +43,37 @@ export async function runJump(
   reportAfter: (report: () => void) => void = (report) => report(),
 ): Promise<ReverseStepResult> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
-  await debuggee.breakpoints.enableLogpoints(false);
-  debuggee.leave();
-  const progress = new Progress(context.client, title);
-  debuggee.time.onProgress = (fraction, text) => progress.update(fraction, text);
+  debuggee.requireStopped();
+  const { time, core } = debuggee;
+  const start = core.present().moment.id;
+  const progress = new Progress(context.client, title, context.requestId);
+  time.begin(new Operation(context.requestId, progress, () => core.cancel()));
   try {
+    await debuggee.breakpoints.enableLogpoints(false);
+    debuggee.leave();
     const arrived = await action();
+    time.end();
+    if (arrived.result.outcome === 'cancelled') {
+      await returnTo(debuggee, start);
+      arrived.result.moment = core.present().moment;
+    }
     reportAfter(() => debuggee.background(() => debuggee.stops.reportArrival(arrived.result, reason, arrived.message)));
     return arrived;
   } catch (error) {
+    time.end();
+    await returnTo(debuggee, start);
     // gdb's view is that of wherever the core is now.
     reportAfter(() => debuggee.background(() => debuggee.stops.reportPlain(reason, 'The jump in time failed')));
     throw error;
   } finally {
-    progress.end();
+    time.end();
   }
+}
+
+/** After some jumps of several: back to where they began, if that is still known. */
+async function returnTo({ core, time }: Debuggee, moment: number): Promise<void> {
+  if (core.present().moment.id === moment) return;
+  await time.jump({ kind: 'seek', moment }).catch((error: unknown) => log.write('error', messageOf(error)));
 }
 
 function jumpFor(
@@ -63,7 +83,7 @@ function jumpFor(
   action: (debuggee: Debuggee) => Promise<ReverseStepResult>,
 ): Promise<ReverseStepResult> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   // A client does not know that these requests resume; VS Code would go on showing the reason of the stop before.
   const { place } = debuggee;
   context.client.send('continued', { ...(place ? { threadId: place.tid } : {}), allThreadsContinued: true });
@@ -91,7 +111,7 @@ async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeli
   const debuggee = context.debuggee();
   const known = debuggee.core.timeline();
   const ended = known.ended ?? crashAt(debuggee, known.end);
-  return { ...known, checkpoints: debuggee.checkpoints(), ...(ended ? { ended } : {}) };
+  return { ...known, checkpoints: await debuggee.checkpoints(), ...(ended ? { ended } : {}) };
 }
 
 /** A program that stands before its fatal signal has ended as far as its user is concerned. */
@@ -124,7 +144,7 @@ async function checkpoint(
     case 'list':
       break;
     case 'create':
-      debuggee.execution.requireStopped();
+      debuggee.requireStopped();
       made = await core.createCheckpoint(args.name === undefined ? 'user' : 'bookmark', args.name);
       if (args.pinned) await core.setCheckpoint(made.id, { pinned: true });
       break;
@@ -145,7 +165,7 @@ async function checkpoint(
       );
   }
   if (args.action !== 'list') debuggee.timelineReporter.now();
-  const checkpoints = debuggee.checkpoints();
+  const checkpoints = await debuggee.checkpoints();
   const shown = made && checkpoints.find(({ id }) => id === made.id);
   return { checkpoints, ...(shown ? { checkpoint: shown } : {}) };
 }
@@ -205,7 +225,7 @@ async function lastWrite(
   args: ArgumentsOf<'chronofork/lastWrite'>,
 ): Promise<ResponseOf<'chronofork/lastWrite'>> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const place = await placeFor(debuggee, args);
   const { expression, address, size } = place;
   const arrived = await jumpFor(
@@ -241,7 +261,7 @@ async function branch(
   args: ArgumentsOf<'chronofork/branch'>,
 ): Promise<ResponseOf<'chronofork/branch'>> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const made = await debuggee.core.branch(args.name);
   debuggee.atEnd = false;
   context.afterResponse(() => debuggee.timelineReporter.now());
@@ -255,7 +275,7 @@ async function discardEdits(context: Context): Promise<Arrival> {
   if (!context.client.capabilities.supportsInvalidatedEvent)
     return plainJump(context, 'Forgetting the change', { kind: 'seek', moment: moment.id });
   // The same moment: no stop is reported, so that the client may continue at once.
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   debuggee.leave();
   const result = await debuggee.time.jump({ kind: 'seek', moment: moment.id });
   context.afterResponse(() => {
@@ -268,17 +288,24 @@ async function discardEdits(context: Context): Promise<Arrival> {
 /** To the last checkpoint before the fatal signal: from there the user walks up to it again. */
 async function replayCrash(context: Context): Promise<Arrival> {
   const { core, crash } = context.debuggee();
-  const { checkpoints, end, ended } = core.timeline();
-  const moment = crash?.moment ?? (ended?.signal ? end : undefined);
+  const timeline = core.timeline();
+  const moment = crash?.moment ?? (timeline.ended?.signal ? timeline.end : undefined);
   if (!moment) throw new ChronoforkError('invalidArguments', 'The program has not crashed.', 'Continue until it does.');
-  const last = lastBefore(checkpoints, moment);
+  const last = lastBefore(timeline, moment);
   if (!last) return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   return plainJump(context, 'Going to before the crash', { kind: 'seekCheckpoint', checkpoint: last.id });
 }
 
-function lastBefore(checkpoints: readonly Checkpoint[], moment: Moment): Checkpoint | undefined {
-  const before = checkpoints.filter((one) => one.moment.branch === moment.branch && one.moment.order < moment.order);
-  return before.sort((one, other) => other.moment.order - one.moment.order)[0];
+type Ways = Pick<Timeline, 'checkpoints' | 'branches'>;
+
+/** The last checkpoint on the way to a moment, which may be of an earlier answer: so not by `order`. */
+function lastBefore({ checkpoints, branches }: Ways, moment: Moment): Checkpoint | undefined {
+  const isEarlier = (one: Moment) =>
+    one.event < moment.event || (one.event === moment.event && one.timeMs < moment.timeMs);
+  const own = checkpoints.filter((one) => one.moment.branch === moment.branch && isEarlier(one.moment));
+  if (own.length > 0) return own.reduce((last, one) => (one.moment.order > last.moment.order ? one : last));
+  const from = branches.find(({ id }) => id === moment.branch)?.from;
+  return from && (checkpoints.find((one) => one.moment.id === from.id) ?? lastBefore({ checkpoints, branches }, from));
 }
 
 export const timeTravelHandlers: Handlers = {

@@ -38,7 +38,7 @@ async function variables(
   args: DebugProtocol.VariablesArguments,
 ): Promise<DebugProtocol.VariablesResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const listed = await debuggee.gdb.call<ValueEntry[]>('children', {
     ref: args.variablesReference,
     start: args.start ?? 0,
@@ -62,7 +62,7 @@ async function setVariable(
   args: DebugProtocol.SetVariableArguments,
 ): Promise<DebugProtocol.SetVariableResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const entry = await debuggee.gdb.call<ValueEntry>('assign', {
     ref: args.variablesReference,
     name: args.name,
@@ -82,7 +82,7 @@ async function setExpression(
   args: DebugProtocol.SetExpressionArguments,
 ): Promise<DebugProtocol.SetExpressionResponse['body']> {
   const debuggee = context.debuggee();
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const entry = await debuggee.gdb.call<ValueEntry>('evaluate', {
     expression: `(${args.expression}) = (${args.value})`,
     ...debuggee.frameArguments(args.frameId),
@@ -124,7 +124,7 @@ async function evaluate(context: Context, args: DebugProtocol.EvaluateArguments)
   const command = /^\s*-exec\s+(.+)$/s.exec(args.expression);
   if (command && (args.context === 'repl' || args.context === undefined))
     return gdbCommand(context, debuggee, command[1]!, args.frameId);
-  debuggee.execution.requireStopped();
+  debuggee.requireStopped();
   const entry = await debuggee.gdb.call<ValueEntry>('evaluate', {
     expression: args.expression,
     hex: args.format?.hex ?? false,

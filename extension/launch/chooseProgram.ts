@@ -86,9 +86,10 @@ export function openSource(): string | undefined {
     : undefined;
 }
 
-/** Where to look for programs: the workspace folder; without one, the source file's folder. */
+/** Where to look for programs: the source file's workspace folder; without one, the file's own folder. */
 export function rootOf(folder: vscode.WorkspaceFolder | undefined, source: string | undefined): string | undefined {
-  const uri = folder?.uri ?? vscode.workspace.workspaceFolders?.[0]?.uri;
+  const ofSource = source === undefined ? undefined : vscode.workspace.getWorkspaceFolder(vscode.Uri.file(source));
+  const uri = (ofSource ?? folder ?? vscode.workspace.workspaceFolders?.[0])?.uri;
   return uri?.scheme === 'file' ? uri.fsPath : source && path.dirname(source);
 }
 

@@ -7,8 +7,23 @@
  * says where the present is; the whole timeline is asked for afterwards. They
  * may disagree for a moment: for the present the event is believed.
  */
-import type { Branch, Checkpoint, Timeline, TimeTravelEvents } from '../../debug-adapter/protocol/timeTravel.js';
-import { ageText, behindText, locationText, megabytesText, reasonSentence, reasonText, runTimeText } from './words.js';
+import type {
+  Branch,
+  Checkpoint,
+  Moment,
+  Timeline,
+  TimeTravelEvents,
+} from '../../debug-adapter/protocol/timeTravel.js';
+import {
+  ageText,
+  behindText,
+  locationText,
+  megabytesText,
+  reasonSentence,
+  reasonText,
+  runTimeText,
+  shortLocationText,
+} from './words.js';
 
 export type PresentState = TimeTravelEvents['chronofork/timelineChanged'];
 
@@ -98,6 +113,12 @@ export class TimelineModel {
     return id === 0 ? 'First run' : `Branch ${id}`;
   }
 
+  /** The branches that the present is not on, with where each of them stands. */
+  otherBranches(): { name: string; end: Moment }[] {
+    const others = (this.timeline_?.branches ?? []).filter(({ id }) => id !== this.presentBranch());
+    return others.flatMap(({ id, end }) => (end ? [{ name: this.branchName(id), end }] : []));
+  }
+
   get severalBranches(): boolean {
     return (this.timeline_?.branches.length ?? 0) > 1;
   }
@@ -168,18 +189,19 @@ export class TimelineModel {
   private checkpointRow(checkpoint: Checkpoint): CheckpointRow {
     const here = this.isHere(checkpoint);
     const age = ageText(this.currentAgeMs(checkpoint));
-    const location = locationText(checkpoint.location);
+    const atStart = checkpoint.reason === 'start';
     return {
       checkpoint,
       here,
       label: runTimeText(checkpoint.moment.timeMs),
+      // What a narrow side bar cuts off is last: the reason, which the icon says too.
       description: [
         checkpoint.name,
-        location,
         here ? 'you are here' : undefined,
-        reasonText(checkpoint.reason),
+        atStart ? reasonText(checkpoint.reason) : shortLocationText(checkpoint.location),
         megabytesText(checkpoint.privateBytes),
         age,
+        atStart ? undefined : reasonText(checkpoint.reason),
       ]
         .filter(Boolean)
         .join(' · '),
@@ -194,9 +216,9 @@ export class TimelineModel {
       here,
       label: checkpoint.name ?? '',
       description: [
-        runTimeText(checkpoint.moment.timeMs),
-        locationText(checkpoint.location),
         here ? 'you are here' : undefined,
+        shortLocationText(checkpoint.location),
+        runTimeText(checkpoint.moment.timeMs),
       ]
         .filter(Boolean)
         .join(' · '),

@@ -22,9 +22,12 @@ export function behindText(behindMs: number): string {
   return behindMs < 0.005 ? 'a moment back' : `${durationText(behindMs)} back`;
 }
 
-/** Where in the run something is: seconds since its start, always with the same number of digits so that a list aligns. */
+/** Where in the run something is, to be compared with its neighbours: `3.42 ms`, `342 ms`, `61.500 s`. */
 export function runTimeText(timeMs: number): string {
-  return `${(Math.max(0, timeMs) / 1000).toFixed(3)} s`;
+  const ms = Math.max(0, timeMs);
+  if (ms < 10) return `${ms.toFixed(2)} ms`;
+  if (ms < 100) return `${ms.toFixed(1)} ms`;
+  return ms < 999.5 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(3)} s`;
 }
 
 /** Wall-clock age, coarse on purpose: a list that counts seconds is restless. */
@@ -36,17 +39,18 @@ export function ageText(ageMs: number): string {
   return `${Math.floor(seconds / 3600)} h ago`;
 }
 
-/** Memory in MB (MiB, as every other tool here says it); small amounts keep a digit that differs from zero. */
+/** Memory in MB (MiB, and GiB, as every other tool here says it); small amounts keep a digit that differs from zero. */
 export function megabytesText(bytes: number): string {
   const megabytes = bytes / (1 << 20);
   if (megabytes === 0) return '0 MB';
   if (megabytes < 0.01) return '<0.01 MB';
   if (megabytes < 1) return `${megabytes.toFixed(2)} MB`;
-  return megabytes < 100 ? `${megabytes.toFixed(1)} MB` : `${Math.round(megabytes)} MB`;
+  if (megabytes < 99.95) return `${megabytes.toFixed(1)} MB`;
+  return megabytes < 1023.5 ? `${Math.round(megabytes)} MB` : `${(megabytes / 1024).toFixed(1)} GB`;
 }
 
 const reasons: Record<CheckpointReason, { short: string; long: string }> = {
-  start: { short: 'start', long: 'Made at the start of the program' },
+  start: { short: 'program start', long: 'Made at the start of the program' },
   interval: { short: 'periodic', long: 'Made periodically while the program ran' },
   stop: { short: 'stop', long: 'Made when the program stopped' },
   user: { short: 'by you', long: 'Made by you' },
@@ -67,12 +71,20 @@ export function reasonSentence(reason: CheckpointReason): string {
   return reasons[reason]?.long ?? `Made because of: ${reason}`;
 }
 
-/** `withdraw, account.c:12`, as far as it is known. */
+/** `withdraw, account.c:12`, or `write, libc.so.6`: as far as it is known. */
 export function locationText(location: Checkpoint['location']): string | undefined {
-  if (!location) return undefined;
-  const file = location.path?.split('/').pop();
-  const place = file && location.line !== undefined ? `${file}:${location.line}` : file;
-  return [location.function, place].filter(Boolean).join(', ') || undefined;
+  return [location?.function, fileText(location)].filter(Boolean).join(', ') || undefined;
+}
+
+/** The same for a narrow list, where a source line says enough: `account.c:12`, or `write, libc.so.6`; the dynamic loader's names mean nothing to most. */
+export function shortLocationText(location: Checkpoint['location']): string | undefined {
+  if (location?.path) return fileText(location);
+  return /\/ld-[^/]*$/.test(location?.module ?? '') ? 'loading libraries' : locationText(location);
+}
+
+function fileText(location: Checkpoint['location']): string | undefined {
+  const file = (location?.path ?? location?.module)?.split('/').pop();
+  return file && location?.line !== undefined ? `${file}:${location.line}` : file;
 }
 
 function trimZeros(number: string): string {

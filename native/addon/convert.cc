@@ -80,6 +80,7 @@ Napi::Object ToJs(Napi::Env env, const BranchView& branch) {
   object.Set("id", branch.id);
   if (branch.parent >= 0) object.Set("parent", branch.parent);
   if (branch.from) object.Set("from", ToJs(env, *branch.from));
+  object.Set("end", ToJs(env, branch.end));
   if (!branch.name.empty()) object.Set("name", branch.name);
   return object;
 }
@@ -149,6 +150,7 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("events", static_cast<double>(report.events));
   object.Set("checkpoints", static_cast<double>(report.checkpoints));
   object.Set("replays", static_cast<double>(report.replays));
+  object.Set("refusedCalls", static_cast<double>(report.refused_calls));
   Napi::Array diverged = Napi::Array::New(env);
   for (const Divergence& divergence : report.diverged) {
     Napi::Object one = Napi::Object::New(env);

@@ -13,6 +13,11 @@
 namespace chronofork {
 namespace {
 
+struct Launched {
+  pid_t pid = 0;
+  std::string gdb_socket;
+};
+
 Error NotLaunched() { return Error{"noDebuggee", "No program has been launched.", "", 0, 0}; }
 
 }  // namespace
@@ -21,8 +26,8 @@ Napi::Function CoreObject::Define(Napi::Env env) {
   return DefineClass(
       env, "Core",
       {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::On>("on"),
-       InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Cancel>("cancel"),
-       InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
+       InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Disarm>("disarm"),
+       InstanceMethod<&CoreObject::Cancel>("cancel"), InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
        InstanceMethod<&CoreObject::GetTimeline>("timeline"),
        InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
        InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
@@ -92,22 +97,22 @@ Napi::Value CoreObject::Launch(const Napi::CallbackInfo& info) {
   Napi::Object options = info[0].As<Napi::Object>();
   if (timeline_) throw Napi::Error::New(info.Env(), "a program has already been launched");
   LaunchSpec spec = LaunchSpecFrom(options);
-  std::string socket = StringFrom(options, "gdbSocket", "");
   timeline_ = std::make_shared<Timeline>(OptionsFrom(options));
-  return PromiseWork<pid_t>::Start(
+  return PromiseWork<Launched>::Start(
       info.Env(),
-      [this, timeline = timeline_, spec = std::move(spec), socket]() -> Result<pid_t> {
-        CF_TRY_ASSIGN(pid_t pid, timeline->Launch(spec));
-        if (!socket.empty()) {
-          CF_TRY_ASSIGN(std::unique_ptr<RspServer> server, RspServer::Listen(socket, *timeline));
-          server_ = std::move(server);
-        }
-        return pid;
-      },
-      [](Napi::Env env, pid_t& pid) {
-        Napi::Object launched = Napi::Object::New(env);
-        launched.Set("pid", pid);
+      [this, timeline = timeline_, spec = std::move(spec)]() -> Result<Launched> {
+        Launched launched;
+        CF_TRY_ASSIGN(launched.pid, timeline->Launch(spec));
+        CF_TRY_ASSIGN(std::unique_ptr<RspServer> server, RspServer::Listen(*timeline));
+        launched.gdb_socket = server->address();
+        server_ = std::move(server);
         return launched;
+      },
+      [](Napi::Env env, Launched& launched) {
+        Napi::Object told = Napi::Object::New(env);
+        told.Set("pid", launched.pid);
+        told.Set("gdbSocket", launched.gdb_socket);
+        return told;
       });
 }
 
@@ -132,6 +137,11 @@ Napi::Value CoreObject::Arm(const Napi::CallbackInfo& info) {
     done(failed, MomentView{});
   }
   return deferred->Promise();
+}
+
+Napi::Value CoreObject::Disarm(const Napi::CallbackInfo& info) {
+  if (timeline_) timeline_->Disarm();
+  return info.Env().Undefined();
 }
 
 Napi::Value CoreObject::Cancel(const Napi::CallbackInfo& info) {

@@ -23,6 +23,7 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   Napi::Value Launch(const Napi::CallbackInfo& info);
   Napi::Value On(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
+  Napi::Value Disarm(const Napi::CallbackInfo& info);
   Napi::Value Cancel(const Napi::CallbackInfo& info);
   Napi::Value SetReverseRanges(const Napi::CallbackInfo& info);
   Napi::Value GetTimeline(const Napi::CallbackInfo& info);

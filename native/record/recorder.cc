@@ -71,8 +71,7 @@ void Recorder::TakeDeferred() {
       now_.raised.erase(now_.raised.begin() + static_cast<long>(i));
       break;
     }
-    if (now_.held.empty()) now_.held_since_ns = MonotonicNs();
-    now_.held.push_back(info);
+    Hold(info);
   }
 }
 
@@ -144,6 +143,8 @@ Recorder::Outcome Recorder::OnWake() {
 }
 
 Recorder::Outcome Recorder::OnStop(const Stop& stop) {
+  // The kernel forgets an interrupt at any stop: what is still wanted is asked for again.
+  interrupting_ = false;
   switch (stop.kind) {
     case Stop::Kind::kSyscallEntry: return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);

@@ -168,6 +168,7 @@ class Recorder {
   Outcome OnTimeStamp();
   Outcome OnRandom(TraceeAddress address);
   Outcome SignalArrived(const siginfo_t& info, SignalPlace place);
+  void Hold(const siginfo_t& info);
   Outcome DeliverHeld();
   Result<void> RaiseHeld();
   void TakeDeferred();

@@ -22,6 +22,9 @@ Log logger("signal");
 
 constexpr std::byte kInt3{0xcc};
 
+// The kernel's, not glibc's SIGRTMIN: from here on signals queue.
+constexpr int kFirstRealTimeSignal = 32;
+
 // What rt_sigaction(2) answers: the kernel's struct, not glibc's.
 struct KernelSigaction {
   uint64_t handler;
@@ -111,8 +114,7 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
   if (IsFault(info)) return SignalArrived(info, SignalPlace::kFault);
   if (AtEventEnd()) return SignalArrived(info, SignalPlace::kAfterEvent);
   // In the middle of computing: it waits for the next system call.
-  if (now_.held.empty()) now_.held_since_ns = MonotonicNs();
-  now_.held.push_back(info);
+  Hold(info);
   return std::optional<LiveStop>();
 }
 
@@ -230,6 +232,19 @@ Recorder::Outcome Recorder::GiveSignal() {
   LiveStop stop;
   stop.siginfo.si_signo = SIGTRAP;
   return std::optional(stop);
+}
+
+// Keeps a signal until there is a place for it. What is held counts as pending,
+// and of that the kernel keeps one for each standard signal and each timer: a
+// timer faster than we are would else fill the queue for ever.
+void Recorder::Hold(const siginfo_t& info) {
+  for (const siginfo_t& other : now_.held) {
+    if (other.si_signo != info.si_signo) continue;
+    bool same_timer = info.si_code == SI_TIMER && other.si_code == SI_TIMER && info.si_timerid == other.si_timerid;
+    if (info.si_signo < kFirstRealTimeSignal || same_timer) return;
+  }
+  if (now_.held.empty()) now_.held_since_ns = MonotonicNs();
+  now_.held.push_back(info);
 }
 
 // Sends the oldest held signal to the process again.

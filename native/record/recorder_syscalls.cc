@@ -149,6 +149,7 @@ Result<std::optional<Stop>> Recorder::WaitForSyscallExit() {
       }
       continue;
     }
+    interrupting_ = false;
     if (stop->kind == Stop::Kind::kSyscallExit) return std::optional<Stop>();
     if (stop->kind == Stop::Kind::kNewProcess) {
       ChildProcesses::Adopt(stop->new_pid, options_.visible_cpus);
@@ -354,7 +355,23 @@ Recorder::Outcome Recorder::CompleteCall() {
 Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, Event event) {
   CF_TRY(live_.Resume(ResumeMode::kContinue));
   std::optional<Stop> stop = live_.Wait();
-  if (stop->kind == Stop::Kind::kSyscallEntry) return OnStop(*stop);  // restarted by the kernel alone
+  if (stop->kind == Stop::Kind::kSyscallEntry) {  // restarted by the kernel alone: our interrupt is used up by any stop
+    if (event.result == kRestartBlock && call.number != SYS_restart_syscall) {
+      // What is called now has another number, and a replay must know of it.
+      live_.AbandonSyscall();
+      now_.restarting = call;
+      event.restarted = true;
+      event.result = SYS_restart_syscall;
+      FinishSyscall(std::move(event));
+      now_.at_syscall = interrupt_wanted_.load();
+      if (!interrupt_wanted_.exchange(false)) return std::optional<LiveStop>();
+      LiveStop interrupted;
+      interrupted.kind = LiveStop::Kind::kInterrupted;
+      interrupted.syscall_number = SYS_restart_syscall;
+      return std::optional(interrupted);
+    }
+    return OnStop(*stop);
+  }
   bool is_signal =
       stop->kind == Stop::Kind::kSignal && (stop->siginfo.si_signo != SIGTRAP || stop->siginfo.si_code <= 0);
   if (!is_signal && stop->kind != Stop::Kind::kInterrupted) return OnStop(*stop);

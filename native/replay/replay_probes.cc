@@ -212,12 +212,14 @@ Result<void> Replayer::UpdateMatches() {
   bool want_end =
       plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_;
   bool want_async = event_ < log_->size() && StrikesAnywhere(log_->at(event_));
-  bool have_end = false, have_async = false, stale = false;
-  for (const ActiveMatch& match : matches_) {
-    (match.is_async ? have_async : have_end) = true;
-    stale = stale || match.marker.position.event != event_;
-  }
-  if (want_end == have_end && want_async == have_async && !stale) return {};
+  // One of an earlier gap is none: two signals may strike with no other event between them.
+  auto have = [this](bool is_async) {
+    return std::any_of(matches_.begin(), matches_.end(), [&](const ActiveMatch& m) {
+      return m.is_async == is_async && m.marker.position.event == event_;
+    });
+  };
+  size_t wanted = (want_end ? 1u : 0u) + (want_async ? 1u : 0u);
+  if (want_end == have(false) && want_async == have(true) && matches_.size() == wanted) return {};
   CF_TRY(Disarm());
   matches_.clear();
   if (want_end) matches_.push_back({*plan_->end, false, {}, 0});

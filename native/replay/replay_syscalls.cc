@@ -26,7 +26,15 @@ SyscallArguments CallOf(const GeneralRegisters& r) {
   return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
 }
 
-bool Failed(int64_t result) { return result < 0 && result >= -4095; }
+// A call that failed has changed nothing. It is not made again: the limit that
+// it met may not hold in a copy.
+bool Failed(const Event& event) {
+  // What rt_sigreturn "answers" is the rax of the interrupted code.
+  if (event.number == SYS_rt_sigreturn) return false;
+  // brk answers where the break is, wherever it was asked to be.
+  if (event.number == SYS_brk) return static_cast<uint64_t>(event.result) != event.arguments[0];
+  return event.result < 0 && event.result >= -4095;
+}
 
 }  // namespace
 
@@ -92,9 +100,7 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     stop.probe = *watch;
     return std::optional(stop);
   }
-  // What rt_sigreturn "answers" is the rax of the interrupted code.
-  bool succeeded = !Failed(event.result) || call.number == SYS_rt_sigreturn;
-  if (event.syscall_class == SyscallClass::kExecute && succeeded) {
+  if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
   } else {
     for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));

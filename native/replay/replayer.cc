@@ -14,6 +14,11 @@ namespace {
 
 Log logger("replay");
 
+// What a replay runs at least between two ticks. Ticks come by the clock: on a
+// busy machine the next is there before the process has executed anything, and
+// an interrupt then would stop it where it stands, for ever.
+constexpr uint64_t kTickRunNs = 50'000;  // far below the shortest tick, Search::Split's
+
 }  // namespace
 
 Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position,
@@ -67,6 +72,7 @@ bool Replayer::AtEnd(Position::Kind kind) {
 
 Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
   interrupting_ = false;
+  run_since_ns_ = process_->CpuTimeNs();
   if (std::exchange(signal_reported_, false)) {
     next_signal_ = log_->at(event_).number;
     ++event_;
@@ -138,7 +144,9 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
 }
 
 Replayer::Outcome Replayer::OnWake() {
-  if (!interrupting_ && (plan_->cancelled() || plan_->tick)) {
+  if (interrupting_) return std::optional<ReplayStop>();
+  bool tick_due = plan_->tick && process_->CpuTimeNs() - run_since_ns_ >= kTickRunNs;
+  if (tick_due || plan_->cancelled()) {
     interrupting_ = true;
     CF_TRY(process_->RequestInterrupt());
   }
@@ -162,6 +170,7 @@ Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
       if (plan_->tick) {
         CF_TRY_ASSIGN(bool clean, LeaveTrampoline());
         if (clean) plan_->tick();
+        run_since_ns_ = process_->CpuTimeNs();
       }
       return std::optional<ReplayStop>();
     }

@@ -225,6 +225,7 @@ class Replayer : private ProbeHost {
   ThreadContexts others_;
   bool thread_ended_ = false;  // the current one: a switch comes next
   bool interrupting_ = false;
+  uint64_t run_since_ns_ = 0;  // its CPU time when it was last let run on from a tick
   bool raised_ = false;
   int next_signal_ = 0;
   bool signal_reported_ = false;

@@ -4,12 +4,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -18,6 +15,7 @@
 #include "base/log.h"
 #include "base/scoped_fd.h"
 #include "rsp/connection.h"
+#include "rsp/nameless_socket.h"
 
 namespace chronofork {
 namespace {
@@ -54,52 +52,13 @@ struct StopMailbox {
   }
 };
 
-Result<void> CheckDirectory(const std::string& socket_path) {
-  size_t slash = socket_path.rfind('/');
-  std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : socket_path.substr(0, slash);
-  struct stat status;
-  if (::lstat(directory.c_str(), &status) != 0) {
-    return SystemError("socketFailed", "The directory for gdb's socket, " + directory + ", cannot be used", errno);
-  }
-  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0) {
-    return Error{"socketDirectoryNotPrivate",
-                 "The directory for gdb's socket, " + directory + ", can be entered by others.",
-                 "Give a directory of your own with mode 0700.", 0, 0};
-  }
-  return {};
-}
-
-Result<ScopedFd> MakeSocket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return Error{"socketPathTooLong", "The path of gdb's socket, " + path + ", is not one that a socket can have.",
-                 "Use a shorter directory for temporary files (TMPDIR).", 0, 0};
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  CF_TRY(CheckDirectory(path));
-  ScopedFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return SystemError("socketFailed", "A socket for gdb cannot be made", errno);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return SystemError("socketFailed", "The socket for gdb cannot be made at " + path, errno);
-  }
-  // Nobody can connect before listen().
-  if (::chmod(path.c_str(), 0600) != 0 || ::listen(fd.get(), 4) != 0) {
-    int error_number = errno;
-    ::unlink(path.c_str());
-    return SystemError("socketFailed", "The socket for gdb cannot be used at " + path, error_number);
-  }
-  return fd;
-}
-
 }  // namespace
 
 class RspServer::Loop {
  public:
-  Loop(std::string path, ScopedFd listener, ScopedFd stop_event, std::shared_ptr<StopMailbox> mailbox,
-       DebugTarget& target, DisconnectCallback on_disconnect)
-      : path_(std::move(path)),
-        listener_(std::move(listener)),
+  Loop(NamelessSocket socket, ScopedFd stop_event, std::shared_ptr<StopMailbox> mailbox, DebugTarget& target,
+       DisconnectCallback on_disconnect)
+      : socket_(std::move(socket)),
         stop_event_(std::move(stop_event)),
         mailbox_(std::move(mailbox)),
         target_(target),
@@ -112,9 +71,11 @@ class RspServer::Loop {
     if (!thread_.joinable()) return;
     Signal(stop_event_.get());
     thread_.join();
-    listener_.Reset();
-    ::unlink(path_.c_str());
+    socket_.listener.Reset();
+    socket_.file.Reset();
   }
+
+  const std::string& address() const { return socket_.address; }
 
  private:
   void Run() {
@@ -125,7 +86,7 @@ class RspServer::Loop {
       pollfd polled[] = {{stop_event_.get(), POLLIN, 0},
                          {mailbox_->event_fd.get(), POLLIN, 0},
                          {socket, wanted, 0},
-                         {listener_.get(), POLLIN, 0}};
+                         {socket_.listener.get(), POLLIN, 0}};
       if (::poll(polled, std::size(polled), -1) < 0) {
         CHRONOFORK_ASSERT(errno == EINTR);
         continue;
@@ -142,7 +103,7 @@ class RspServer::Loop {
   }
 
   void Accept() {
-    ScopedFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    ScopedFd socket(::accept4(socket_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.valid()) return;
     if (connection_) {
       CF_LOG(rsp_log, kInfo, "a second client was turned away");
@@ -183,8 +144,7 @@ class RspServer::Loop {
     if (on_disconnect_) on_disconnect_(running_);
   }
 
-  std::string path_;
-  ScopedFd listener_;
+  NamelessSocket socket_;
   ScopedFd stop_event_;
   std::shared_ptr<StopMailbox> mailbox_;
   DebugTarget& target_;
@@ -199,19 +159,16 @@ class RspServer::Loop {
 RspServer::RspServer(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 RspServer::~RspServer() { Stop(); }
 void RspServer::Stop() { loop_->Stop(); }
+const std::string& RspServer::address() const { return loop_->address(); }
 
-Result<std::unique_ptr<RspServer>> RspServer::Listen(std::string socket_path, DebugTarget& target,
-                                                     DisconnectCallback on_disconnect) {
-  CF_TRY_ASSIGN(ScopedFd listener, MakeSocket(socket_path));
+Result<std::unique_ptr<RspServer>> RspServer::Listen(DebugTarget& target, DisconnectCallback on_disconnect) {
+  CF_TRY_ASSIGN(NamelessSocket socket, NamelessSocket::Listen());
   ScopedFd stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   auto mailbox = std::make_shared<StopMailbox>();
-  if (!stop_event.valid() || !mailbox->event_fd.valid()) {
-    int error_number = errno;
-    ::unlink(socket_path.c_str());
-    return SystemError("socketFailed", "An eventfd for gdb's server cannot be made", error_number);
-  }
-  auto loop = std::make_unique<Loop>(std::move(socket_path), std::move(listener), std::move(stop_event),
-                                     std::move(mailbox), target, std::move(on_disconnect));
+  if (!stop_event.valid() || !mailbox->event_fd.valid())
+    return SystemError("socketFailed", "An eventfd for gdb's server cannot be made", errno);
+  auto loop = std::make_unique<Loop>(std::move(socket), std::move(stop_event), std::move(mailbox), target,
+                                     std::move(on_disconnect));
   return std::unique_ptr<RspServer>(new RspServer(std::move(loop)));
 }
 

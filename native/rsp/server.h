@@ -28,14 +28,14 @@ class RspServer {
   // thread; must not call Stop() nor destroy the server.
   using DisconnectCallback = std::function<void(bool running)>;
 
-  // Makes the socket (mode 0600) in a directory that is only ours, and starts
-  // the thread. `target` must outlive the server.
-  //
-  // Errors: "socketDirectoryNotPrivate", "socketPathTooLong", "socketFailed".
-  static Result<std::unique_ptr<RspServer>> Listen(std::string socket_path, DebugTarget& target,
-                                                   DisconnectCallback on_disconnect = {});
+  // Makes the socket, which only this user can reach, and starts the thread.
+  // `target` must outlive the server. Error: "socketFailed".
+  static Result<std::unique_ptr<RspServer>> Listen(DebugTarget& target, DisconnectCallback on_disconnect = {});
 
-  // Stops and removes the socket. A target that runs goes on running.
+  // Where gdb connects: for `target remote`.
+  const std::string& address() const;
+
+  // Stops; a target that runs goes on running.
   ~RspServer();
   RspServer(const RspServer&) = delete;
   RspServer& operator=(const RspServer&) = delete;

@@ -70,6 +70,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   auto end = std::find(parent.line.begin(), parent.line.end(), fork_point);
   made->line.assign(parent.line.begin(), end + 1);
   made->tip = std::move(changed);
+  made->tip->CountCpuTimeFrom(fork_point->time_ns);
   RecordOptions record;
   record.visible_pid = pid_;
   record.visible_tid = from.thread;

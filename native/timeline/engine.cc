@@ -20,8 +20,6 @@ Log logger("timeline");
 
 // Checkpointing may take this share of the run time (the interval grows beyond it).
 constexpr double kCheckpointShare = 0.05;
-// More checkpoints than this are thinned whatever they cost: each is a process.
-constexpr size_t kMaxCheckpoints = 200;
 // A stop that lasts this long was seen by a person, and becomes a checkpoint.
 constexpr auto kSeenByAPerson = std::chrono::milliseconds(25);
 
@@ -226,13 +224,11 @@ Result<void> Engine::CheckpointOnTheWay(bool async) {
   if (async || made.error().code != "forkRefused") return std::move(made).error();
   last_checkpoint_ns_ = branch().tip->CpuTimeNs();
   effective_interval_ns_ *= 2;
-  // Going back needs a few processes of its own.
-  constexpr size_t kProcessesForASearch = 6;
-  std::vector<int> ids;
-  for (const auto& old : branch().line)
-    if (!old->pinned && !old->barrier) ids.push_back(old->id);
-  size_t freed = 0;
-  for (size_t i = 0; i < ids.size() && freed < kProcessesForASearch; i += 2) freed += DeleteCheckpoint(ids[i]).ok();
+  // Going back needs a few processes of its own, now and whenever the limit is met.
+  constexpr size_t kProcessesForASearch = 8;
+  constexpr size_t kFewest = 2;
+  max_checkpoints_ = std::max(kFewest, branch().line.size() - std::min(branch().line.size(), kProcessesForASearch));
+  Thin();
   if (!std::exchange(refusal_warned_, true))
     options_.notice("warning", made.error().message + " " + made.error().remedy +
                                    " The program goes on; going back will take longer.");
@@ -273,7 +269,7 @@ void Engine::Thin() {
       candidates.push_back(candidate);
     }
     double now_ms = b->tip && !b->tip->gone() ? static_cast<double>(b->tip->CpuTimeNs()) / 1e6 : 0;
-    auto doomed = ChooseCheckpointsToDelete(candidates, {budget_bytes_, kMaxCheckpoints}, now_ms);
+    auto doomed = ChooseCheckpointsToDelete(candidates, {budget_bytes_, max_checkpoints_}, now_ms);
     for (int64_t id : doomed) static_cast<void>(DeleteCheckpoint(static_cast<int>(id)));
     if (!doomed.empty() || thin_warned_ || UsedBytes() <= budget_bytes_) continue;
     thin_warned_ = true;
@@ -478,12 +474,26 @@ StopReply Engine::Resume(const ResumeRequest& request) {
   }
   last_stop_ = RunForward(request);
   last_stop_.tid = present_tid();
+  Disarm();  // whoever armed hears of it, whatever became of the resume
   interrupt_wanted.store(false);
   cancel_wanted.store(false);
   return last_stop_;
 }
 
+void Engine::ForgetWishes() {
+  interrupt_wanted.store(false);
+  cancel_wanted.store(false);
+}
+
+void Engine::Disarm() {
+  armed_.reset();
+  OperationResult cancelled;
+  cancelled.outcome = OperationResult::Outcome::kCancelled;
+  if (auto done = std::exchange(armed_done_, nullptr)) done(cancelled);
+}
+
 void Engine::Arm(TimeOperation operation, std::function<void(OperationResult)> done) {
+  Disarm();
   armed_ = std::move(operation);
   armed_done_ = std::move(done);
 }

@@ -48,9 +48,11 @@ class Engine {
   // -- Running (engine_forward.cc, search.cc) --------------------------------------
   StopReply Resume(const ResumeRequest& request);
   void Arm(TimeOperation operation, std::function<void(OperationResult)> done);
+  void Disarm();  // what is armed ends with kCancelled
   std::atomic<bool> cancel_wanted{false};
   std::atomic<bool> interrupt_wanted{false};
   void RequestInterrupt();  // any thread
+  void ForgetWishes();      // any thread, before a resume
 
   // -- The present ---------------------------------------------------------------
   Tracee& process();
@@ -195,6 +197,8 @@ class Engine {
   double checkpoint_cost_ns_ = 2e6;  // expected of the next one; 2 ms: a process of 64 MiB
   std::vector<std::pair<TraceeAddress, std::byte>> inserted_;
   bool inserted_in_live_ = false;
+  // More than this are thinned whatever they cost: each is a process. Fewer where the kernel refuses so many.
+  size_t max_checkpoints_ = 200;
   bool thin_warned_ = false;
   bool refusal_warned_ = false;
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "base/log.h"
 #include "probe/instruction.h"
@@ -241,7 +242,6 @@ Result<std::optional<Search::Hit>> Search::LastAccepted(const Interval& interval
 Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, const Goal& goal) {
   // More touches of a watch than this, at 20–100 µs each, and the interval is split first.
   constexpr uint64_t kManyTouches = 2000;
-  // Below this many instructions' time splitting does not help.
   bool may_split = true;
   for (;;) {
     CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(interval.start));
@@ -267,11 +267,13 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     WatchHit touched;
     uint64_t count_at_touch = 0;
     bool too_many = false;
+    std::map<uint64_t, WatchHit> writers;  // one touch of each instruction that was seen to write
     plan.accept_watch = [&](size_t watch, const GeneralRegisters& after) -> Result<bool> {
       ++touched.number;
       touched.watch = watch;
       touched.after = after;
       touched.kernel_event.reset();
+      if (may_split) writers.try_emplace(after.rip, touched);
       if (!goal.probes.empty()) {
         CF_TRY_ASSIGN(count_at_touch, replay->CountNow());
       }
@@ -295,7 +297,7 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     }
     if (too_many) {
       replay.reset();
-      CF_TRY_ASSIGN(size_t pieces, Split(interval));
+      CF_TRY_ASSIGN(size_t pieces, Split(interval, writers));
       if (pieces == 0) {
         may_split = false;
         continue;
@@ -309,9 +311,13 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
       }
       return std::optional<Hit>();
     }
-    if (stop.kind != ReplayStop::Kind::kReachedEnd)
+    if (stop.kind != ReplayStop::Kind::kReachedEnd) {
+      CF_LOG(logger, kError, "interval %zu: stop %d at event %zu pc 0x%llx, not at event %zu pc 0x%llx", interval.start,
+             static_cast<int>(stop.kind), replay->event(), replay->process().registers().rip,
+             interval.end.position.event, interval.end.position.registers.rip);
       return Error{"diverged", "The replay did not arrive where the recording does.",
                    "Please report this program; checkpoints before this place can still be visited.", 0, 0};
+    }
     Hit hit;
     hit.start = interval.start;
     hit.count = goal.conditional ? accepted : replay->transitions();
@@ -346,43 +352,6 @@ std::shared_ptr<Checkpoint> Search::CopyAsCheckpoint(Replayer& replay) {
   return checkpoint;
 }
 
-// Puts checkpoints into the interval: returns how many.
-Result<size_t> Search::Split(const Interval& interval) {
-  constexpr size_t kPieces = 12;
-  auto begun = std::chrono::steady_clock::now();
-  for (double tick_ms : {2.0, 0.3}) {
-    CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(interval.start));
-    std::vector<std::shared_ptr<Checkpoint>> copies;
-    size_t every = 1, ticks = 0;
-    ReplayPlan plan = Plan();
-    plan.end = interval.end;
-    plan.tick = [&] {
-      if (++ticks % every != 0) return;
-      if (auto copy = CopyAsCheckpoint(*replay)) copies.push_back(std::move(copy));
-      if (copies.size() < 2 * kPieces) return;
-      for (size_t i = copies.size(); i-- > 0;)
-        if (i % 2 == 0) copies.erase(copies.begin() + static_cast<long>(i));
-      every *= 2;
-    };
-    WakeTimer timer(tick_ms);
-    CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
-    if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
-    if (copies.empty()) continue;
-    auto& line = engine_.branch().line;
-    for (size_t i = 0; i < copies.size(); ++i) {
-      copies[i]->descriptors = line[interval.start]->descriptors;
-      copies[i]->time_ns = line[interval.start]->time_ns + i + 1;
-    }
-    line.insert(line.begin() + static_cast<long>(interval.start) + 1, copies.begin(), copies.end());
-    if (engine_.base_ > interval.start || !engine_.at_base_)
-      engine_.base_ += engine_.base_ >= interval.start ? copies.size() : 0;
-    CF_LOG(logger, kDebug, "split into %zu pieces in %.1f ms", copies.size() + 1,
-           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
-    return copies.size();
-  }
-  return size_t{0};
-}
-
 // -- Arriving -------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal) {
@@ -397,7 +366,7 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   plan.tick = [&] {
     constexpr size_t kKept = 6;
     if (auto copy = CopyAsCheckpoint(*replay)) copies_.push_back(std::move(copy));
-    if (copies_.size() > kKept) copies_.erase(copies_.begin() + static_cast<long>(copies_.size() / 2));
+    if (copies_.size() > kKept) Drop(copies_, copies_.size() / 2);
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
@@ -431,7 +400,11 @@ void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_star
                         : line[start]->time_ns;
     line.insert(line.begin() + static_cast<long>(++index), copy);
   }
-  if (at_start && !copies.empty()) at_start = false;
+  if (!copies.empty()) {
+    // The last copy may have been made when the replay had arrived already: then there is no way between the two.
+    Result<bool> at_copy = replay->StandsAt(engine_.MarkerOf(index));
+    at_start = at_copy.ok() && at_copy.value();
+  }
   engine_.SetReplay(std::move(replay), index, at_start);
   engine_.Thin();
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -73,7 +74,11 @@ class Search {
   Result<std::unique_ptr<Replayer>> GoTo(const Hit& hit, const Goal& goal);
   Result<std::unique_ptr<Replayer>> GoToWriter(const Hit& hit, const Goal& goal);
   std::vector<ProbeSpec> WriterPlaces(const WatchHit& hit);
-  Result<size_t> Split(const Interval& interval);
+  Result<size_t> Split(const Interval& interval, const std::map<uint64_t, WatchHit>& writers);
+  using Pieces = std::vector<std::shared_ptr<Checkpoint>>;
+  static void Drop(Pieces& copies, size_t index);  // not the last
+  Result<Pieces> SplitByHits(const Interval& interval, std::vector<ProbeSpec> places);
+  Result<Pieces> SplitByTime(const Interval& interval, double tick_ms);
   Result<std::unique_ptr<Replayer>> Narrow(std::unique_ptr<Replayer> from, const EndMarker& end);
   Result<std::unique_ptr<Replayer>> CopyOf(Replayer& replay);
   Result<std::unique_ptr<Replayer>> StepFrom(Replayer& first, size_t steps);

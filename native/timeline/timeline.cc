@@ -107,10 +107,17 @@ void Timeline::Arm(TimeOperation operation, std::function<void(OperationResult, 
       failed.error = NotRunning();
       return done(failed, MomentView{});
     }
+    held_stop_.reset();  // of a jump that gdb did not wait for
     engine_->Arm(operation, [this, done](OperationResult result) {
       Publish();
       done(std::move(result), View().present);
     });
+  });
+}
+
+void Timeline::Disarm() {
+  Post([this] {
+    if (engine_) engine_->Disarm();
   });
 }
 
@@ -139,13 +146,19 @@ MomentView Timeline::MomentOf(const Checkpoint& c, size_t index) const {
           c.branch,         c.position.registers.rip};
 }
 
+MomentView Timeline::EndOf(const Branch& b) const {
+  return {b.tip_moment,  static_cast<int64_t>(b.line.size()) * 1000,
+          b.log->size(), b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
+          b.id,          b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+}
+
 void Timeline::Publish() {
   TimelineView view;
   if (!engine_ || engine_->branches().empty()) return;
   const auto now = std::chrono::steady_clock::now();
   std::set<int> listed;
   for (const auto& b : engine_->branches()) {
-    BranchView branch{b->id, b->parent, {}, b->name};
+    BranchView branch{b->id, b->parent, {}, EndOf(*b), b->name};
     for (size_t i = 0; i < b->line.size(); ++i) {
       const Checkpoint& c = *b->line[i];
       MomentView moment = MomentOf(c, i);
@@ -159,9 +172,7 @@ void Timeline::Publish() {
   }
   Branch& b = engine_->branch();
   if (!b.line.empty()) view.begin = MomentOf(*b.line.front(), 0);
-  view.end = {b.tip_moment,  static_cast<int64_t>(b.line.size()) * 1000,
-              b.log->size(), b.tip ? static_cast<double>(b.tip->CpuTimeNs()) / 1e6 : 0,
-              b.id,          b.tip && !b.tip->gone() ? b.tip->registers().rip : 0};
+  view.end = EndOf(b);
   view.live = engine_->live();
   view.edited = engine_->edited();
   view.present = view.end;
@@ -448,6 +459,8 @@ StopReply Timeline::ResumeHere(const ResumeRequest& request) {
 }
 
 void Timeline::Resume(const ResumeRequest& request, std::function<void(StopReply)> on_stop) {
+  // A cancel or an interrupt that came while the last resume was ending is not meant for this one.
+  if (Engine* engine = running_engine_.load()) engine->ForgetWishes();
   resumed_.store(true);
   Post([this, request, on_stop = std::move(on_stop)] {
     StopReply reply = ResumeHere(request);

@@ -45,6 +45,7 @@ struct BranchView {
   int id = 0;
   int parent = -1;
   std::optional<MomentView> from;
+  MomentView end;  // where its live process stands
   std::string name;
 };
 
@@ -69,6 +70,8 @@ class Timeline : public DebugTarget {
   // -- Control channel, any thread ------------------------------------------------
   Result<pid_t> Launch(LaunchSpec spec);
   void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
+  // Takes back what was armed and has not begun.
+  void Disarm();
   void Cancel();
   void SetReverseRanges(std::vector<AddressRange> ranges);
   TimelineView View();
@@ -118,6 +121,7 @@ class Timeline : public DebugTarget {
   Result<const ThreadContext*> OtherThread(pid_t tid);
   Error NotTheRunningThread(pid_t tid) const;
   MomentView MomentOf(const Checkpoint& checkpoint, size_t index) const;
+  MomentView EndOf(const Branch& b) const;
   TargetLibraries ReadLibraries();
   StopReply ResumeHere(const ResumeRequest& request);
 

@@ -28,16 +28,20 @@ std::string MomentOf(const Position& position) {
 Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(index));
   Branch& b = branch();
+  auto differs = [&](const std::string& what) {
+    diverged->push_back({MomentOf(replay->position()), what + " (replayed from checkpoint " +
+                                                           std::to_string(index + 1) + ", at event " +
+                                                           std::to_string(b.line[index]->position.event) + ")"});
+  };
   EndMarker tip{LivePosition(), b.tip.get(), WritablePages(b.tip->pid())};
   ReplayPlan plan;
   plan.end = tip;
   Result<ReplayStop> stop = replay->Run(plan);
   if (!stop.ok()) {
-    diverged->push_back({MomentOf(replay->position()), stop.error().message});
+    differs(stop.error().message);
     return {};
   }
-  if (stop->kind != ReplayStop::Kind::kReachedEnd)
-    diverged->push_back({MomentOf(replay->position()), "the replay ended before the recording did"});
+  if (stop->kind != ReplayStop::Kind::kReachedEnd) differs("The replay ended before the recording did.");
   return {};
 }
 

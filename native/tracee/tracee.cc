@@ -451,7 +451,13 @@ uint64_t Tracee::CpuTimeNs() const {
   clockid_t clock;
   timespec t;
   if (::clock_getcpuclockid(leader_, &clock) != 0 || ::clock_gettime(clock, &t) != 0) return 0;
-  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+  return time_before_ns_ + static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+void Tracee::CountCpuTimeFrom(uint64_t time_ns) {
+  time_before_ns_ = 0;
+  uint64_t own_ns = CpuTimeNs();
+  time_before_ns_ = time_ns > own_ns ? time_ns - own_ns : 0;
 }
 
 uint64_t Tracee::PrivateBytes() const {

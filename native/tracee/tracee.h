@@ -124,6 +124,8 @@ class Tracee {
   void Detach(int signal = 0);
   // CPU time used by the process, nanoseconds; 0 if gone.
   uint64_t CpuTimeNs() const;
+  // Counts on from `time_ns`: a fork that goes on with another process's run begins at 0 by itself.
+  void CountCpuTimeFrom(uint64_t time_ns);
   // Memory that is private to this process, by /proc/PID/smaps_rollup; bytes.
   uint64_t PrivateBytes() const;
 
@@ -161,6 +163,7 @@ class Tracee {
   pid_t tid_;  // the current thread, whose state is thread_
   TraceeMemory memory_;
   bool gone_ = false;
+  uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
   ThreadState thread_;
   std::map<pid_t, ThreadState> others_;
 };

@@ -1,15 +1,69 @@
-/** `chronofork dap --port`: a server on the loopback interface, for clients one after the other. */
+/** `chronofork dap --port`: a server on the loopback interface, for clients one after the other and side by side. */
 import { equal, match, ok } from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { nothingLeft } from '../dsl/leftovers.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { bundle } from './chronofork.js';
 
-describe('chronofork dap --port', () => {
+interface Answer {
+  success: boolean;
+  message?: string;
+  body?: Record<string, unknown>;
+}
+
+/** One client: requests, and their answers. */
+class Conversation {
+  readonly closed: Promise<void>;
+  private readonly socket: Socket;
+  private readonly answers = new Map<number, (answer: Answer) => void>();
+  private received = Buffer.alloc(0);
+  private sequence = 1;
+
+  constructor(port: number) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.on('data', (data: Buffer) => this.receive(data));
+    this.closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
+  }
+
+  ask(command: string, args: object = {}): Promise<Answer> {
+    const seq = this.sequence++;
+    const text = JSON.stringify({ seq, type: 'request', command, arguments: args });
+    this.socket.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+    return new Promise((resolve) => this.answers.set(seq, resolve));
+  }
+
+  leave(): void {
+    this.socket.end();
+  }
+
+  private receive(data: Buffer): void {
+    this.received = Buffer.concat([this.received, data]);
+    for (;;) {
+      const headerEnd = this.received.indexOf('\r\n\r\n');
+      const length = Number(/Content-Length: (\d+)/.exec(this.received.toString('latin1', 0, headerEnd))?.[1]);
+      if (headerEnd < 0 || this.received.length < headerEnd + 4 + length) return;
+      const message = JSON.parse(this.received.toString('utf8', headerEnd + 4, headerEnd + 4 + length)) as Answer & {
+        request_seq?: number;
+      };
+      this.received = this.received.subarray(headerEnd + 4 + length);
+      if (message.request_seq !== undefined) this.answers.get(message.request_seq)?.(message);
+    }
+  }
+}
+
+describe('chronofork dap --port', function () {
+  this.timeout(60_000);
+  const session = { mark: `CF_JOURNEY=port-${process.pid}`, temporary: '' };
   let server: ChildProcess;
   let port: number;
 
   beforeEach(async () => {
-    server = spawn(process.execPath, [bundle, 'dap', '--port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    session.temporary = mkdtempSync(path.join(tmpdir(), 'cf-journey-'));
+    const env = { ...process.env, TMPDIR: session.temporary, CF_JOURNEY: session.mark.split('=')[1] };
+    server = spawn(process.execPath, [bundle, 'dap', '--port', '0'], { stdio: ['ignore', 'ignore', 'pipe'], env });
     const line = await new Promise<string>((resolve) =>
       server.stderr?.once('data', (data: Buffer) => resolve(data.toString())),
     );
@@ -20,33 +74,35 @@ describe('chronofork dap --port', () => {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');
     await ended;
+    await nothingLeft(session);
+    rmSync(session.temporary, { recursive: true, force: true });
   });
 
-  /** Sends one request and resolves with the first message that comes back. */
-  function ask(command: string): Promise<{ command: string; success: boolean; body: Record<string, unknown> }> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', reject);
-      let received = '';
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        received += text;
-        const [header = '', body] = received.split('\r\n\r\n', 2);
-        const length = Number(/Content-Length: (\d+)/.exec(header)?.[1]);
-        if (body === undefined || Buffer.byteLength(body) < length) return;
-        socket.end();
-        resolve(JSON.parse(Buffer.from(body).subarray(0, length).toString()));
-      });
-      const text = JSON.stringify({ seq: 1, type: 'request', command, arguments: { adapterID: 'chronofork' } });
-      socket.write(`Content-Length: ${text.length}\r\n\r\n${text}`);
-    });
+  async function launch(client: Conversation): Promise<void> {
+    const capabilities = await client.ask('initialize', { adapterID: 'chronofork' });
+    equal(capabilities.body?.supportsStepBack, true);
+    const launched = await client.ask('launch', { program: '/bin/sleep', args: ['100'] });
+    ok(launched.success, launched.message);
+    ok((await client.ask('configurationDone')).success);
   }
 
-  it('answers a client, and the next one too', async () => {
-    for (let client = 0; client < 2; client++) {
-      const answer = await ask('initialize');
-      equal(answer.command, 'initialize');
-      ok(answer.success);
-      equal(answer.body.supportsStepBack, true);
+  it('serves a client, and the next one too', async () => {
+    for (let count = 0; count < 2; count++) {
+      const client = new Conversation(port);
+      await launch(client);
+      ok((await client.ask('disconnect')).success);
+      await client.closed;
     }
+  });
+
+  it('serves several clients at a time, and ends each with its client', async () => {
+    const clients = [new Conversation(port), new Conversation(port), new Conversation(port)];
+    await Promise.all(clients.map(launch));
+    const [first, second, third] = clients as [Conversation, Conversation, Conversation];
+    first.leave();
+    await first.closed;
+    ok((await second.ask('disconnect')).success);
+    await second.closed;
+    ok((await third.ask('chronofork/timeline')).success, 'the others are not concerned');
   });
 });

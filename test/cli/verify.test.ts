@@ -4,10 +4,12 @@
  * real programs replay exactly is tested in test/real.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ReportFile } from '../../debug-adapter/cli/verify.js';
+import { program } from '../dsl/programs.js';
 import { chronofork, type Outcome } from './chronofork.js';
 
 describe('chronofork verify', function () {
@@ -78,6 +80,35 @@ describe('chronofork verify', function () {
     const { stdout, report } = await verify(['--native', '--', '/bin/echo', 'twice']);
     equal(stdout, 'twice\ntwice\n');
     ok((report.nativeMs ?? 0) > 0);
+  });
+
+  it('verifies a program of several threads', async () => {
+    const { status, stdout, stderr, report } = await verify(['--', program('native/threads.c').executable, 'mutex']);
+    equal(status, 0, stderr);
+    equal(stdout, '2000 20\n');
+    deepEqual([report.refusedCalls, report.diverged], [0, []]);
+  });
+
+  it('tells of a call that cannot be recorded, and verifies the rest', async () => {
+    const { status, stderr, report } = await verify(['--', program('native/limits.c').executable, 'ring']);
+    equal(status, 0, stderr);
+    match(stderr, /io_uring/);
+    deepEqual([report.refusedCalls, report.notices.length], [1, 1]);
+  });
+
+  // A file that the program maps privately and that changes while it runs cannot be mapped again as it was.
+  it('prints what diverged, and the command to see it again', async () => {
+    const mapped = writeInto(folder, 'a mapped file', 'x'.repeat(5000));
+    const { executable } = program('native/changes_mapped_file.c');
+    const { status, stderr, report } = await verify(['--', executable, mapped]);
+    equal(status, 1, stderr);
+    ok(report.diverged.length > 0);
+    match(stderr, /diverged at event \d+.*was changed since/);
+    const again = /to see it again, .*:\n {2}(cd .*)\n/.exec(stderr)?.[1] ?? '';
+    ok(again.endsWith(`'${mapped}'`), stderr);
+    writeFileSync(mapped, 'x'.repeat(5000));
+    const repeated = spawnSync('/bin/sh', ['-c', again], { encoding: 'utf8', cwd: folder });
+    equal(repeated.status, 1, repeated.stderr);
   });
 
   const impossible: [what: string, make: (folder: string) => string][] = [

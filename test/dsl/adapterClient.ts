@@ -6,15 +6,16 @@
  * every event is kept until somebody takes it.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { ArgumentsOf, ResponseOf, TimeTravelRequest } from '../../debug-adapter/protocol/timeTravel.js';
 import { root } from '../../scripts/lib/run.mjs';
+import { nothingLeft } from './leftovers.js';
 
-/** Nothing in a journey takes as long; a hang must end with a message. */
-const patience_ms = 30_000;
+/** Nothing in a journey takes as long, even on a machine that does much else; a hang must end with a message. */
+const patience_ms = 60_000;
 
 export type DapEvent = DebugProtocol.Event;
 
@@ -43,12 +44,21 @@ export function adapterCommand(): string[] {
   return [process.execPath, '--import', 'tsx', path.join(root, 'debug-adapter/cli.ts'), 'dap'];
 }
 
+let nextJourney = 1;
+
+function variable(setting: string): Record<string, string> {
+  const [name = '', value = ''] = setting.split('=');
+  return { [name]: value };
+}
+
 export class AdapterClient {
   readonly child: ChildProcessWithoutNullStreams;
   readonly transcript: string[] = [];
   readonly logFile: string;
   /** The adapter's own temporary directory: what is left there was forgotten. */
   readonly temporary = mkdtempSync(path.join(tmpdir(), 'cf-journey-'));
+  /** A variable that every process of the session inherits. */
+  readonly mark = `CF_JOURNEY=${process.pid}-${nextJourney++}`;
   /** What the debuggee printed, by category. */
   readonly output: Record<string, string> = {};
   /** Answers reverse requests of the adapter. */
@@ -68,14 +78,16 @@ export class AdapterClient {
     mkdirSync(folder, { recursive: true });
     this.logFile = path.join(folder, `${name.replace(/[^A-Za-z0-9]+/g, '-')}-${process.pid}.log`);
     rmSync(this.logFile, { force: true });
+    chmodSync(this.temporary, 0o777); // the adapter may run as another user
     const [program = '', ...args] = command;
     this.child = spawn(program, args, {
       cwd: root,
       env: {
-        CHRONOFORK_LOG: 'dap:debug,gdb:debug,time:debug,session:debug',
+        CHRONOFORK_LOG: 'info,dap:debug,gdb:debug,time:debug,session:debug',
         CHRONOFORK_LOG_FILE: this.logFile,
         ...process.env,
         TMPDIR: this.temporary,
+        ...variable(this.mark),
         ...env,
       },
     });
@@ -90,6 +102,17 @@ export class AdapterClient {
     const response = await this.requestRaw(command, args);
     if (!response.success) throw new RequestFailed(response);
     return response.body as T;
+  }
+
+  /** A request whose answer is waited for later; `seq` is its number. */
+  begin(command: string, args: object = {}): { seq: number; answer: Promise<unknown> } {
+    const { seq, answer } = this.sendRequest(command, args);
+    const body = answer.then((response) => {
+      if (!response.success) throw new RequestFailed(response);
+      return response.body as unknown;
+    });
+    body.catch(() => undefined); // told to whoever waits for it
+    return { seq, answer: body };
   }
 
   timeTravel<R extends TimeTravelRequest>(command: R, args: ArgumentsOf<R>): Promise<ResponseOf<R>> {
@@ -139,10 +162,15 @@ export class AdapterClient {
     }
   }
 
-  /** Ends the session; the adapter must be gone afterwards. */
+  /**
+   * Ends the session; the adapter must be gone afterwards, and nothing be left.
+   *
+   * @throws Error that names the processes and files that are
+   */
   async close(): Promise<void> {
     try {
       await this.leave();
+      await nothingLeft(this);
     } finally {
       rmSync(this.temporary, { recursive: true, force: true });
     }
@@ -170,11 +198,15 @@ export class AdapterClient {
     return parts.join('\n');
   }
 
-  private async requestRaw(command: string, args: object): Promise<DebugProtocol.Response> {
+  private requestRaw(command: string, args: object): Promise<DebugProtocol.Response> {
+    return this.sendRequest(command, args).answer;
+  }
+
+  private sendRequest(command: string, args: object): { seq: number; answer: Promise<DebugProtocol.Response> } {
     const seq = this.sequence++;
     const answer = new Promise<DebugProtocol.Response>((resolve) => this.answers.set(seq, resolve));
     this.send({ seq, type: 'request', command, arguments: args });
-    return this.limited(answer, `answer to ${command}`);
+    return { seq, answer: this.limited(answer, `answer to ${command}`) };
   }
 
   private send(message: object): void {

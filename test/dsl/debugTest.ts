@@ -18,7 +18,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { AdapterClient } from './adapterClient.js';
+import { AdapterClient, adapterCommand } from './adapterClient.js';
 import { program, type Program } from './programs.js';
 
 export interface JourneyOptions {
@@ -27,6 +27,8 @@ export interface JourneyOptions {
   /** Capabilities of the client beyond the usual ones. */
   client?: Record<string, unknown>;
   env?: NodeJS.ProcessEnv;
+  /** How the adapter is started, given how it usually is. */
+  command?: (usual: string[]) => string[];
   timeout?: number;
 }
 
@@ -231,19 +233,23 @@ export function debugTest(
   const options = typeof optionsOrBody === 'function' ? {} : optionsOrBody;
   const body = typeof optionsOrBody === 'function' ? optionsOrBody : maybeBody!;
   it(name, async function () {
-    this.timeout(options.timeout ?? 40_000);
+    this.timeout(options.timeout ?? 90_000);
     const built = program(programName, options.flags);
-    const client = new AdapterClient(name, undefined, options.env);
+    const client = new AdapterClient(name, options.command?.(adapterCommand()), options.env);
     const journey = new Journey(client, built, options);
     try {
-      await body(journey);
+      try {
+        await body(journey);
+      } catch (error) {
+        await client.close().catch(() => undefined); // what went wrong first is what counts
+        throw error;
+      }
+      await client.close();
     } catch (error) {
       const file = this.test?.file ? path.relative(process.cwd(), this.test.file) : 'test/journeys';
       const again = `npx mocha ${file} --grep ${JSON.stringify(name)}`;
       if (error instanceof Error) error.stack += `\n${client.report()}\n\nTo take this journey again: ${again}\n`;
       throw error;
-    } finally {
-      await client.close();
     }
   });
 }

@@ -1,10 +1,10 @@
 /** What the debuggee prints and reads, in both consoles. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { debugTest } from '../dsl/debugTest.js';
+import { debugTest, type Journey, type JourneyOptions } from '../dsl/debugTest.js';
+import { Terminal } from '../dsl/terminal.js';
 
 const ended = /exited with code (\d+)/;
 
@@ -37,46 +37,61 @@ describe('the console', () => {
     assert.equal(s.client.output.stdout, 'balance 160\n');
   });
 
-  debugTest(
-    'may be a terminal of the client, which is left as it was',
-    'echo.c',
-    { client: { supportsRunInTerminalRequest: true }, launch: { console: 'integratedTerminal' } },
-    async (s) => {
-      // `script` gives the holder a real terminal.
-      let screen = '';
-      let terminal: ReturnType<typeof spawn> | undefined;
-      s.client.onReverseRequest = (command, args) => {
-        assert.equal(command, 'runInTerminal');
-        const line = (args as { args: string[] }).args.map((one) => `'${one}'`).join(' ');
-        terminal = spawn('script', ['-qfec', `stty -g; ${line}; echo; echo after; stty -g`, '/dev/null'], {
-          cwd: process.cwd(),
-          stdio: ['pipe', 'pipe', 'inherit'],
-        });
-        terminal.stdout!.on('data', (data: Buffer) => (screen += data.toString()));
-        return {};
-      };
-      await s.launch();
-      await s.client.request('configurationDone');
-      const shows = async (text: string) => {
-        for (let i = 0; !screen.includes(text); i++) {
-          assert.ok(i < 500, `the terminal shows ${text}: ${JSON.stringify(screen)}`);
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      };
-      await shows('tty 1 1');
-      terminal!.stdin!.write('hello\n');
-      await shows('got hello');
-      terminal!.stdin!.write('quit\n');
-      await s.stopped();
-      assert.match(s.last?.body.description ?? '', /exited with code 5/);
-      await s.client.close();
-      await shows('after');
-      await new Promise((resolve) => terminal!.on('exit', resolve));
-      const [before, after] = screen.split('after');
-      const settings = (text: string) => /[0-9a-f]+:[0-9a-f:]{40,}/.exec(text)?.[0];
-      assert.ok(settings(before!), JSON.stringify(screen));
-      assert.equal(settings(after!), settings(before!));
-      assert.ok(!screen.includes('\r\r'), 'newlines are not doubled');
-    },
-  );
+  const inTerminal: JourneyOptions = {
+    client: { supportsRunInTerminalRequest: true },
+    launch: { console: 'integratedTerminal' },
+  };
+
+  /** Starts the program, which waits for a line. */
+  async function waiting(s: Journey): Promise<Terminal> {
+    const opened = Terminal.openedBy(s.client);
+    await s.launch();
+    await s.client.request('configurationDone');
+    const terminal = await opened;
+    await terminal.shows('tty 1 1');
+    return terminal;
+  }
+
+  debugTest('may be a terminal of the client, which is left as it was', 'echo.c', inTerminal, async (s) => {
+    const terminal = await waiting(s);
+    terminal.type('hello\n');
+    await terminal.shows('got hello');
+    terminal.type('quit\n');
+    await s.stopped();
+    assert.match(s.last?.body.description ?? '', /exited with code 5/);
+    await s.client.close();
+    await terminal.isAsItWas();
+    assert.ok(!terminal.screen.includes('\r\r'), 'newlines are not doubled');
+  });
+
+  debugTest('is left as it was when the adapter is killed', 'echo.c', inTerminal, async (s) => {
+    const terminal = await waiting(s);
+    s.client.child.kill('SIGKILL');
+    await terminal.isAsItWas();
+  });
+
+  const losses: [name: string, lose: (terminal: Terminal) => void, survives: boolean][] = [
+    ['the relay is killed', (terminal) => void process.kill(terminal.holders().relay, 'SIGKILL'), true],
+    ['its guardian is killed', (terminal) => void process.kill(terminal.holders().guardian, 'SIGKILL'), true],
+    ['the terminal is closed', (terminal) => terminal.kill(), false],
+  ];
+  for (const [name, lose, survives] of losses)
+    debugTest(
+      `is lost to the program when ${name}, and one may go back all the same`,
+      'echo.c',
+      inTerminal,
+      async (s) => {
+        const terminal = await waiting(s);
+        lose(terminal);
+        await s.stopped();
+        assert.equal(s.last?.body.description, 'SIGHUP');
+        await s.breakAt('read');
+        await s.step('reverseContinue');
+        await s.clear('read');
+        await s.walk('stepBack -> asked');
+        await s.step('continue');
+        assert.equal(s.last?.body.description, 'SIGHUP');
+        if (survives) await terminal.isAsItWas();
+      },
+    );
 });

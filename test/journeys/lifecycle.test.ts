@@ -1,50 +1,16 @@
 /** The beginning and the end of sessions, and everything that goes wrong there. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AdapterClient, adapterCommand } from '../dsl/adapterClient.js';
-import { debugTest } from '../dsl/debugTest.js';
+import { debugTest, type Journey } from '../dsl/debugTest.js';
+import { eventually, processesOf } from '../dsl/leftovers.js';
 
-/** Processes whose program or whose parent's chain belongs to a test: none may be left. */
-function processesRunning(executable: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/exe`) === executable;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+function runs(s: Journey): boolean {
+  return processesOf(s.client).some(({ executable }) => executable === s.program.executable);
 }
-
-function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
-
-const alive = (pid: number) => existsSync(`/proc/${pid}`);
-
-async function eventually(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    assert.ok(i < 300, what);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** What a session has left in its temporary directory; not what its tools put there. */
-const leftFolders = (client: AdapterClient) =>
-  readdirSync(client.temporary).filter((name) => name.startsWith('chronofork-'));
 
 describe('a session', () => {
   let folder: string;
@@ -78,12 +44,22 @@ describe('a session', () => {
       /does not exist\. Build it first/,
     ],
     ['no program', () => ({ program: undefined }), 1001, /"program" is missing/],
+    ['a folder', () => ({ program: folder }), 1003, /is a folder.*the executable inside it/],
+    ['a file that is not executable', () => ({ program: textFile() }), 1003, /is not executable.*chmod \+x/],
+    ['a 32-bit program', () => ({ program: elfFor32Bits() }), 1005, /a 32-bit program.*without -m32/],
     ['a text file', () => ({ program: executableFile('text', 'hello') }), 1004, /not an ELF executable/],
     ['a script', () => ({ program: executableFile('script', '#!/bin/sh\n') }), 1004, /is a script/],
     ['arguments that are no list', () => ({ args: 'x' }), 1001, /"args" must be a list of strings/],
     ['a folder that is missing', () => ({ cwd: '/nowhere/at/all' }), 1007, /working folder/],
     ['an input file that is missing', () => ({ stdin: '/nowhere/in' }), 1008, /standard input/],
     ['a gdb that is missing', () => ({ gdbPath: '/nowhere/gdb' }), 1101, /gdb was not found.*apt-get install gdb/],
+    [
+      'a gdb that is too old',
+      () => ({ gdbPath: fakeGdb('9.2', 'python') }),
+      1102,
+      /gdb 9\.2 is too old.*Install a newer/,
+    ],
+    ['a gdb without Python', () => ({ gdbPath: fakeGdb('13.1', '') }), 1103, /without Python.*not gdb-minimal/],
     ['a gdb that is none', () => ({ gdbPath: '/bin/false' }), 1104, /gdb is gone/],
     [
       'a setup command that gdb does not know',
@@ -93,11 +69,36 @@ describe('a session', () => {
     ],
     ['a terminal where there is none', () => ({ console: 'integratedTerminal' }), 1301, /cannot open a terminal/],
   ];
-  const executableFile = (name: string, text: string) => {
+  const executableFile = (name: string, text: string | Buffer) => {
     const file = path.join(folder, name);
     writeFileSync(file, text);
     chmodSync(file, 0o755);
     return file;
+  };
+  /** Answers what is asked before the debuggee is started. */
+  const fakeGdb = (version: string, feature: string) =>
+    executableFile(
+      `gdb-${version}`,
+      `#!/bin/sh
+while read -r line; do
+  case $line in
+    *"show version"*) printf '~"GNU gdb (GDB) %s\\\\n"\n' ${version} ;;
+    *-gdb-exit*) exit 0 ;;
+  esac
+  printf '%s^done,features=["%s"]\n(gdb) \n' "\${line%%-*}" "${feature}"
+done
+`,
+    );
+  const textFile = () => {
+    const file = executableFile('plain', 'hello');
+    chmodSync(file, 0o644);
+    return file;
+  };
+  const elfFor32Bits = () => {
+    const bytes = readFileSync('/bin/true').subarray(0, 4096);
+    bytes[4] = 1; // EI_CLASS
+    bytes.writeUInt16LE(3, 18); // EM_386
+    return executableFile('narrow', bytes);
   };
   for (const [what, args, id, sentence] of refusals)
     debugTest(`refuses ${what}, in a sentence`, 'bank.c', async (s) => {
@@ -105,7 +106,6 @@ describe('a session', () => {
       const error = await s.client.refusal('launch', { program: s.program.executable, ...args() });
       assert.equal(error.id, id);
       assert.match(error.message, sentence);
-      assert.deepEqual(leftFolders(s.client), []);
     });
 
   debugTest('refuses what it does not know, and what comes too early', 'bank.c', async (s) => {
@@ -116,12 +116,30 @@ describe('a session', () => {
     assert.equal((await s.client.refusal('chronofork/timeline')).id, 1401);
   });
 
+  debugTest('has one program', 'bank.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    const { answer } = s.client.begin('launch', { program: s.program.executable });
+    assert.equal((await s.client.refusal('launch', { program: s.program.executable })).id, 1405);
+    await answer;
+    assert.equal((await s.client.refusal('launch', { program: s.program.executable })).id, 1405);
+    await s.client.request('configurationDone');
+    assert.equal((await s.stopped()).text, 'exit 0');
+  });
+
+  debugTest('may be launched once more when the first launch failed', 'bank.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    await s.client.refusal('launch', { program: '/nowhere' });
+    await s.client.request('launch', { program: s.program.executable });
+    await s.client.request('configurationDone');
+    assert.equal((await s.stopped()).text, 'exit 0');
+  });
+
   debugTest('ends when Continue is pressed at the program’s end', 'echo.c', async (s) => {
     await s.walk('run -> exit 4');
     await s.client.request('continue', { threadId: s.threadId });
     assert.equal((await s.client.event('exited')).exitCode, 4);
     await s.client.event('terminated');
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+    await eventually('the program is gone', () => !runs(s));
   });
 
   debugTest('can be paused and ended while the program runs', 'busy.c', async (s) => {
@@ -136,46 +154,26 @@ describe('a session', () => {
     await s.client.request('continue', { threadId: s.threadId });
     await s.client.request('terminate');
     await s.client.event('terminated');
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
+    await eventually('the program is gone', () => !runs(s));
   });
 
-  const endings: [string, (client: AdapterClient) => void][] = [
-    ['the client closes its end', (client) => client.child.stdin.end()],
-    ['the adapter is asked to end', (client) => client.child.kill('SIGTERM')],
-    ['the adapter is killed', (client) => client.child.kill('SIGKILL')],
-    ['the client speaks nonsense', (client) => client.sendBytes('complete nonsense\r\n\r\n')],
-    ['the client sends broken JSON', (client) => client.sendBytes('Content-Length: 5\r\n\r\n{"a":')],
+  const nonsense: [string, string][] = [
+    ['nonsense', 'complete nonsense\r\n\r\n'],
+    ['broken JSON', 'Content-Length: 5\r\n\r\n{"a":'],
+    ['a length that is no number', 'Content-Length: many\r\n\r\n{}'],
+    ['a length beyond all reason', 'Content-Length: 99999999999\r\n\r\n{}'],
+    ['a list', 'Content-Length: 2\r\n\r\n[]'],
+    ['a request without a command', 'Content-Length: 26\r\n\r\n{"seq":9,"type":"request"}'],
   ];
-  for (const [what, end] of endings)
-    debugTest(`leaves nothing behind when ${what}`, 'busy.c', async (s) => {
+  for (const [what, bytes] of nonsense)
+    debugTest(`ends, and says why, when the client sends ${what}`, 'busy.c', async (s) => {
       await s.launch();
       await s.client.request('configurationDone');
-      await eventually('it runs', () => processesRunning(s.program.executable).length > 0);
-      const children = childrenOf(s.client.child.pid!);
-      assert.ok(children.length > 0);
-      end(s.client);
+      await eventually('it runs', () => runs(s));
+      s.client.sendBytes(bytes);
       await s.client.exited;
-      await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
-      await eventually('gdb is gone', () => children.every((pid) => !alive(pid)));
-      if (what !== 'the adapter is killed') assert.deepEqual(leftFolders(s.client), []);
+      assert.match(s.client.output.important ?? '', /not the Debug Adapter Protocol, so the session ends\.\n$/);
     });
-
-  debugTest('ends when gdb dies, and says so', 'busy.c', async (s) => {
-    await s.launch();
-    await s.client.request('configurationDone');
-    const gdb = childrenOf(s.client.child.pid!).find((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/exe`).endsWith('/gdb');
-      } catch {
-        return false;
-      }
-    });
-    assert.ok(gdb);
-    process.kill(gdb, 'SIGKILL');
-    await s.client.event('terminated');
-    assert.match(s.client.output.important ?? '', /gdb is gone: it was ended by SIGKILL/);
-    await eventually('the program is gone', () => processesRunning(s.program.executable).length === 0);
-  });
 
   it('serves clients on a port of the loopback interface', async function () {
     this.timeout(20_000);

@@ -9,7 +9,7 @@ int main(int argc, char **argv) {
   printf("args %d %s\n", argc, argc > 1 ? argv[1] : "-");   //@ start
   printf("env %s\n", getenv("GREETING") ? getenv("GREETING") : "-");
   printf("tty %d %d\n", isatty(0), isatty(1));
-  fflush(stdout);
+  fflush(stdout);                                            //@ asked
   while (fgets(line, sizeof line, stdin)) {                  //@ read
     line[strcspn(line, "\n")] = 0;
     printf("got %s\n", line);                                //@ got

@@ -77,19 +77,25 @@ function runNatively(program: RealProgram): { tookMs: number; effects: Effects }
 
 function verify(program: RealProgram, intervalMs: number): { report: ReportFile; effects: Effects } {
   const run = freshRun(program.name, luaRounds);
+  const made = madeFile[program.name];
+  let passed = false;
   try {
     const reportFile = path.join(run.cwd, 'report.json');
     const options = ['verify', '--interval', String(intervalMs), '--report', reportFile, '--', program.executable];
     const ended = spawnIn(run, [...adapterCommand().slice(0, -1), ...options, ...run.args]);
-    const said = `chronofork ${options.join(' ')} ${run.args.join(' ')}: ${ended.stderr.slice(-2000)}`;
+    const input = run.stdin === undefined ? '' : ` < ${run.stdin}`;
+    const repeated = `cd ${run.cwd} &&${made ? ` rm -f ${made} &&` : ''} npx chronofork ${options.join(' ')}`;
+    const said = `${ended.stderr.slice(-2000)}\nagain: ${repeated} ${run.args.join(' ')}${input}`;
     assert.equal(ended.signal, null, `${said}\nstill running after ${patienceMs / 1000} s`);
     assert.ok(existsSync(reportFile), said);
     const report = JSON.parse(readFileSync(reportFile, 'utf8')) as ReportFile;
     assert.deepEqual(report.diverged, [], said);
     assert.equal(ended.status, 0, said);
+    passed = true;
     return { report, effects: effects(program.name, run, ended) };
   } finally {
-    run.dispose();
+    // What failed stays, to be looked at.
+    if (passed) run.dispose();
   }
 }
 

@@ -15,7 +15,9 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
 /**
  * @typedef {object} JourneyDefinition
  * @property {string} name
- * @property {string[]} programs sources of programs/ that its folder holds, built
+ * @property {(string | import('./workspace.mjs').Build)[]} programs sources of programs/ that its folder holds, built
+ * @property {string} [folderName] its folder's own name
+ * @property {string} [open] what is opened, from the folder on: a `.code-workspace` file; absent: the folder itself
  * @property {'scripted' | 'real'} [adapter] `scripted`: it is about the extension alone; `real`: the scripted adapter
  *   cannot do it; absent: real, and scripted on demand
  * @property {(journey: Journey) => void} [prepare] changes the folder before it is opened
@@ -24,7 +26,7 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  * @typedef {object} Journey
  * @property {Workbench} workbench
  * @property {Workspace} workspace
- * @property {(name: string) => Promise<void>} picture keeps a screenshot, when pictures are wanted
+ * @property {(name: string, type?: 'png' | 'jpeg') => Promise<void>} picture keeps a screenshot, when pictures are wanted
  */
 
 /**
@@ -34,20 +36,22 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  */
 export async function walkJourney(definition, { browser, server, pictures, adapter }) {
   mkdirSync(resultsFolder, { recursive: true });
-  const workspace = new Workspace(definition.programs);
+  const workspace = new Workspace(definition.programs, definition.folderName);
   /** @type {Workbench | undefined} */
   let workbench;
   let failure;
   try {
     const prepared = /** @type {Journey} */ ({ workspace });
     definition.prepare?.(prepared);
-    workbench = await Workbench.open(browser, server, workspace.folder);
+    workbench = await Workbench.open(browser, server, path.join(workspace.folder, definition.open ?? ''));
     const { page } = workbench;
     await definition.walk({
       workbench,
       workspace,
-      async picture(name) {
-        if (pictures) await page.screenshot({ path: path.join(resultsFolder, `${adapter}-${name}.png`) });
+      async picture(name, type = 'png') {
+        const quality = type === 'jpeg' ? { quality: 85 } : {};
+        const file = path.join(resultsFolder, `${adapter}-${name}.${type}`);
+        if (pictures) await page.screenshot({ path: file, type, ...quality });
       },
     });
   } catch (error) {

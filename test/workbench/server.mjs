@@ -134,14 +134,15 @@ export async function newPage(browser) {
 }
 
 /**
- * The address of a workbench with a folder open.
+ * The address of a workbench with a folder, or the folders of a `.code-workspace` file, open.
  * @param {Server} server
- * @param {string} folder
+ * @param {string} opened
  * @param {[string, string][]} payload what `code` would take as arguments; only with the smoke-test driver
  */
-export function workbenchUrl(server, folder, payload = []) {
+export function workbenchUrl(server, opened, payload = []) {
   const all = JSON.stringify([...payload, ['skipWelcome', 'true']]);
-  return `${server.url}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(all)}`;
+  const kind = opened.endsWith('.code-workspace') ? 'workspace' : 'folder';
+  return `${server.url}/?${kind}=${encodeURIComponent(opened)}&payload=${encodeURIComponent(all)}`;
 }
 
 /**

@@ -22,15 +22,15 @@ export class Workbench {
   }
 
   /**
-   * Opens a folder and waits until extension points are handled and the idle phase is reached.
+   * Opens a folder or a `.code-workspace` file, and waits until extension points are handled and the idle phase is reached.
    * @param {import('playwright-core').Browser} browser
    * @param {import('./server.mjs').Server} server
-   * @param {string} folder
+   * @param {string} opened
    */
-  static async open(browser, server, folder) {
+  static async open(browser, server, opened) {
     const page = await newPage(browser);
     page.setDefaultTimeout(limitMs);
-    await page.goto(workbenchUrl(server, folder));
+    await page.goto(workbenchUrl(server, opened));
     const marks = ['code/didLoadExtensions', 'code/LifecyclePhase/Eventually'];
     await page.waitForFunction((names) => names.every((name) => performance.getEntriesByName(name).length > 0), marks, {
       timeout: 90_000,
@@ -38,11 +38,24 @@ export class Workbench {
     return new Workbench(page);
   }
 
+  /** Opens a file of the folder's top, or the one below folders that are opened on the way. @param {string[]} names */
+  async openFile(...names) {
+    const { page } = this;
+    for (const name of names.slice(0, -1)) {
+      // The first folder of several may be open already.
+      if ((await this.#explorerRow(name).getAttribute('aria-expanded')) === 'false')
+        await this.#explorerRow(name).click();
+    }
+    const name = names.at(-1) ?? '';
+    await this.#explorerRow(name).dblclick();
+    await page.locator('.tab.active', { hasText: name }).waitFor();
+    await page.waitForSelector('.monaco-editor .view-line');
+  }
+
   /** @param {string} name */
-  async openFile(name) {
-    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().dblclick();
-    await this.page.waitForSelector(`.tab.active[data-resource-name="${name}"]`);
-    await this.page.waitForSelector('.monaco-editor .view-line');
+  #explorerRow(name) {
+    const label = this.page.getByText(name, { exact: true });
+    return this.page.locator('.explorer-folders-view .monaco-list-row', { has: label });
   }
 
   async debuggersReady() {
@@ -163,7 +176,7 @@ export class Workbench {
   /**
    * Waits until the Variables view shows a value.
    * @param {string} name
-   * @param {string} value
+   * @param {string | RegExp} value all of it
    */
   async variableIs(name, value) {
     const { page } = this;
@@ -171,7 +184,9 @@ export class Workbench {
     const folded = page.locator('.debug-variables .monaco-list-row[aria-expanded="false"]', { hasText: 'Locals' });
     for (const deadline = Date.now() + limitMs; Date.now() < deadline; await page.waitForTimeout(100)) {
       const rows = await page.locator('.debug-variables .monaco-list-row .expression').allTextContents();
-      if (rows.some((row) => row.replace(/\s+/g, '') === `${name}=${value}`)) return;
+      const values = rows.map((row) => row.replace(/\s+/g, '')).filter((row) => row.startsWith(`${name}=`));
+      const shown = values[0]?.slice(name.length + 1);
+      if (shown !== undefined && (typeof value === 'string' ? shown === value : value.test(shown))) return;
       if (await folded.isVisible()) await folded.click({ timeout: 1000 }).catch(() => undefined);
     }
     const shown = await page.locator('.debug-variables').innerText();
@@ -225,6 +240,30 @@ export class Workbench {
   /** A notification in the corner. @param {string | RegExp} text */
   async toast(text) {
     await this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first().waitFor();
+  }
+
+  /**
+   * Presses a button of a notification.
+   * @param {RegExp} text
+   * @param {string} button
+   */
+  async pressInToast(text, button) {
+    const toast = this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first();
+    await toast.locator('.monaco-button', { hasText: button }).click();
+  }
+
+  /**
+   * Chooses from the context menu that is open. VS Code takes no click on a menu that has just come up.
+   * @param {string} title
+   */
+  async chooseFromMenu(title) {
+    const entry = this.page.locator('.monaco-menu .action-item', { hasText: title }).first();
+    await entry.waitFor();
+    for (let tries = 0; tries < 10 && (await entry.isVisible()); tries++) {
+      await entry.click({ timeout: 2000 }).catch(() => undefined);
+      await entry.waitFor({ state: 'hidden', timeout: 1000 }).catch(() => undefined);
+    }
+    await entry.waitFor({ state: 'hidden' });
   }
 
   /** A modal dialog. @param {string | RegExp} text */

@@ -45,19 +45,20 @@ describe('the timeline model', () => {
     assert.deepEqual(
       rows.map((row) => [row.checkpoint.id, row.label, row.here]),
       [
-        [3, '0.900 s', true],
-        [2, '0.500 s', false],
-        [1, '0.000 s', false],
+        [3, '900 ms', true],
+        [2, '500 ms', false],
+        [1, '0.00 ms', false],
       ],
     );
-    assert.equal(rows[0]?.description, 'you are here · stop · 1.0 MB · just now');
+    assert.equal(rows[0]?.description, 'you are here · 1.0 MB · just now · stop');
+    assert.equal(rows[2]?.description, 'program start · 1.0 MB · just now');
   });
 
   it('lets a checkpoint grow old without asking the adapter', () => {
     let now = 1000;
     const model = loaded({}, () => now);
     now += 61_000;
-    assert.match(model.checkpoints()[1]?.description ?? '', /1 min ago$/);
+    assert.match(model.checkpoints()[1]?.description ?? '', /1 min ago · periodic$/);
   });
 
   it('believes the event about the present, which comes before the timeline', () => {
@@ -97,7 +98,10 @@ describe('the timeline model', () => {
 
   it('puts the present branch before the others', () => {
     const model = loaded({
-      branches: [{ id: 0 }, { id: 1, parent: 0, name: 'what if' }],
+      branches: [
+        { id: 0, end: moment(9) },
+        { id: 1, parent: 0, name: 'what if', end: moment(3, 1) },
+      ],
       checkpoints: [checkpoint(1, 9), checkpoint(2, 3, { moment: moment(3, 1) })],
       present: moment(3, 1),
     });
@@ -107,6 +111,7 @@ describe('the timeline model', () => {
     );
     assert.equal(model.branchName(0), 'First run');
     assert.equal(model.branchName(1), 'what if');
+    assert.deepEqual(model.otherBranches(), [{ name: 'First run', end: moment(9) }]);
   });
 
   it('says where the present is', () => {

@@ -7,6 +7,7 @@ import {
   locationText,
   megabytesText,
   runTimeText,
+  shortLocationText,
 } from '../../../extension/timeline/words.js';
 
 function table<T>(say: (value: T) => string | undefined, rows: [T, string | undefined][]): void {
@@ -43,10 +44,13 @@ describe('words', () => {
     ]);
   });
 
-  it('says run times with the same number of digits', () => {
+  it('says run times so that neighbours differ', () => {
     table(runTimeText, [
-      [0, '0.000 s'],
-      [12.4, '0.012 s'],
+      [0, '0.00 ms'],
+      [3.416, '3.42 ms'],
+      [12.44, '12.4 ms'],
+      [342.2, '342 ms'],
+      [999.7, '1.000 s'],
       [61_500, '61.500 s'],
     ]);
   });
@@ -67,7 +71,10 @@ describe('words', () => {
       [4096, '<0.01 MB'],
       [1 << 19, '0.50 MB'],
       [5.25 * 2 ** 20, '5.3 MB'],
+      [99.96 * 2 ** 20, '100 MB'],
       [250 * 2 ** 20, '250 MB'],
+      [1023.7 * 2 ** 20, '1.0 GB'],
+      [5.3 * 2 ** 30, '5.3 GB'],
     ]);
   });
 
@@ -78,6 +85,17 @@ describe('words', () => {
       [{ function: 'main' }, 'main'],
       [{ function: 'main', path: '/src/bank.c', line: 12 }, 'main, bank.c:12'],
       [{ path: '/src/bank.c' }, 'bank.c'],
+      [{ function: 'write', module: '/lib/x86_64-linux-gnu/libc.so.6' }, 'write, libc.so.6'],
+    ]);
+  });
+
+  it('leaves the function out where the line says enough', () => {
+    table(shortLocationText, [
+      [undefined, undefined],
+      [{ function: 'main', path: '/src/bank.c', line: 12 }, 'bank.c:12'],
+      [{ function: 'write', module: '/lib/x86_64-linux-gnu/libc.so.6' }, 'write, libc.so.6'],
+      [{ function: '_start' }, '_start'],
+      [{ function: '_dl_debug_state', module: '/lib64/ld-linux-x86-64.so.2' }, 'loading libraries'],
     ]);
   });
 });

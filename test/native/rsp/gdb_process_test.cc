@@ -180,11 +180,11 @@ TEST_CASE("rsp gdb: libraries, symbols and thread-local variables of a real proc
   std::ofstream(program + ".c") << kSource;
   REQUIRE(RunCommand("cc -g -O0 -o " + program + " " + program + ".c 2>&1") == "");
   WaitingProcess target(program);
-  auto server = RspServer::Listen(directory.path() + "/gdb", target);
+  auto server = RspServer::Listen(target);
   REQUIRE(server.ok());
   const std::string command = "timeout 60 gdb -nx -q -batch -ex 'set sysroot /' -ex 'target remote " +
-                              directory.path() +
-                              "/gdb' -ex 'info sharedlibrary' -ex 'p ordinary_value' -ex 'p thread_local_value'"
+                              (*server)->address() +
+                              "' -ex 'info sharedlibrary' -ex 'p ordinary_value' -ex 'p thread_local_value'"
                               " -ex 'p (int)errno' -ex 'info symbol $pc' -ex 'info proc mappings' 2>&1 </dev/null";
   for (bool tells_r_debug : {true, false}) {
     CAPTURE(tells_r_debug);

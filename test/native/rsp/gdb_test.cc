@@ -73,7 +73,7 @@ struct GdbSession {
     target.extended.resize(4096);
     uint64_t xcr0 = 0xe7;
     std::memcpy(target.extended.data() + 464, &xcr0, 8);
-    auto listening = RspServer::Listen(directory.path() + "/gdb", target);
+    auto listening = RspServer::Listen(target);
     REQUIRE(listening.ok());
     server = std::move(listening).value();
   }
@@ -82,7 +82,7 @@ struct GdbSession {
   std::string Run(const std::string& commands) {
     std::string script = directory.path() + "/script";
     std::ofstream(script) << "set sysroot /\nset confirm off\nset width 0\nset remotelogfile " << LogPath()
-                          << "\ntarget remote " << directory.path() << "/gdb\n"
+                          << "\ntarget remote " << server->address() << "\n"
                           << commands << "\n";
     std::string command = "timeout 60 gdb -nx -q -batch -x '" + script + "' 2>&1 </dev/null";
     FILE* pipe = ::popen(command.c_str(), "r");

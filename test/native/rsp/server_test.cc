@@ -8,7 +8,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -23,9 +26,26 @@ using rsp_test::FakeTarget;
 using rsp_test::PrivateDirectory;
 using Notes = std::vector<std::string>;
 
+// Sets a variable of the environment for as long as it lives.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const std::string& value) : name_(name) {
+    if (const char* former = ::getenv(name)) former_ = former;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~ScopedVariable() {
+    if (former_)
+      ::setenv(name_, former_->c_str(), 1);
+    else
+      ::unsetenv(name_);
+  }
+
+ private:
+  const char* name_;
+  std::optional<std::string> former_;
+};
+
 struct Served {
-  PrivateDirectory directory;
-  std::string path = directory.path() + "/gdb";
   FakeTarget target;
   std::mutex mutex;
   std::condition_variable disconnected;
@@ -33,7 +53,7 @@ struct Served {
   std::unique_ptr<RspServer> server;
 
   Served() {
-    auto listening = RspServer::Listen(path, target, [this](bool running) {
+    auto listening = RspServer::Listen(target, [this](bool running) {
       std::lock_guard lock(mutex);
       disconnects.push_back(running);
       disconnected.notify_all();
@@ -59,7 +79,7 @@ struct Served {
 
 TEST_CASE("rsp server: acknowledges until told not to") {
   Served served;
-  Client client(served.path);
+  Client client(served.server->address());
   client.SendPacket("qC");
   CHECK(client.ReceiveByte() == '+');
   CHECK(client.Receive() == "QC1234");
@@ -75,38 +95,41 @@ TEST_CASE("rsp server: acknowledges until told not to") {
   CHECK(client.ReceiveByte() == '$');
 }
 
-TEST_CASE("rsp server: the socket is private and goes with the server") {
+TEST_CASE("rsp server: the socket has no name that could be left behind") {
+  PrivateDirectory directory;
+  ScopedVariable temporary("TMPDIR", directory.path());
   Served served;
+  CHECK(std::filesystem::is_empty(directory.path()));
+  const std::string address = served.server->address();
   struct stat status;
-  REQUIRE(::stat(served.path.c_str(), &status) == 0);
+  REQUIRE(::stat(address.c_str(), &status) == 0);
   CHECK(S_ISSOCK(status.st_mode));
   CHECK((status.st_mode & 0777) == 0600);
+  CHECK(Client(address).connected());
   served.server.reset();
-  CHECK(::stat(served.path.c_str(), &status) != 0);
+  CHECK_FALSE(Client(address).connected());
 }
 
-TEST_CASE("rsp server: places that it refuses") {
-  PrivateDirectory directory;
+TEST_CASE("rsp server: a folder for temporary files that cannot be used, or is too deep") {
   FakeTarget target;
-  auto code = [&](const std::string& path) {
-    auto server = RspServer::Listen(path, target);
-    return server.ok() ? "" : server.error().code;
-  };
-  CHECK(code(directory.path() + "/" + std::string(120, 'x')) == "socketPathTooLong");
-  CHECK(code("") == "socketPathTooLong");
-  CHECK(code(directory.path() + "/missing/gdb") == "socketFailed");
-  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
-  CHECK(code(directory.path() + "/gdb") == "socketDirectoryNotPrivate");
-  REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
-  CHECK(code(directory.path() + "/gdb") == "");
-  auto first = RspServer::Listen(directory.path() + "/gdb", target);
-  CHECK(code(directory.path() + "/gdb") == "socketFailed");
+  PrivateDirectory directory;
+  {
+    ScopedVariable temporary("TMPDIR", directory.path() + "/missing");
+    auto server = RspServer::Listen(target);
+    REQUIRE_FALSE(server.ok());
+    CHECK(server.error().code == "socketFailed");
+    CHECK(server.error().remedy.find("TMPDIR") != std::string::npos);
+  }
+  ScopedVariable temporary("TMPDIR", directory.path() + "/" + std::string(120, 'x'));
+  auto server = RspServer::Listen(target);
+  REQUIRE(server.ok());
+  CHECK(Client((*server)->address()).connected());
 }
 
 TEST_CASE("rsp server: an interrupt reaches a running target, and its stop gdb") {
   Served served;
   served.target.endless = true;
-  Client client(served.path);
+  Client client(served.server->address());
   client.Send("\x03");  // stopped: means nothing
   client.SendPacket("vCont;c");
   served.AwaitRunning(true);
@@ -123,7 +146,7 @@ TEST_CASE("rsp server: an interrupt reaches a running target, and its stop gdb")
 TEST_CASE("rsp server: packets sent while the target runs are answered afterwards, in order") {
   Served served;
   served.target.endless = true;
-  Client client(served.path);
+  Client client(served.server->address());
   client.SendPacket("c");
   client.SendPacket("qC");
   client.SendPacket("qfThreadInfo");
@@ -139,9 +162,9 @@ TEST_CASE("rsp server: packets sent while the target runs are answered afterward
 
 TEST_CASE("rsp server: a second client is turned away while there is a first") {
   Served served;
-  Client first(served.path);
+  Client first(served.server->address());
   CHECK(first.Ask("qC") == "QC1234");
-  Client second(served.path);
+  Client second(served.server->address());
   CHECK(second.ClosedWithin(5000));
   CHECK(first.Ask("qC") == "QC1234");
 }
@@ -149,7 +172,7 @@ TEST_CASE("rsp server: a second client is turned away while there is a first") {
 TEST_CASE("rsp server: gdb may leave and come back, at once") {
   Served served;
   for (size_t round = 1; round <= 20; ++round) {
-    Client client(served.path);
+    Client client(served.server->address());
     REQUIRE(client.Ask("qC") == "QC1234");
     client.SendPacket("qC");  // never read
     client.Close();
@@ -160,7 +183,7 @@ TEST_CASE("rsp server: gdb may leave and come back, at once") {
 TEST_CASE("rsp server: gdb leaves a running target running; the next one stops it") {
   Served served;
   served.target.endless = true;
-  Client first(served.path);
+  Client first(served.server->address());
   first.SendPacket("c");
   served.AwaitRunning(true);
   first.Close();
@@ -168,7 +191,7 @@ TEST_CASE("rsp server: gdb leaves a running target running; the next one stops i
   CHECK(served.target.running());
   served.target.TakeNotes();
 
-  Client second(served.path);
+  Client second(served.server->address());
   CHECK(second.Ask("?")->substr(0, 3) == "T02");
   CHECK(served.target.TakeNotes() == Notes{"interrupt"});
 }
@@ -176,7 +199,7 @@ TEST_CASE("rsp server: gdb leaves a running target running; the next one stops i
 TEST_CASE("rsp server: a stop that comes after its gdb has gone is not told to the next") {
   Served served;
   served.target.endless = true;
-  Client first(served.path);
+  Client first(served.server->address());
   first.SendPacket("c");
   served.AwaitRunning(true);
   first.Close();
@@ -185,7 +208,7 @@ TEST_CASE("rsp server: a stop that comes after its gdb has gone is not told to t
   stop.tid = rsp_test::kPid;
   stop.signal = SIGSEGV;
   served.target.Stop(stop);
-  Client second(served.path);
+  Client second(served.server->address());
   CHECK(second.Ask("qC") == "QC1234");
   CHECK(second.Ask("?")->substr(0, 3) == "T0b");
 }
@@ -196,7 +219,7 @@ TEST_CASE("rsp server: ends at once, idle, connected or running") {
     served.target.endless = true;
     std::optional<Client> client;
     if (state > 0) {
-      client.emplace(served.path);
+      client.emplace(served.server->address());
       REQUIRE(client->Ask("qC") == "QC1234");
     }
     if (state == 2) {
@@ -218,7 +241,7 @@ TEST_CASE("rsp server: ends though its client takes nothing") {
   Served served;
   served.target.memory[0x10000000] = std::vector<std::byte>(1 << 20, std::byte{0x5a});
   for (size_t i = 0; i < (1 << 20); ++i) served.target.memory[0x10000000][i] = static_cast<std::byte>(i * 37 >> 3);
-  Client client(served.path);
+  Client client(served.server->address());
   for (int i = 0; i < 20; ++i) client.SendPacket("m10000000,7ff00");
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   auto before = std::chrono::steady_clock::now();
@@ -231,7 +254,7 @@ TEST_CASE("rsp server: long reads arrive whole") {
   auto& region = served.target.memory[0x10000000];
   region.resize(0x10000);
   for (size_t i = 0; i < region.size(); ++i) region[i] = static_cast<std::byte>(i * 37 >> 3);
-  Client client(served.path);
+  Client client(served.server->address());
   std::optional<std::string> reply = client.Ask("m10000000,10000");
   REQUIRE(reply);
   size_t digits = 0;

@@ -56,6 +56,8 @@ TEST_CASE("branch: run on from the past after changing a variable") {
     d.Expect("the files written later are named",
              made->files.size() == 2 && made->files[0].ends_with("/chosen") && made->files[1].ends_with("/output"));
     d.Expect("live on the new branch", d.engine().live() && d.engine().branch().id == made->id);
+    const uint64_t branched_ns = d.engine().branch().line.back()->time_ns;
+    d.Expect("the run time counts on", branched_ns > 0 && d.engine().branch().tip->CpuTimeNs() >= branched_ns);
     d.Expect("it runs to its end", d.Continue().kind == StopKind::kHistoryEnd);
     d.Equal("the other outcome", kYes, d.Word("outcome"));
     d.Equal("the file offset was given back", offset, d.Word("offset_read"));

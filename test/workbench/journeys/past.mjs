@@ -1,5 +1,7 @@
 /** Changing the past, going on from it, and crashes. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { startAt } from './stepBack.mjs';
 
 /**
@@ -43,6 +45,13 @@ export const journeys = [
       await workbench.rows('Checkpoints').filter({ hasText: 'Branch 1' }).waitFor();
       await workbench.rows('Checkpoints').filter({ hasText: 'First run' }).waitFor();
       await journey.picture('branches');
+
+      await workbench.command('Chronofork: Seek to Checkpoint…');
+      await workbench.quickPickRow('Checkpoints of: First run').waitFor();
+      await journey.picture('moments-of-branches');
+      await workbench.quickPickRow('Where “First run” stands').click();
+      await workbench.statusIs(/live, first run/);
+      await workbench.variableIs('balance', '20');
       await workbench.stopDebugging();
     },
   },
@@ -85,6 +94,31 @@ export const journeys = [
     },
   },
   {
+    name: 'Run On From Here says which files keep what was written later, and writes where the program was then',
+    programs: ['diary'],
+    adapter: 'real',
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const diary = () => readFileSync(path.join(workspace.folder, 'diary.txt'), 'utf8');
+      await startAt(journey, 'diary', 'close');
+      assert.equal(diary(), 'monday\ntuesday\nwednesday\n');
+      await workbench.press('Step Back');
+      await workbench.stoppedAt(workspace.line('diary', 'wednesday'));
+      await workbench.press('Step Back');
+      await workbench.stoppedAt(workspace.line('diary', 'tuesday'));
+      await workbench.press('Run On From Here');
+      await workbench.toast(/wrote after this moment to diary\.txt is not undone/);
+      await workbench.variableIs('diary', /^\d+$/);
+      await journey.picture('files-not-undone');
+      await workbench.pressInToast(/is not undone/, 'OK');
+      assert.equal(diary(), 'monday\ntuesday\nwednesday\n', 'nothing has been written yet');
+      await workbench.press('Continue');
+      await workbench.stoppedAt(workspace.line('diary', 'close'));
+      assert.equal(diary(), 'monday\ntuesday\nwednesday\n', 'the same lines at the same places');
+      await workbench.stopDebugging();
+    },
+  },
+  {
     name: 'a crash: the reason, back to the write that caused it, and the crash replayed',
     programs: ['crash'],
     async walk(journey) {
@@ -94,6 +128,8 @@ export const journeys = [
       await workbench.press('Continue');
       await workbench.stoppedAt(line('add'));
       await workbench.statusIs(/crashed: SIGSEGV/);
+      const reason = workbench.page.locator('.exception-widget');
+      await reason.filter({ hasText: 'the program used an address it must not use, 0x8' }).waitFor();
       await journey.picture('crash');
       await workbench.press('Step Back');
       await workbench.statusIs(/back/);

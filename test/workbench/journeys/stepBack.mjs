@@ -96,18 +96,43 @@ export const journeys = [
       await keyboard.press('Control+Shift+F11');
       await workbench.stoppedAt(line('leave'));
       await workbench.variableIs('left', '70');
-      await keyboard.press('Control+Shift+F9');
+      await keyboard.press('Control+F10');
       await workbench.stoppedAt(line('give-back'));
-      await keyboard.press('Control+Shift+F9');
+      await keyboard.press('Control+F10');
       await workbench.stoppedAt(line('subtract'));
       await keyboard.press('F10');
       await workbench.stoppedAt(line('give-back'));
-      await keyboard.press('Control+Shift+F12');
+      await keyboard.press('Control+Shift+F7');
       await workbench.stoppedAt(line('first'));
       await workbench.variableIs('balance', '100');
       await keyboard.press('F10');
       await workbench.stoppedAt(line('second'));
+      await keyboard.press('Control+Shift+F8');
+      await workbench.page.locator('.pane-header', { hasText: 'Beginning of the recording' }).waitFor();
       await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'our keys are nobody else’s',
+    programs: [],
+    adapter: 'scripted',
+    async walk({ workbench }) {
+      const { page } = workbench;
+      await workbench.command('Preferences: Open Keyboard Shortcuts');
+      const rows = page.locator('.keybindings-editor .monaco-list-row');
+      for (const [key, title] of [
+        ['ctrl+f10', 'Chronofork: Reverse Step Over'],
+        ['ctrl+shift+f11', 'Chronofork: Reverse Step Into'],
+        ['ctrl+shift+f7', 'Chronofork: Reverse Step Out'],
+        ['ctrl+shift+f8', 'workbench.action.debug.reverseContinue'],
+        ['ctrl+shift+f6', 'Chronofork: Go to Last Write of This'],
+      ]) {
+        await page.locator('.keybindings-editor .search-container').click();
+        await page.keyboard.press('Control+A');
+        await page.keyboard.insertText(`"${key}"`);
+        await rows.and(page.locator(`[aria-label^="${title},"]`)).waitFor();
+        await rows.nth(1).waitFor({ state: 'detached' });
+      }
     },
   },
   {
