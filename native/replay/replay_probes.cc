@@ -136,14 +136,17 @@ Result<void> Replayer::Arm() {
   std::vector<ProbeSpec> specs;
   pending_probes_ = false;
   probe_indices_.clear();
-  matches_installed_ = matches_.size();
   for (ActiveMatch& match : matches_) {
+    match.installed_index = kNotInstalled;
+    // A call to where no code is ends by itself, with a fault; see SignalStruck().
+    if (!Mapped(mappings, TraceeAddress(match.marker.position.registers.rip))) continue;
     match.installed_index = specs.size();
     ProbeSpec spec;
     spec.address = TraceeAddress(match.marker.position.registers.rip);
     spec.match = MatchCondition{match.marker.position.registers, match.words};
     specs.push_back(std::move(spec));
   }
+  matches_installed_ = specs.size();
   for (size_t i = 0; i < plan_->probes.size(); ++i) {
     if (!Mapped(mappings, plan_->probes[i].address)) {
       pending_probes_ = true;

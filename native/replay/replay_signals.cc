@@ -102,6 +102,16 @@ Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
   ReplayStop stop;
   stop.signal = info.si_signo;
   stop.siginfo = info;
+  // Where there is no code no probe can tell that the end has been reached.
+  if (plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_ &&
+      plan_->end->position.registers.rip == process_->registers().rip) {
+    CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(*plan_->end));
+    if (!mismatch) {
+      kind_ = Position::Kind::kComputing;
+      stop.kind = ReplayStop::Kind::kReachedEnd;
+      return std::optional(stop);
+    }
+  }
   if (event_ >= log_->size()) {
     stop.kind = ReplayStop::Kind::kEndOfLog;
     return std::optional(stop);

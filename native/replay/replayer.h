@@ -177,11 +177,12 @@ class Replayer : private ProbeHost {
   Result<void> WaitWithMask(const Event& event, TraceeAddress mask);
   Outcome SignalStruck(const siginfo_t& info);
   // replay_probes.cc
+  static constexpr size_t kNotInstalled = ~size_t{0};
   struct ActiveMatch {
     EndMarker marker;
     bool is_async = false;  // a signal or a switch strikes there; else it is the plan's end
     std::vector<MemoryWord> words;
-    size_t installed_index = 0;
+    size_t installed_index = kNotInstalled;
   };
   Result<void> SetWatches();
   Result<void> ClearWatches();

@@ -246,6 +246,20 @@ describe('backwards', () => {
     }
   });
 
+  debugTest('a call to nowhere can be stepped back from', 'null_call.c', async (s) => {
+    await s.launch();
+    assert.match((await s.run()).text, /^SIGSEGV at /);
+    assert.equal((await s.stack()).at(1)?.line, s.line('call'));
+    await s.walk(`
+      stepBack          -> call
+      value plugin.uses -> 2
+      lastWrite plugin.run -> clear
+      stepBack          -> clear
+      stepBack          -> unload
+    `);
+    assert.match((await s.step('continue')).text, /^SIGSEGV at /);
+  });
+
   debugTest('a changed past goes on live, and the former line stays', 'bank.c', async (s) => {
     await s.walk(`
       break deposit

@@ -93,8 +93,8 @@ TEST_CASE("verify: what cannot be recorded is refused with a notice, and the pro
     const char* notice;
   };
   const std::string program = BuildDebuggee("limits.c");
-  for (const Limit& limit : {Limit{"shared_file", "MAP_SHARED"}, Limit{"ring", "io_uring"},
-                             Limit{"sandbox", "seccomp"}, Limit{"old_entry", "32-bit"}}) {
+  for (const Limit& limit : {Limit{"shared_file", "MAP_SHARED"}, Limit{"ring", "io_uring"}, Limit{"sandbox", "seccomp"},
+                             Limit{"old_entry", "32-bit"}}) {
     if (!Wanted(limit.situation)) continue;
     VerifyRequest request{{program, limit.situation}, "", 1, {}};
     const VerifiedRun run = RunVerified(request);

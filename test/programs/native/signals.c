@@ -468,3 +468,24 @@ SITUATION(child_sends_signals) {
   EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 3 && seen > 0);
   compute(1);
 }
+
+// Where the signal strikes there is no code that could be looked at.
+SITUATION(calls_nothing) {
+  void (*volatile nothing)(void) = 0;
+  compute(3);
+  nothing();
+}
+
+static sigjmp_buf before_nothing;
+static void jump_back(int signal) { siglongjmp(before_nothing, signal); }
+SITUATION(calls_nothing_and_recovers) {
+  void (*volatile nothing)(void) = 0;
+  signal(SIGSEGV, jump_back);
+  for (volatile int i = 0; i < 5; ++i) {
+    if (sigsetjmp(before_nothing, 1) == 0) {
+      compute(2);
+      nothing();
+    }
+  }
+  puts("recovered");
+}

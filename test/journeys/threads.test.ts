@@ -1,0 +1,97 @@
+/** Several threads: each has a stack and variables of its own, now and in the past. */
+import assert from 'node:assert/strict';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { debugTest, type Journey } from '../dsl/debugTest.js';
+
+async function threadsOf(s: Journey): Promise<number[]> {
+  const { threads } = await s.client.request<DebugProtocol.ThreadsResponse['body']>('threads');
+  return threads.map(({ id }) => id);
+}
+
+describe('threads', () => {
+  debugTest('a breakpoint in a thread stops there, and its variables are its own', 'threads.c', async (s) => {
+    await s.walk(`
+      break own
+      run               -> own
+      value balance     -> 10
+      value added       -> 0
+    `);
+    const [main, ...others] = await threadsOf(s);
+    assert.equal(others.length, 1);
+    assert.equal(s.threadId, others[0]);
+    const stackOfMain = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
+      threadId: main,
+    });
+    const join = stackOfMain.stackFrames.find(({ name }) => name.startsWith('main'));
+    assert.equal(join?.line, s.line('join-one'));
+  });
+
+  debugTest('the write that lost an update is found, in the thread that made it', 'threads.c', async (s) => {
+    await s.walk(`
+      break print
+      run               -> print
+      value balance     -> 300
+      lastWrite balance -> lost
+      value balance     -> 330
+      value added       -> 300
+    `);
+    assert.equal((await threadsOf(s)).length, 2);
+    await s.walk(`
+      lastWrite balance -> add
+      value amount      -> 100
+    `);
+  });
+
+  debugTest('stepping back and forth in a thread meets the same lines', 'threads.c', async (s) => {
+    await s.walk(`
+      break careless-careful
+      run               -> careless-careful
+      next              -> lost
+      next              -> careless-end
+      stepBack          -> lost
+      value balance     -> 330
+      stepBack          -> careless-careful
+      value balance     -> 30
+      next              -> lost
+      next              -> careless-end
+    `);
+  });
+
+  debugTest('before the threads were made there is one, and at the end again', 'threads.c', async (s) => {
+    await s.walk(`
+      break create
+      break print
+      run               -> create
+      continue          -> print
+    `);
+    assert.equal((await threadsOf(s)).length, 1);
+    await s.walk(`
+      reverseContinue   -> create
+    `);
+    assert.equal((await threadsOf(s)).length, 1);
+    await s.walk(`
+      continue          -> print
+      value balance     -> 300
+    `);
+  });
+
+  debugTest('reverse continue stops at each hit, whichever thread made it', 'threads.c', async (s) => {
+    await s.walk(`
+      break print
+      run               -> print
+      break add
+      reverseContinue   -> add
+      value balance     -> 230
+      reverseContinue   -> add
+      reverseContinue   -> add
+      value balance     -> 30
+      reverseContinue   -> add
+      value balance     -> 20
+      reverseContinue   -> add
+      reverseContinue   -> add
+      value balance     -> 0
+      continue          -> add
+      value balance     -> 10
+    `);
+  });
+});
