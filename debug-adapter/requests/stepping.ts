@@ -62,7 +62,10 @@ async function forward(
   if (!(await readyToGoForward(context, threadId, request))) return;
   const debuggee = context.debuggee();
   await debuggee.breakpoints.enableLogpoints(true);
-  const origin = isStep ? debuggee.stepOrigin() : undefined;
+  const elsewhere = threadId !== 0 && debuggee.place !== undefined && threadId !== debuggee.place.tid;
+  // gdb steps the thread that is selected in it.
+  if (isStep && elsewhere) await debuggee.gdb.call('choose_frame', { tid: threadId, level: 0 });
+  const origin = isStep && !elsewhere ? debuggee.stepOrigin() : undefined;
   context.afterResponse(() => debuggee.resume(command, { origin }));
 }
 

@@ -176,10 +176,7 @@ export class TimelineModel {
 
   private isHere(checkpoint: Checkpoint): boolean {
     const present = this.present_?.present ?? this.timeline_?.present;
-    if (!present) return false;
-    const { branch, order, event, pc } = checkpoint.moment;
-    // All of it: between two known moments the order of an unknown one is only roughly known.
-    return present.branch === branch && present.order === order && present.event === event && present.pc === pc;
+    return present?.id === checkpoint.moment.id;
   }
 
   private currentAgeMs(checkpoint: Checkpoint): number {

@@ -77,7 +77,9 @@ void Recorder::TakeDeferred() {
 
 Result<LiveStop> Recorder::Run(const RunRequest& request) {
   mode_ = request.mode;
-  step_thread_ = mode_ == ResumeMode::kStep ? live_.tid() : 0;
+  until_thread_ = request.until_thread;
+  if (until_thread_ != 0 && until_thread_ == options_.visible_tid) until_thread_ = first_tid_;
+  step_thread_ = mode_ == ResumeMode::kStep ? live_.tid() : until_thread_;
   now_.next_signal = 0;
   interrupting_ = false;
   if (std::exchange(now_.strike_here, false)) CF_TRY(RaiseHeld());
@@ -105,6 +107,13 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
     Outcome switched = SwitchIfDue();
     if (!switched.ok()) return std::move(switched).error();
     if (switched.value()) return *switched.value();
+    const bool has_its_turn = until_thread_ != 0 && live_.tid() == until_thread_;
+    const bool stepped_one_waits = mode_ == ResumeMode::kStep && live_.tid() != step_thread_;
+    if (has_its_turn || stepped_one_waits) {
+      LiveStop stop;
+      stop.kind = LiveStop::Kind::kThread;
+      return stop;
+    }
     int signal = std::exchange(now_.next_signal, 0);
     if (Mode() == ResumeMode::kStep && signal == 0 && now_.raised.empty()) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));

@@ -41,6 +41,7 @@ struct LiveStop {
     kCheckpointDue,  // a good place for a periodic checkpoint
     kAsyncSignal,    // as kCheckpointDue, and the checkpoint must be pinned: a signal strikes here
     kEventSeen,      // `stop_after` wants to look at what the last event wrote
+    kThread,         // the thread that was asked for goes on from here, or the stepped one waits
     kExited,         // about to call exit_group: `exit_code`
     kFatalSignal,    // `siginfo` would end the program; it has not been delivered
     kExec,           // another program has replaced this one
@@ -63,6 +64,7 @@ struct RecordOptions {
 struct RunRequest {
   ResumeMode mode = ResumeMode::kContinue;  // or kStep
   int signal = 0;                           // after kSignal: what to deliver instead; 0: drop it
+  pid_t until_thread = 0;                   // stop when this thread has its turn
 };
 
 class Recorder {
@@ -217,11 +219,12 @@ class Recorder {
   std::map<pid_t, ThreadRecord> waiting_;   // all other threads
   pid_t first_tid_ = 0;                     // of the live process: its own number
   std::optional<ThreadContexts> contexts_;  // of `waiting_`, until it changes
-  pid_t step_thread_ = 0;                   // whose steps are wanted
-  uint64_t slice_begun_ns_ = 0;             // run time at which the current thread took over
-  bool yielded_ = false;                    // it has called sched_yield
-  bool preempting_ = false;                 // interrupted for another thread's sake
-  bool switch_here_ = false;                // another thread goes on with the next Run()
+  pid_t until_thread_ = 0;
+  pid_t step_thread_ = 0;        // whose steps are wanted
+  uint64_t slice_begun_ns_ = 0;  // run time at which the current thread took over
+  bool yielded_ = false;         // it has called sched_yield
+  bool preempting_ = false;      // interrupted for another thread's sake
+  bool switch_here_ = false;     // another thread goes on with the next Run()
   std::map<TraceeAddress, std::byte> patched_;
   std::set<std::string> told_;
 };

@@ -82,6 +82,11 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
     Outcome before = BeforeResume(mode);
     if (!before.ok()) return std::move(before).error();
     if (before.value()) return *before.value();
+    if (plan_->until_thread != 0 && plan_->until_thread == thread_) {
+      ReplayStop stop;
+      stop.kind = ReplayStop::Kind::kThread;
+      return stop;
+    }
     if (mode == ResumeMode::kStep && next_signal_ == 0 && !raised_) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(*process_));
       if (finished) {

@@ -79,6 +79,7 @@ struct ReplayPlan {
   std::function<Result<bool>(size_t watch, const GeneralRegisters& after)> accept_watch;
   // Asked before an event that writes to a watch. Unset: stop.
   std::function<Result<bool>(size_t watch, size_t event)> accept_kernel_watch;
+  pid_t until_thread = 0;  // stop when this thread has its turn; 0: whoever has
   std::function<bool()> cancelled = [] { return false; };
   // Called when stopped at an arbitrary place about every tick; may take copies.
   std::function<void()> tick;
@@ -94,6 +95,7 @@ struct ReplayStop {
     kStep,          // one instruction was executed
     kSyscallEntry,  // a caught call
     kSyscallReturn,
+    kThread,    // the thread that was asked for goes on from here
     kEndOfLog,  // at a call or fault that has not been recorded
     kCancelled,
   };

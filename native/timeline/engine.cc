@@ -152,7 +152,8 @@ siginfo_t Engine::PresentSiginfo() const {
 }
 
 void Engine::PresentMoved() {
-  present_moment_ = next_moment_++;
+  // One moment has one number, however often it is returned to.
+  present_moment_ = replay_ && at_base_ ? branch().line[base_]->moment : next_moment_++;
   if (!replay_) branch().tip_moment = present_moment_;
   stopped_at_ = std::chrono::steady_clock::now();
   options_.changed();

@@ -184,11 +184,13 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
     // `kind` says whether anything was executed before the live process took over.
     progressed = reply->kind != StopKind::kHistoryEnd;
     if (progressed) {
+      const bool elsewhere = request.tid != 0 && request.tid != present_tid();
       if (std::optional<StopReply> here = BreakpointHere()) return *here;
       if (branch().end.kind != EndState::Kind::kRunning || branch().recorder->undelivered()) return StopAtTip();
       TraceeAddress pc(branch().tip->registers().rip);
-      if (request.kind == ResumeKind::kStep || (request.kind == ResumeKind::kStepRange && !request.range.Contains(pc)))
-        return SignalStop(SIGTRAP);
+      const bool step_ends =
+          request.kind == ResumeKind::kStep || (request.kind == ResumeKind::kStepRange && !request.range.Contains(pc));
+      if (step_ends && !elsewhere) return SignalStop(SIGTRAP);
     }
   }
   Result<StopReply> reply = ForwardLive(request, !was_replay || !progressed);
@@ -223,6 +225,7 @@ ReplayPlan Engine::ForwardPlan() {
 Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went_live) {
   CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
   bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
+  const pid_t wanted = request.tid != 0 ? request.tid : present_tid();
   bool count_first = false, executed = false;
   for (;;) {
     Branch& b = branch();
@@ -240,7 +243,9 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
       return reply;
     }
     executed = true;
-    if (stepping) {
+    // Another thread's steps: the others go on until it has its turn.
+    const bool elsewhere = stepping && present_tid() != wanted && other_threads().contains(wanted);
+    if (stepping && !elsewhere) {
       CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request));
       if (reply) return *reply;
       if (!replay_) {
@@ -252,6 +257,7 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     ReplayPlan plan = ForwardPlan();
     plan.watches = watch_specs;
     plan.count_first = count_first;
+    plan.until_thread = elsewhere ? wanted : 0;
     if (next < b.line.size()) {
       plan.end = MarkerOf(next);
     } else {
@@ -301,6 +307,7 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
         return Error{"diverged", "The replay passed the end of what was recorded without finding it.",
                      "What is shown is only true up to the last checkpoint before. Please report this program.", 0,
                      pid_};
+      case ReplayStop::Kind::kThread:
       case ReplayStop::Kind::kStep: break;
     }
   }
@@ -319,6 +326,7 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
     return false;
   };
   for (;;) {
+    const pid_t stepped = replay_->thread();
     CF_TRY_ASSIGN(ReplayStop stop, replay_->Step(plan));
     at_base_ = false;
     if (stop.kind == ReplayStop::Kind::kWatch) touched = stop.probe;
@@ -352,6 +360,8 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
       reply.watch = plan.watches[*touched].write_only ? WatchKind::kWrite : WatchKind::kAccess;
       return std::optional(reply);
     }
+    // Another thread had its turn: the caller goes on until this one has it again.
+    if (replay_->thread() != stepped) return std::optional<StopReply>();
     if (request.kind == ResumeKind::kStep) return std::optional(SignalStop(SIGTRAP));
     TraceeAddress pc(replay_->process().registers().rip);
     if (std::optional<StopReply> here = BreakpointHere()) return here;
@@ -369,6 +379,7 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
   if (std::exchange(barrier_wanted_, false)) CF_TRY(CheckpointLive(CheckpointReason::kEdit, true));
   bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
   Recorder& recorder = *b.recorder;
+  const pid_t wanted = request.tid != 0 ? request.tid : recorder.thread();
   recorder.caught_syscalls = caught_syscalls;
   recorder.passed_signals = passed_signals;
   recorder.checkpoint_due = [this, &b](bool at_event) {
@@ -398,28 +409,34 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     at_base_ = false;
     TraceeAddress pc(b.tip->registers().rip);
     bool step_off = breakpoints.contains(pc);
+    const bool elsewhere = stepping && recorder.thread() != wanted && recorder.OtherThreads().contains(wanted);
+    const bool stepping_here = stepping && !elsewhere;
     Result<LiveStop> stop = LiveStop{};
-    if (stepping || step_off) {
+    if (stepping_here || step_off) {
       CF_TRY(SetWatches(*b.tip));
-      stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0)});
+      stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0), 0});
       if (!b.tip->gone()) CF_TRY(ClearWatches(*b.tip));
     } else {
       CF_TRY(InsertInto(*b.tip));
-      stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0)});
+      stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0), elsewhere ? wanted : 0});
       CF_TRY(RemoveFrom(*b.tip));
     }
     if (!stop.ok()) return std::move(stop).error();
     bool step_done =
-        stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL && (stepping || step_off);
+        stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL && (stepping_here || step_off);
+    // The call that the thread stepped into, and waited in, has ended.
+    if (stop->kind == LiveStop::Kind::kThread && stepping && recorder.thread() == wanted && recorder.AtEventEnd())
+      step_done = b.log->at(b.log->size() - 1).kind == EventKind::kSyscall;
     if (!step_done) {
-      CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping));
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping_here));
       if (reply) return *reply;
       continue;
     }
     CF_TRY_ASSIGN(std::optional<StopReply> watch, WatchHit(*b.tip));
     if (watch) return *watch;
-    if (request.kind == ResumeKind::kStep) return SignalStop(SIGTRAP);
-    if (stepping) {
+    const bool stepped = stepping && recorder.thread() == wanted;
+    if (request.kind == ResumeKind::kStep && stepped) return SignalStop(SIGTRAP);
+    if (stepped) {
       if (std::optional<StopReply> here = BreakpointHere()) return *here;
       if (!request.range.Contains(TraceeAddress(b.tip->registers().rip))) return SignalStop(SIGTRAP);
       if (interrupt_wanted.exchange(false)) return SignalStop(SIGINT);
@@ -485,6 +502,7 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
       b.end = {EndState::Kind::kSignalled, 0, stop.siginfo.si_signo, reinterpret_cast<uint64_t>(stop.siginfo.si_addr)};
       reply.kind = StopKind::kHistoryEnd;
       return std::optional(reply);
+    case LiveStop::Kind::kThread: return std::optional<StopReply>();
     case LiveStop::Kind::kExec: return std::optional(RestartAfterExec());
     case LiveStop::Kind::kGone:
       reply.kind = StopKind::kKilled;

@@ -138,7 +138,6 @@ Result<StopReply> Search::SeekCheckpoint(std::shared_ptr<Checkpoint> target) {
     return std::move(replay).error();
   }
   engine_.SetReplay(std::move(replay).value(), index, true);
-  engine_.present_moment_ = target->moment;
   return Plain();
 }
 

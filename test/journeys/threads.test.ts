@@ -8,6 +8,17 @@ async function threadsOf(s: Journey): Promise<number[]> {
   return threads.map(({ id }) => id);
 }
 
+/** From within the wait for another thread (in libc, with lines or without) to the line after it. */
+async function stepInMain(s: Journey, main: number): Promise<void> {
+  await s.step('next', { threadId: main });
+  for (let i = 0; i < 8 && s.last?.text !== 'create-other'; i++) {
+    assert.equal(s.threadId, main);
+    await s.step(s.last?.stackFrame?.source?.path === s.program.source ? 'next' : 'stepOut', { threadId: main });
+  }
+  assert.equal(s.last?.text, 'create-other');
+  assert.equal(s.threadId, main);
+}
+
 describe('threads', () => {
   debugTest('a breakpoint in a thread stops there, and its variables are its own', 'threads.c', async (s) => {
     await s.walk(`
@@ -93,5 +104,24 @@ describe('threads', () => {
       continue          -> add
       value balance     -> 10
     `);
+  });
+
+  debugTest('a thread that waits is stepped while the others go on, live and in the past', 'threads.c', async (s) => {
+    await s.walk(`
+      break own
+      run               -> own
+      clear own
+    `);
+    const [main] = await threadsOf(s);
+    await stepInMain(s, main!);
+    assert.equal(await s.evaluate('added'), '0');
+    await s.walk(`
+      break own
+      reverseContinue   -> own
+      value added       -> 20
+      clear own
+    `);
+    await stepInMain(s, main!);
+    assert.equal(await s.evaluate('balance'), '30');
   });
 });

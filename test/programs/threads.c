@@ -30,7 +30,7 @@ int main(void) {
   void *first, *second;
   pthread_create(&one, NULL, careful, (void *)10);     //@ create
   pthread_join(one, &first);                           //@ join-one
-  pthread_create(&other, NULL, careless, (void *)100);
+  pthread_create(&other, NULL, careless, (void *)100); //@ create-other
   pthread_join(other, &second);                        //@ join-other
   printf("%ld %ld %ld\n", balance, (long)first, (long)second);   //@ print
   return 0;
