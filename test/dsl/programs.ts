@@ -51,7 +51,9 @@ function newer(source: string, built: string): boolean {
  */
 export function program(name: string, flags: string[] = ['-g', '-O0']): Program {
   const source = path.join(folder, name);
-  const executable = path.join(buildFolder, `${path.basename(name)}${flags.join('').replace(/[^A-Za-z0-9-]/g, '_')}`);
+  // Folders of programs may have files of the same name.
+  const builtName = `${name.replaceAll('/', '-')}${flags.join('').replace(/[^A-Za-z0-9-]/g, '_')}`;
+  const executable = path.join(buildFolder, builtName);
   if (newer(source, executable)) {
     mkdirSync(buildFolder, { recursive: true });
     const compiler = name.endsWith('.cc') ? 'g++' : 'gcc';
