@@ -139,6 +139,8 @@ class Recorder {
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);
   bool AnsweredAtFixedAddress(const SyscallArguments& call);
+  bool AnsweredByAdvice(const SyscallArguments& call);
+  Result<void> AdviseForFork(bool before);
   void AnswerSyscall(const SyscallArguments& call, int64_t result);
   void Tell(const std::string& limit);
   Result<void> PrepareCall(const SyscallArguments& call);
@@ -226,6 +228,7 @@ class Recorder {
   bool preempting_ = false;      // interrupted for another thread's sake
   bool switch_here_ = false;     // another thread goes on with the next Run()
   std::map<TraceeAddress, std::byte> patched_;
+  PageSet not_for_children_, wiped_for_children_;  // MADV_DONTFORK, MADV_WIPEONFORK
   std::set<std::string> told_;
 };
 

@@ -69,6 +69,42 @@ bool Recorder::AnsweredAtFixedAddress(const SyscallArguments& call) {
   return true;
 }
 
+// madvise that keeps memory out of children: our copies must have it. The
+// program's own children get what was asked for; see AdviseForFork().
+bool Recorder::AnsweredByAdvice(const SyscallArguments& call) {
+  const uint64_t start = call.values[0], advice = call.values[2] & 0xffffffff;
+  const uint64_t end = start + ((call.values[1] + 4095) & ~uint64_t{4095});
+  const bool keeps_out = advice == MADV_DONTFORK || advice == MADV_WIPEONFORK;
+  if (!keeps_out && advice != MADV_DOFORK && advice != MADV_KEEPONFORK) return false;
+  const uint64_t opposite = advice == MADV_DONTFORK ? MADV_DOFORK : MADV_KEEPONFORK;
+  // The kernel itself says whether it can be done.
+  live_.SkipSyscall(0);
+  Result<int64_t> result = live_.Syscall(SYS_madvise, {start, call.values[1], advice});
+  if (result.ok() && result.value() == 0 && keeps_out)
+    result = live_.Syscall(SYS_madvise, {start, call.values[1], opposite});
+  const int64_t answer = result.ok() ? result.value() : -EINVAL;
+  if (answer == 0) {
+    const uint64_t kept_out = keeps_out ? advice : advice == MADV_DOFORK ? MADV_DONTFORK : MADV_WIPEONFORK;
+    PageSet& pages = kept_out == MADV_DONTFORK ? not_for_children_ : wiped_for_children_;
+    const PageSet changed = MakePageSet({{TraceeAddress(start), TraceeAddress(end)}});
+    pages = keeps_out ? Union(pages, changed) : Subtract(pages, changed);
+  }
+  AnswerSyscall(call, answer);
+  return true;
+}
+
+// Before the program makes a child, and after: what it has asked to be kept
+// out of children is, and then is again in the copies that we make.
+Result<void> Recorder::AdviseForFork(bool before) {
+  for (const AddressRange& range : not_for_children_)
+    CF_TRY(live_.Syscall(
+        SYS_madvise, {range.start.value, range.length(), static_cast<uint64_t>(before ? MADV_DONTFORK : MADV_DOFORK)}));
+  for (const AddressRange& range : wiped_for_children_)
+    CF_TRY(live_.Syscall(SYS_madvise, {range.start.value, range.length(),
+                                       static_cast<uint64_t>(before ? MADV_WIPEONFORK : MADV_KEEPONFORK)}));
+  return {};
+}
+
 // Calls whose real answer would show that the program is recorded.
 bool Recorder::AnsweredByUs(const SyscallArguments& call) {
   int64_t result = 0;
@@ -95,6 +131,7 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       ++refused_calls;
       result = -ENODEV;
       break;
+    case SYS_madvise: return AnsweredByAdvice(call);
     case SYS_sched_setaffinity: break;  // it stays on the CPU that it shares with its tracer
     default: return false;
   }

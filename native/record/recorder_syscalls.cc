@@ -449,10 +449,15 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   if (flags & CLONE_THREAD) return MakeThread(call, flags);
   // A child that shares our memory writes into it until it calls exec.
   std::unique_ptr<Tracee> before;
-  if (flags & CLONE_VM) {
+  const bool advised = !(flags & CLONE_VM) && !(not_for_children_.empty() && wiped_for_children_.empty());
+  if ((flags & CLONE_VM) || advised) {
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
-    CF_TRY_ASSIGN(before, live_.Fork());
+    if (advised) {
+      CF_TRY(AdviseForFork(true));
+    } else {
+      CF_TRY_ASSIGN(before, live_.Fork());
+    }
     live_.SetRegisters(at_call);
     CF_TRY(live_.Resume(ResumeMode::kContinue));
     std::optional<Stop> again = live_.Wait();
@@ -461,6 +466,7 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
   CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
   if (instead) return OnStop(*instead);
+  if (advised) CF_TRY(AdviseForFork(false));
   event.result = static_cast<int64_t>(live_.registers().rax);
   event.process_was_made = event.result > 0;
   if (IsRestart(event.result)) return OnSyscallInterrupted(call, std::move(event));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -246,4 +247,29 @@ SITUATION(child_descriptor) {
   siginfo_t info = {0};
   EXPECT(waitid(P_PIDFD, (id_t)fd, &info, WEXITED) == 0 && info.si_status == 6);
   compute(2);
+}
+
+// Our copies must have what the program keeps out of its children.
+SITUATION(memory_not_for_children) {
+  char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *hidden = pages, *wiped = pages + 4096;
+  int ends[2];
+  EXPECT(pipe(ends) == 0);
+  memset(pages, 7, 8192);
+  EXPECT(madvise(hidden, 4096, MADV_DONTFORK) == 0);
+  EXPECT(madvise(wiped, 4096, MADV_WIPEONFORK) == 0);
+  EXPECT(madvise(pages + 1, 4096, MADV_DONTFORK) == -1 && errno == EINVAL);
+  compute(3);
+  pid_t child = fork();
+  if (child == 0) _exit(write(ends[1], hidden, 1) == -1 && errno == EFAULT && wiped[0] == 0 ? 5 : 6);
+  int status;
+  EXPECT(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 5);
+  EXPECT(madvise(hidden, 4096, MADV_DOFORK) == 0);
+  compute(3);
+  hidden[1] += wiped[1];
+  compute(3);
+  child = fork();
+  if (child == 0) _exit(hidden[1]);
+  EXPECT(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 14);
+  printf("%d %d\n", hidden[1], wiped[1]);
 }
