@@ -200,6 +200,11 @@ Result<uint64_t> Replayer::CountNow() {
   return probes_->Transitions(*this);
 }
 
+Result<uint32_t> Replayer::GroupNow() {
+  if (!probes_) return last_group_;
+  return probes_->LastGroup(*this);
+}
+
 // The counts live in the process; they outlive the probes here.
 Result<void> Replayer::NoteCounts() {
   if (!probes_) return {};
@@ -338,7 +343,7 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   std::vector<MemoryDifference> differences = compare(MakePageSet({{sp - 256, sp + kNearStackBytes}}));
   if (differences.empty()) {
     CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
-    differences = compare(Union(written, marker.reference_pages));
+    differences = compare(Union(Union(written_, written), marker.reference_pages));
   }
   if (differences.empty()) {
     CF_TRY_ASSIGN(ExtendedRegisters ours, process_->ReadExtended());
@@ -440,6 +445,9 @@ Result<void> Replayer::RemoveProbesFrom(Tracee& copy) {
 }
 
 Result<std::unique_ptr<Tracee>> Replayer::Copy() {
+  // From here on these pages are shared again, and no longer seen as written.
+  CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
+  written_ = Union(written_, written);
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, process_->Fork());
   if (probes_) CF_TRY(RemoveProbesFrom(*copy));
   return copy;

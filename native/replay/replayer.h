@@ -136,8 +136,14 @@ class Replayer : private ProbeHost {
   uint64_t transitions() const { return transitions_; }
   std::optional<size_t> last_counted() const { return last_counted_; }
   uint32_t last_group() const { return last_group_; }
+  // Goes on with what another replay had counted when this one was copied from it.
+  void CountFrom(uint64_t transitions, uint32_t last_group) {
+    transitions_ = transitions;
+    last_group_ = last_group;
+  }
   // The count so far, from within a plan's callback.
   Result<uint64_t> CountNow();
+  Result<uint32_t> GroupNow();
   // Events whose calls were checked so far.
   uint64_t checked() const { return checked_; }
   // What stands where an asynchronous signal struck: kept by the owner.
@@ -233,6 +239,7 @@ class Replayer : private ProbeHost {
   int next_signal_ = 0;
   bool signal_reported_ = false;
   uint64_t checked_ = 0;
+  PageSet written_;  // before the last copy was made of it
 };
 
 }  // namespace chronofork

@@ -140,6 +140,8 @@ class Engine {
   EndMarker MarkerOf(size_t index);  // of line[index]
   EndMarker PresentMarker();
   Result<std::unique_ptr<Replayer>> ReplayFrom(size_t index);
+  // From a copy that is in no line, made on the way from the checkpoint `from`.
+  Result<std::unique_ptr<Replayer>> ReplayOf(Checkpoint& copy, int from);
   void SetReplay(std::unique_ptr<Replayer> replay, size_t base, bool at_base);
   void KeepPresentAsCheckpoint();
   void GoLive();

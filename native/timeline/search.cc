@@ -248,6 +248,10 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     plan.probes = goal.probes;
     plan.watches = goal.watches;
     plan.end = interval.end;
+    passed_.clear();
+    passed_counts_.clear();
+    passed_from_ = engine_.branch().line[interval.start]->id;
+    if (!goal.conditional && goal.watches.empty()) plan.tick = [&] { NotePassed(*replay); };
     uint64_t accepted = 0;
     size_t accepted_probe = 0;
     uint64_t asked = 0;
@@ -351,17 +355,49 @@ std::shared_ptr<Checkpoint> Search::CopyAsCheckpoint(Replayer& replay) {
   return checkpoint;
 }
 
+// A copy from within the counting of an interval, with the count so far.
+void Search::NotePassed(Replayer& replay) {
+  constexpr size_t kKept = 8;
+  Result<uint64_t> transitions = replay.CountNow();
+  Result<uint32_t> group = replay.GroupNow();
+  if (!transitions.ok() || !group.ok()) return;
+  std::shared_ptr<Checkpoint> copy = CopyAsCheckpoint(replay);
+  if (!copy) return;
+  passed_.push_back(std::move(copy));
+  passed_counts_.push_back({transitions.value(), group.value()});
+  if (passed_.size() <= kKept) return;
+  const size_t dropped = passed_.size() / 2;
+  Drop(passed_, dropped);
+  passed_counts_.erase(passed_counts_.begin() + static_cast<long>(dropped));
+}
+
+// A replay that goes on to `hit`: from the last copy before it, if the interval
+// was counted just now, else from the interval's beginning.
+Result<std::unique_ptr<Replayer>> Search::ReplayTowards(const Hit& hit) {
+  copies_.clear();
+  const int from = engine_.branch().line[hit.start]->id;
+  size_t before = 0;
+  if (passed_from_ == from)
+    while (before < passed_.size() && passed_counts_[before].transitions < hit.count) ++before;
+  if (before == 0) return engine_.ReplayFrom(hit.start);
+  passed_.resize(before);
+  copies_ = std::exchange(passed_, {});
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayOf(*copies_.back(), from));
+  const Count& count = passed_counts_[before - 1];
+  replay->CountFrom(count.transitions, count.group);
+  return replay;
+}
+
 // -- Arriving -------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal) {
   if (hit.watch) return GoToWriter(hit, goal);
-  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayFrom(hit.start));
-  uint64_t start_pc = replay->process().registers().rip;
+  const uint64_t start_pc = engine_.branch().line[hit.start]->position.registers.rip;
+  CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayTowards(hit));
   ReplayPlan plan = Plan();
   plan.probes = goal.probes;
   plan.limit = hit.count;
   // Copies at growing density towards the answer: the next step back starts from the last one.
-  copies_.clear();
   plan.tick = [&] {
     constexpr size_t kKept = 6;
     if (auto copy = CopyAsCheckpoint(*replay)) copies_.push_back(std::move(copy));

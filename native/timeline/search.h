@@ -97,6 +97,8 @@ class Search {
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
               std::vector<std::shared_ptr<Checkpoint>> copies);
   std::shared_ptr<Checkpoint> CopyAsCheckpoint(Replayer& replay);
+  void NotePassed(Replayer& replay);
+  Result<std::unique_ptr<Replayer>> ReplayTowards(const Hit& hit);
   ReplayPlan Plan();
   StopReply Begin(OperationResult* result);
   StopReply Plain() const;
@@ -105,6 +107,14 @@ class Search {
 
   Engine& engine_;
   std::vector<std::shared_ptr<Checkpoint>> copies_;
+  // Left by the counting of an interval: the way to a hit is short from the last before it.
+  struct Count {
+    uint64_t transitions = 0;
+    uint32_t group = 0;
+  };
+  std::vector<std::shared_ptr<Checkpoint>> passed_;
+  std::vector<Count> passed_counts_;
+  int passed_from_ = 0;                 // id of the checkpoint where that interval begins
   std::unique_ptr<StepWindow> window_;  // what StepUpTo() found
   bool answer_at_start_ = false;
   bool cancelled_ = false;
