@@ -53,6 +53,7 @@ function variable(setting: string): Record<string, string> {
 
 export class AdapterClient {
   readonly child: ChildProcessWithoutNullStreams;
+  /** Every message, `→` sent or `←` received, as JSON. */
   readonly transcript: string[] = [];
   readonly logFile: string;
   /** The adapter's own temporary directory: what is left there was forgotten. */
@@ -186,8 +187,13 @@ export class AdapterClient {
   }
 
   /** What helps to understand a failure. */
+  private lastSaid(): string {
+    const last = this.transcript.slice(-40);
+    return last.map((line) => line.slice(0, 300)).join('\n');
+  }
+
   report(): string {
-    const parts = [`--- said (last 40) ---\n${this.transcript.slice(-40).join('\n')}`];
+    const parts = [`--- said (last 40) ---\n${this.lastSaid()}`];
     if (this.stderr) parts.push(`--- stderr ---\n${this.stderr.slice(-4000)}`);
     try {
       const lines = readFileSync(this.logFile, 'utf8').split('\n');
@@ -211,7 +217,7 @@ export class AdapterClient {
 
   private send(message: object): void {
     const text = JSON.stringify(message);
-    this.transcript.push(`→ ${text.slice(0, 300)}`);
+    this.transcript.push(`→ ${text}`);
     this.child.stdin.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
   }
 
@@ -224,7 +230,7 @@ export class AdapterClient {
       if (this.received.length < headerEnd + 4 + length) return;
       const text = this.received.toString('utf8', headerEnd + 4, headerEnd + 4 + length);
       this.received = this.received.subarray(headerEnd + 4 + length);
-      this.transcript.push(`← ${text.slice(0, 300)}`);
+      this.transcript.push(`← ${text}`);
       this.dispatch(JSON.parse(text) as DebugProtocol.ProtocolMessage);
     }
   }
