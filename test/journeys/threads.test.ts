@@ -33,8 +33,9 @@ describe('threads', () => {
     const stackOfMain = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
       threadId: main,
     });
-    const join = stackOfMain.stackFrames.find(({ name }) => name.startsWith('main'));
-    assert.equal(join?.line, s.line('join-one'));
+    const caller = stackOfMain.stackFrames.find(({ name }) => name.startsWith('main'));
+    // Whose turn came first after the thread was made is not ours to say.
+    assert.ok([s.line('create'), s.line('join-one')].includes(caller?.line ?? 0), `main is in line ${caller?.line}`);
   });
 
   debugTest('the write that lost an update is found, in the thread that made it', 'threads.c', async (s) => {
