@@ -32,6 +32,9 @@ class Pagemap {
   Result<PageSet> Scan(const Query& query) const;
   Result<PageSet> Scan(const Query& query, const PageSet& where) const;
 
+  // The populated part of `where`; all of it on kernels without PAGEMAP_SCAN.
+  Result<PageSet> Populated(const PageSet& where) const;
+
   // The pages within `where` whose entry has `bit` set, or that are swapped out
   // (whose history cannot be told). Pages of files, shared memory and untouched
   // zero pages are left out as far as the kernel can tell them apart.
@@ -41,8 +44,6 @@ class Pagemap {
 
  private:
   explicit Pagemap(pid_t pid, ScopedFd fd) : pid_(pid), fd_(std::move(fd)) {}
-  // The populated part of `where`; all of it on kernels without PAGEMAP_SCAN.
-  Result<PageSet> Populated(const PageSet& where) const;
   Result<void> ScanRange(const Query& query, AddressRange range, std::vector<AddressRange>& found) const;
   Result<void> AppendPagesWithBit(uint64_t bit, AddressRange range, std::vector<AddressRange>& pages) const;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "checkpoint/pagemap.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -56,7 +57,12 @@ PageSet WritablePages(pid_t pid) {
   std::vector<AddressRange> ranges;
   for (const Mapping& mapping : ReadMappings(pid))
     if (mapping.writable && !mapping.shared && mapping.range.start != kCorePage) ranges.push_back(mapping.range);
-  return MakePageSet(std::move(ranges));
+  PageSet writable = MakePageSet(std::move(ranges));
+  // Sanitizers reserve terabytes; what was never touched is zero in every copy.
+  Result<Pagemap> pagemap = Pagemap::Open(pid);
+  if (!pagemap.ok()) return writable;
+  Result<PageSet> populated = pagemap.value().Populated(writable);
+  return populated.ok() ? std::move(populated).value() : writable;
 }
 
 PageSet DeadStack(pid_t pid, const std::vector<TraceeAddress>& stack_pointers) {

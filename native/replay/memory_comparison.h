@@ -25,8 +25,8 @@ struct MemoryDifference {
 std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSet* probes, const Tracee& reference,
                                             const PageSet& pages, size_t limit);
 
-// All pages of private writable memory of a process: what to compare when
-// nothing better is known.
+// All pages of private writable memory of a process that were ever touched:
+// what to compare when nothing better is known.
 PageSet WritablePages(pid_t pid);
 
 // What lies below the red zone on the stacks of the program's threads: left over,

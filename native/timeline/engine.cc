@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "checkpoint/pagemap.h"
 #include "checkpoint/retention.h"
 #include "tracee/core_page.h"
 
@@ -178,7 +179,7 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   checkpoint->position = LivePosition();
   checkpoint->time_ns = b.tip->CpuTimeNs();
   CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(true));
-  b.carried = Union(b.carried, pages);
+  b.carried = Union(b.carried, Touched(b, std::move(pages)));
   CF_TRY_ASSIGN(checkpoint->process, b.tip->Fork());
   checkpoint->pages = std::exchange(b.carried, {});
   if (inserted_in_live_)
@@ -216,9 +217,28 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   return checkpoint;
 }
 
+// Of `pages`, written or mapped anew since the last checkpoint, those that hold
+// anything now or did then. Only looked at where much was mapped: sanitizers
+// and garbage collectors reserve terabytes, and use little of them.
+PageSet Engine::Touched(const Branch& b, PageSet pages) const {
+  constexpr uint64_t kMuchBytes = uint64_t{256} << 20;
+  if (TotalBytes(pages) < kMuchBytes) return pages;
+  PageSet touched;
+  std::vector<pid_t> pids{b.tip->pid()};
+  if (!b.line.empty()) pids.push_back(b.line.back()->process->pid());
+  for (pid_t pid : pids) {
+    Result<Pagemap> pagemap = Pagemap::Open(pid);
+    if (!pagemap.ok()) return pages;
+    Result<PageSet> populated = pagemap.value().Populated(pages);
+    if (!populated.ok()) return pages;
+    touched = Union(touched, populated.value());
+  }
+  return touched;
+}
+
 Result<PageSet> Engine::TipPages(Branch& b) {
   CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
-  return Union(pages, b.carried);
+  return Union(Touched(b, std::move(pages)), b.carried);
 }
 
 // A checkpoint while the program runs. If the kernel refuses it, the program

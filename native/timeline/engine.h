@@ -135,6 +135,7 @@ class Engine {
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
   void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);
   Position LivePosition();
+  PageSet Touched(const Branch& b, PageSet pages) const;
   Result<PageSet> TipPages(Branch& b);  // written by the live process since its last checkpoint
   Result<void> CheckpointOnTheWay(bool async);
   EndMarker MarkerOf(size_t index);  // of line[index]

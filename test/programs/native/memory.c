@@ -244,3 +244,20 @@ SITUATION(huge_reservation) {
   compute(4);
   EXPECT(p[10ull << 30] == 5);
 }
+
+// As sanitizers do: most of it is never touched.
+SITUATION(reserves_a_terabyte) {
+  const size_t length = (size_t)1 << 40;
+  char *reserved = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) CANNOT_PLAY();
+  for (size_t i = 0; i < 64; ++i) reserved[i << 34] = (char)(i + 1);
+  compute(3);
+  EXPECT(madvise(reserved + ((size_t)5 << 34), 4096, MADV_DONTNEED) == 0);
+  compute(3);
+  EXPECT(mmap(reserved + ((size_t)6 << 34), (size_t)1 << 34, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED);
+  compute(3);
+  long sum = 0;
+  for (size_t i = 0; i < 64; ++i) sum += reserved[i << 34];
+  printf("%ld\n", sum);
+}
