@@ -200,6 +200,11 @@ Result<uint64_t> Replayer::CountNow() {
   return probes_->Transitions(*this);
 }
 
+TraceeAddress Replayer::ProgramCounter() {
+  const TraceeAddress pc(process_->registers().rip);
+  return probes_ ? probes_->Translate(pc) : pc;
+}
+
 Result<uint32_t> Replayer::GroupNow() {
   if (!probes_) return last_group_;
   return probes_->LastGroup(*this);

@@ -144,6 +144,8 @@ class Replayer : private ProbeHost {
   // The count so far, from within a plan's callback.
   Result<uint64_t> CountNow();
   Result<uint32_t> GroupNow();
+  // The debuggee's own pc, also while it executes code of ours.
+  TraceeAddress ProgramCounter();
   // Events whose calls were checked so far.
   uint64_t checked() const { return checked_; }
   // What stands where an asynchronous signal struck: kept by the owner.

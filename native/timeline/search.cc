@@ -251,7 +251,7 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     passed_.clear();
     passed_counts_.clear();
     passed_from_ = engine_.branch().line[interval.start]->id;
-    if (!goal.conditional && goal.watches.empty()) plan.tick = [&] { NotePassed(*replay); };
+    if (!goal.conditional && goal.watches.empty()) plan.tick = [&] { NotePassed(*replay, goal); };
     uint64_t accepted = 0;
     size_t accepted_probe = 0;
     uint64_t asked = 0;
@@ -355,9 +355,13 @@ std::shared_ptr<Checkpoint> Search::CopyAsCheckpoint(Replayer& replay) {
   return checkpoint;
 }
 
-// A copy from within the counting of an interval, with the count so far.
-void Search::NotePassed(Replayer& replay) {
+// A copy from within the counting of an interval, with the count so far. Not at
+// a counted place: whether this very hit is in the count nobody can tell.
+void Search::NotePassed(Replayer& replay, const Goal& goal) {
   constexpr size_t kKept = 8;
+  const TraceeAddress here = replay.ProgramCounter();
+  if (std::any_of(goal.probes.begin(), goal.probes.end(), [&](const ProbeSpec& p) { return p.address == here; }))
+    return;
   Result<uint64_t> transitions = replay.CountNow();
   Result<uint32_t> group = replay.GroupNow();
   if (!transitions.ok() || !group.ok()) return;
@@ -405,7 +409,9 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
-  if (stop.kind != ReplayStop::Kind::kProbe) {
+  // The count was made by another replay: both must have come to the same place.
+  const bool same_place = stop.kind == ReplayStop::Kind::kProbe && stop.probe == hit.probe;
+  if (!same_place) {
     CF_LOG(logger, kError, "stop %d at event %zu pc 0x%llx after %llu of %llu hits", static_cast<int>(stop.kind),
            replay->event(), replay->process().registers().rip, static_cast<unsigned long long>(replay->transitions()),
            static_cast<unsigned long long>(hit.count));

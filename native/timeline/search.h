@@ -97,7 +97,7 @@ class Search {
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
               std::vector<std::shared_ptr<Checkpoint>> copies);
   std::shared_ptr<Checkpoint> CopyAsCheckpoint(Replayer& replay);
-  void NotePassed(Replayer& replay);
+  void NotePassed(Replayer& replay, const Goal& goal);
   Result<std::unique_ptr<Replayer>> ReplayTowards(const Hit& hit);
   ReplayPlan Plan();
   StopReply Begin(OperationResult* result);
