@@ -32,6 +32,7 @@ namespace chronofork {
 struct EngineOptions {
   double interval_ms = 100;   // of run time between periodic checkpoints; 0: none
   uint64_t budget_bytes = 0;  // 0: a quarter of the free memory
+  double tick_ms = 5;         // how often a running process is looked at: checkpoints, cancel, the Pause button
   std::function<void(const char* severity, const std::string&)> notice = [](const char*, const std::string&) {};
   std::function<void(double, const char*)> progress = [](double, const char*) {};
   std::function<void()> changed = [] {};  // checkpoints, branches or the present

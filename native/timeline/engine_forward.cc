@@ -13,8 +13,6 @@ namespace {
 
 Log logger("forward");
 
-// How often a running debuggee is looked at: checkpoints, cancel, the Pause button.
-constexpr double kTickMs = 5;
 // How much later than its time a periodic checkpoint may come to find the end of an event.
 constexpr double kCheckpointGraceNs = 5e6;
 
@@ -157,7 +155,7 @@ Result<void> Engine::RemoveFrom(Tracee& tracee) {
 }
 
 StopReply Engine::RunForward(const ResumeRequest& request) {
-  WakeTimer timer(kTickMs);
+  WakeTimer timer(options_.tick_ms);
   if (request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep) {
     if (in_call_ || edited_) {
       bool is_call = false;

@@ -61,6 +61,7 @@ Debugged::Debugged(const std::string& program, const std::vector<std::string>& a
     : symbols_(program) {
   EngineOptions options;
   options.interval_ms = wanted.interval_ms;
+  options.tick_ms = wanted.tick_ms;
   options.notice = [this](const char* severity, const std::string& text) {
     notices.push_back(std::string(severity) + ": " + text);
   };

@@ -38,6 +38,7 @@ class Debugged {
     double interval_ms = 0;
     std::string folder;  // working directory; "": the present one
     std::string output = "/dev/null";
+    double tick_ms = 5;
   };
   // Launches; a failure is in `problems`.
   Debugged(const std::string& program, const std::vector<std::string>& arguments, const Options& options);

@@ -69,6 +69,42 @@ TEST_CASE("search: reverse-continue to a breakpoint, again and again, and forwar
   }
 }
 
+// Copies are made on the way wherever the clock falls, also within the code that counts.
+TEST_CASE("search: copies made while counting do not change what is counted") {
+  const std::string program = Moves();
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {"loops"}, {0, "", "/dev/null", 0.06});
+    const uint64_t rounds = 600'000;
+    d.Break("mark_begin");
+    d.Continue();
+    const Result<void> longer = d.engine().WriteMemory(d.symbols().at("rounds"), std::as_bytes(std::span(&rounds, 1)));
+    d.Expect("more rounds", longer.ok());
+    d.Clear();
+    d.Break("mark_end");
+    d.Continue();
+    d.Clear();
+    // Two places side by side, which share the code that counts them.
+    const TraceeAddress visit = d.symbols().at("mark_visit");
+    d.engine().breakpoints[visit] = {};
+    d.engine().breakpoints[visit + 1] = {};
+    // From the end again and again, so that the way is long.
+    for (int round = 0; round < 60 && d.problems.empty(); ++round) {
+      for (uint64_t i = rounds - 1; i > rounds - 4; --i)
+        for (const TraceeAddress place : {visit + 1, visit}) {
+          d.Expect("a breakpoint", d.ReverseContinue().kind == StopKind::kBreakpoint);
+          d.Equal("the place", place.value, d.pc());
+          d.Equal("current", i, d.Word("current"));
+        }
+      TimeOperation to_end;
+      to_end.kind = TimeOperation::Kind::kSeekEnd;
+      d.Do(to_end);
+    }
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
 TEST_CASE("search: the nearest of two breakpoints, and conditions") {
   for (double interval_ms : {0.0, 2.0}) {
     FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
