@@ -159,7 +159,6 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
-      interrupting_ = false;
       CF_TRY(FinishRepString(live_));
       LiveStop live_stop;
       if (interrupt_wanted_.exchange(false)) {

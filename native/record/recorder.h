@@ -135,7 +135,7 @@ class Recorder {
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
   Outcome CompleteCall();
   Outcome PerformProcessCall(const SyscallArguments& call);
-  Result<std::optional<Stop>> WaitForSyscallExit();
+  void NoteWrites(std::span<const AddressRange> ranges, Event& event);
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);
   bool AnsweredAtFixedAddress(const SyscallArguments& call);
@@ -155,7 +155,8 @@ class Recorder {
     std::optional<Stop> instead;  // not the call's end
     pid_t next = 0;               // the call waits; this thread can go on meanwhile
   };
-  Result<CallEnd> WaitForCallEnd();
+  Result<CallEnd> WaitForCallEnd(bool may_leave);
+  void NoteCallEnd(const Stop& stop, pid_t mine);
   Outcome MakeThread(const SyscallArguments& call, uint64_t flags);
   Outcome EndThread(const SyscallArguments& call);
   std::vector<AddressRange> WordsClearedAtEnd();

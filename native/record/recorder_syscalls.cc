@@ -129,34 +129,12 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
 
 void Recorder::FinishSyscall(Event event) { Append(std::move(event)); }
 
-// Waits for the end of the call that was just resumed; anything but its end
-// (the process gone, another program) is returned.
-Result<std::optional<Stop>> Recorder::WaitForSyscallExit() {
-  const pid_t mine = live_.tid();
-  for (;;) {
-    // execve ends the other threads, and its own becomes the first.
-    std::optional<Stop> stop = live_.thread_count() > 1 ? live_.WaitAny(true) : live_.Wait(true);
-    if (stop && stop->kind != Stop::Kind::kExec && live_.tid() != mine) {
-      const pid_t other = live_.tid();
-      live_.SwitchTo(mine);
-      waiting_.at(other).call_end = *stop;
-      continue;
-    }
-    if (!stop) {
-      if (interrupt_wanted_.load() && !interrupting_) {
-        interrupting_ = true;
-        CF_TRY(live_.RequestInterrupt());
-      }
-      continue;
-    }
-    interrupting_ = false;
-    if (stop->kind == Stop::Kind::kSyscallExit) return std::optional<Stop>();
-    if (stop->kind == Stop::Kind::kNewProcess) {
-      ChildProcesses::Adopt(stop->new_pid, options_.visible_cpus);
-      CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-      continue;
-    }
-    return stop;
+// Adds the bytes that `ranges` hold now, as far as they can be read.
+void Recorder::NoteWrites(std::span<const AddressRange> ranges, Event& event) {
+  for (const AddressRange& range : ranges) {
+    MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
+    write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
+    if (!write.bytes.empty()) event.writes.push_back(std::move(write));
   }
 }
 
@@ -262,7 +240,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   // == 2.
   now_.open = std::move(open);
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-  CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd());
+  CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(RowFor(call.number).may_block));
   if (end.next != 0) return SwitchThread(end.next, SignalPlace::kBeforeSyscall);
   if (end.instead) {
     now_.open.reset();
@@ -314,11 +292,7 @@ Recorder::Outcome Recorder::CompleteCall() {
   }
   event.output_digest = OutputDigest(call, result, read);
   if (ranges && cls != SyscallClass::kExecute) {
-    for (const AddressRange& range : *ranges) {
-      MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
-      write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
-      if (!write.bytes.empty()) event.writes.push_back(std::move(write));
-    }
+    NoteWrites(*ranges, event);
   }
   if (result >= 0 && Opens(call.number)) NoteOpened(static_cast<int>(result), event);
   if (cls == SyscallClass::kExecute && ChangesMappings(call.number)) NoteMemoryLayout(call, result, event);
@@ -417,11 +391,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
     MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
     const SyscallArguments meaning = call.number == SYS_restart_syscall && now_.restarting ? *now_.restarting : call;
     auto ranges = OutRanges(meaning, -EINTR, read, SnapshotAtEntry(meaning, read));
-    for (const AddressRange& range : ranges.value_or(std::vector<AddressRange>())) {
-      MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
-      write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
-      if (!write.bytes.empty()) event.writes.push_back(std::move(write));
-    }
+    NoteWrites(ranges.value_or(std::vector<AddressRange>()), event);
   }
   FinishSyscall(std::move(event));
   return SignalArrived(stop->siginfo, SignalPlace::kAfterEvent);
@@ -432,8 +402,8 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
   if (call.number == SYS_execve || call.number == SYS_execveat) {
     CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-    CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
-    if (instead) return OnStop(*instead);
+    CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(false));
+    if (end.instead) return OnStop(*end.instead);
     Event failed = NewEvent(EventKind::kSyscall);
     failed.number = static_cast<int32_t>(call.number);
     failed.arguments = call.values;
@@ -464,8 +434,8 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-  CF_TRY_ASSIGN(std::optional<Stop> instead, WaitForSyscallExit());
-  if (instead) return OnStop(*instead);
+  CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(false));
+  if (end.instead) return OnStop(*end.instead);
   if (advised) CF_TRY(AdviseForFork(false));
   event.result = static_cast<int64_t>(live_.registers().rax);
   event.process_was_made = event.result > 0;
@@ -477,11 +447,7 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
     uint64_t parent_tid = call.number == SYS_clone ? call.values[2] : 0;
     if (parent_tid) pages.push_back({TraceeAddress(parent_tid), TraceeAddress(parent_tid + 4)});
   }
-  for (const AddressRange& range : pages) {
-    MemoryWrite write{range.start, std::vector<std::byte>(range.length())};
-    write.bytes.resize(live_.memory().ReadSome(range.start, write.bytes));
-    if (!write.bytes.empty()) event.writes.push_back(std::move(write));
-  }
+  NoteWrites(pages, event);
   FinishSyscall(std::move(event));
   return std::optional<LiveStop>();
 }

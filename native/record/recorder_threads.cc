@@ -37,15 +37,6 @@ constexpr uint64_t kMostPendingBytes = 16 << 20;
 // The kernel follows a robust list no further (ROBUST_LIST_LIMIT).
 constexpr int kRobustListLimit = 2048;
 
-// At the instruction of the call that was begun.
-GeneralRegisters AtInstruction(const GeneralRegisters& at_entry) {
-  GeneralRegisters r = at_entry;
-  r.rip -= 2;
-  r.rax = r.orig_rax;
-  r.orig_rax = ~0ull;
-  return r;
-}
-
 struct CloneWords {
   uint64_t parent_tid = 0;
   uint64_t child_tid = 0;
@@ -63,19 +54,17 @@ Result<CloneWords> WordsOf(const SyscallArguments& call, const TraceeMemory& mem
 
 // -- Waiting in a call ----------------------------------------------------------------
 
-// Waits for the end of the current thread's call, or until it is seen to wait
-// while another thread can go on.
-Result<Recorder::CallEnd> Recorder::WaitForCallEnd() {
+// Waits for the end of the current thread's call that was just resumed, or for
+// what came instead (the process gone, another program); or, with `may_leave`,
+// until the call is seen to wait while another thread can go on.
+Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
   const pid_t mine = live_.tid();
-  const bool may_wait = RowFor(now_.open->call.number).may_block;
   for (;;) {
-    const bool alone = live_.thread_count() == 1;
-    const pid_t next = may_wait && !interrupting_ ? NextReady() : 0;
-    std::optional<Stop> stop = alone ? live_.Wait(true) : live_.WaitAny(true, next == 0);
-    if (stop && live_.tid() != mine) {
-      const pid_t other = live_.tid();
-      live_.SwitchTo(mine);
-      waiting_.at(other).call_end = *stop;
+    const pid_t next = may_leave && !interrupting_ ? NextReady() : 0;
+    std::optional<Stop> stop = live_.WaitAny(true, next == 0);
+    // execve ends the other threads, and its own becomes the first.
+    if (stop && stop->kind != Stop::Kind::kExec && live_.tid() != mine) {
+      NoteCallEnd(*stop, mine);
       continue;
     }
     if (!stop) {
@@ -88,6 +77,8 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd() {
       }
       continue;
     }
+    // The kernel forgets an interrupt at any stop.
+    interrupting_ = false;
     if (stop->kind == Stop::Kind::kSyscallExit) return CallEnd{};
     if (stop->kind == Stop::Kind::kNewProcess) {
       ChildProcesses::Adopt(stop->new_pid, options_.visible_cpus);
@@ -98,15 +89,17 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd() {
   }
 }
 
+// The thread whose stop was just seen is another than `mine`, which stays the current one.
+void Recorder::NoteCallEnd(const Stop& stop, pid_t mine) {
+  waiting_.at(live_.tid()).call_end = stop;
+  live_.SwitchTo(mine);
+}
+
 // Notes which calls of other threads have ended, without waiting.
 void Recorder::CollectCallEnds() {
   if (live_.thread_count() == 1) return;
   const pid_t mine = live_.tid();
-  while (std::optional<Stop> stop = live_.PollOthers()) {
-    const pid_t other = live_.tid();
-    live_.SwitchTo(mine);
-    waiting_.at(other).call_end = *stop;
-  }
+  while (std::optional<Stop> stop = live_.PollOthers()) NoteCallEnd(*stop, mine);
 }
 
 // The thread after the current one, in turn, that can go on: one whose steps
@@ -166,12 +159,8 @@ Recorder::Outcome Recorder::SwitchThread(pid_t next, SignalPlace place) {
   if (place == SignalPlace::kBeforeSyscall) {
     event.arguments = now_.open->call.values;
     event.result = now_.open->call.number;
-    event.output_digest = DigestOf(AtInstruction(now_.at_call.registers));
-    if (std::optional<AddressRange> word = WordOfWaiter(now_.open->call)) {
-      MemoryWrite write{word->start, std::vector<std::byte>(word->length())};
-      CF_TRY(live_.memory().Read(write.address, write.bytes));
-      event.writes.push_back(std::move(write));
-    }
+    event.output_digest = DigestOf(AtCallInstruction(now_.at_call.registers));
+    if (std::optional<AddressRange> word = WordOfWaiter(now_.open->call)) NoteWrites(std::span(&*word, 1), event);
   } else if (!ended) {
     event.output_digest = DigestOf(live_.registers());
   }
@@ -186,7 +175,7 @@ Recorder::Outcome Recorder::SwitchThread(pid_t next, SignalPlace place) {
   contexts_.reset();
   yielded_ = false;
   slice_begun_ns_ = Now();
-  const GeneralRegisters coming = now_.open ? AtInstruction(now_.at_call.registers) : live_.registers();
+  const GeneralRegisters coming = now_.open ? AtCallInstruction(now_.at_call.registers) : live_.registers();
   event.pc = coming.rip;
   event.registers_digest = DigestOf(coming);
   if (logger.Enabled(LogLevel::kDebug)) logger.Write(LogLevel::kDebug, "%s", Describe(event, log_.size()).c_str());
@@ -197,7 +186,7 @@ Recorder::Outcome Recorder::SwitchThread(pid_t next, SignalPlace place) {
   if (end.kind == Stop::Kind::kInterrupted && end.group_stop_signal == 0) {
     // Interrupted before the call had begun to wait: it goes on waiting.
     CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
-    CF_TRY_ASSIGN(CallEnd again, WaitForCallEnd());
+    CF_TRY_ASSIGN(CallEnd again, WaitForCallEnd(RowFor(now_.open->call.number).may_block));
     if (again.next != 0) return SwitchThread(again.next, SignalPlace::kBeforeSyscall);
     if (!again.instead) return CompleteCall();
     now_.open.reset();
@@ -228,7 +217,7 @@ const ThreadContexts& Recorder::OtherThreads() {
     auto context = std::make_shared<ThreadContext>();
     if (record.open) {
       *context = record.at_call;
-      context->registers = AtInstruction(record.at_call.registers);
+      context->registers = AtCallInstruction(record.at_call.registers);
       context->pending_writes = PendingWrites(*record.open);
     } else {
       live_.SwitchTo(tid);
@@ -279,14 +268,11 @@ Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, uint64_t fl
     if (flags & CLONE_CHILD_CLEARTID) record.clear_child_tid = words.child_tid;
     waiting_[event.thread_made] = std::move(record);
     contexts_.reset();
-    auto note = [&](uint64_t address) -> Result<void> {
-      MemoryWrite write{TraceeAddress(address), std::vector<std::byte>(sizeof(pid_t))};
-      CF_TRY(live_.memory().Read(write.address, write.bytes));
-      event.writes.push_back(std::move(write));
-      return {};
-    };
-    if (flags & CLONE_PARENT_SETTID) CF_TRY(note(words.parent_tid));
-    if (flags & CLONE_CHILD_SETTID) CF_TRY(note(words.child_tid));
+    std::vector<AddressRange> written;
+    auto add = [&written](uint64_t at) { written.push_back({TraceeAddress(at), TraceeAddress(at + sizeof(pid_t))}); };
+    if (flags & CLONE_PARENT_SETTID) add(words.parent_tid);
+    if (flags & CLONE_CHILD_SETTID) add(words.child_tid);
+    NoteWrites(written, event);
     CF_LOG(logger, kInfo, "thread %d", event.thread_made);
   }
   FinishSyscall(std::move(event));
@@ -327,7 +313,7 @@ std::vector<AddressRange> Recorder::WordsClearedAtEnd() {
 
 // The current thread, one of several, calls exit.
 Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
-  const GeneralRegisters at_call = AtInstruction(live_.registers());
+  const GeneralRegisters at_call = AtCallInstruction(live_.registers());
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
@@ -363,10 +349,8 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
   CollectCallEnds();
   while (NextReady() == 0) {
     std::optional<Stop> stop = live_.PollOthers(true);
-    const pid_t other = live_.tid();
     if (stop) {
-      live_.SwitchTo(mine);
-      waiting_.at(other).call_end = *stop;
+      NoteCallEnd(*stop, mine);
     } else if (interrupt_wanted_.load() && !interrupting_) {
       interrupting_ = true;
       live_.SwitchTo(waiting_.begin()->first);

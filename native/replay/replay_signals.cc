@@ -51,15 +51,7 @@ Result<void> Replayer::WaitWithMask(const Event& event, TraceeAddress mask) {
   process_->SetRegisters(call);
   raised_ = true;
   CF_TRY(process_->Raise(log_->at(event_ + 1).number));
-  CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
-  std::optional<Stop> stop = process_->Wait();
-  while (stop->kind == Stop::Kind::kInterrupted) {
-    CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
-    stop = process_->Wait();
-  }
-  if (stop->kind != Stop::Kind::kSyscallExit)
-    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " +
-                    Describe(event, event_));
+  CF_TRY(ToSyscallExit(event));
   GeneralRegisters r = process_->registers();
   r.rdi = at_entry.rdi;
   r.rsi = at_entry.rsi;

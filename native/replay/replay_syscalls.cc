@@ -146,6 +146,19 @@ Result<void> Replayer::CheckAfter(const Event& event) {
   return {};
 }
 
+// Makes the call that the process stands at the entry of; our own interrupts do not end it.
+Result<void> Replayer::ToSyscallExit(const Event& event) {
+  std::optional<Stop> stop;
+  do {
+    CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
+    stop = process_->Wait();
+  } while (stop->kind == Stop::Kind::kInterrupted);
+  if (stop->kind != Stop::Kind::kSyscallExit)
+    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " +
+                    Describe(event, event_));
+  return {};
+}
+
 Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& call) {
   if (call.number == SYS_mmap) return MapAgain(event, call);
   GeneralRegisters at_entry = process_->registers();
@@ -155,15 +168,7 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
     changed.r8 = static_cast<uint64_t>(event.result);
     process_->SetRegisters(changed);
   }
-  CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
-  std::optional<Stop> stop = process_->Wait();
-  while (stop->kind == Stop::Kind::kInterrupted) {
-    CF_TRY(process_->Resume(ResumeMode::kToSyscallExit));
-    stop = process_->Wait();
-  }
-  if (stop->kind != Stop::Kind::kSyscallExit)
-    return Diverged(std::string("the process stopped (") + StopKindName(stop->kind) + ") within " +
-                    Describe(event, event_));
+  CF_TRY(ToSyscallExit(event));
   GeneralRegisters r = process_->registers();
   int64_t result = static_cast<int64_t>(r.rax);
   if (call.number == SYS_rt_sigreturn) {

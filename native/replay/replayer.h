@@ -167,6 +167,7 @@ class Replayer : private ProbeHost {
   Outcome OnWake();
   // replay_syscalls.cc
   Outcome OnSyscallEntry(ResumeMode mode);
+  Result<void> ToSyscallExit(const Event& event);
   Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
   Result<void> CheckAfter(const Event& event);

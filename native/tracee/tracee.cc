@@ -357,13 +357,7 @@ Result<void> Tracee::Raise(int signal) {
 
 std::vector<siginfo_t> Tracee::TakeDeferredSignals() { return std::exchange(thread_.deferred, {}); }
 
-void Tracee::AbandonSyscall() {
-  GeneralRegisters r = registers();
-  r.rip -= 2;  // the length of `syscall`
-  r.rax = r.orig_rax;
-  r.orig_rax = static_cast<unsigned long long>(kAbandoned);
-  SetRegisters(r);
-}
+void Tracee::AbandonSyscall() { SetRegisters(AtCallInstruction(registers())); }
 
 void Tracee::SkipSyscall(int64_t result) {
   GeneralRegisters r = registers();
