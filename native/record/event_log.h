@@ -63,6 +63,7 @@ struct Event {
   bool handled = false;           // kSignal: a handler was entered; `writes` is its frame
   pid_t thread = 0;               // whose event it is; of a switch: the thread that is left
   pid_t thread_made = 0;          // kSyscall: clone has made this thread; `registers` are its first
+  uint64_t cleared_word = 0;      // … and the kernel clears this word when it ends (CLONE_CHILD_CLEARTID)
   bool thread_ended = false;      // kSyscall: exit of one thread; a switch comes next
   int32_t number = 0;             // of the call, or of the signal; of a switch: the thread that goes on
   int64_t result = 0;  // of the call (`restarted`: the number of the next); the counter's value of kTimeStamp

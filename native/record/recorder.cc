@@ -28,7 +28,7 @@ uint64_t MonotonicNs() {
 }  // namespace
 
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
-    : live_(live), log_(log), options_(std::move(options)), first_tid_(live.tid()) {}
+    : live_(live), log_(log), options_(std::move(options)) {}
 
 Event Recorder::NewEvent(EventKind kind) {
   Event event;
@@ -78,7 +78,7 @@ void Recorder::TakeDeferred() {
 Result<LiveStop> Recorder::Run(const RunRequest& request) {
   mode_ = request.mode;
   until_thread_ = request.until_thread;
-  if (until_thread_ != 0 && until_thread_ == options_.visible_tid) until_thread_ = first_tid_;
+  if (until_thread_ != 0) until_thread_ = RealTid(until_thread_);
   step_thread_ = mode_ == ResumeMode::kStep ? live_.tid() : until_thread_;
   now_.next_signal = 0;
   interrupting_ = false;
@@ -182,7 +182,7 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
       patched_.clear();
       waiting_.clear();
       contexts_.reset();
-      first_tid_ = live_.pid();
+      options_.visible_tids.clear();
       LiveStop live_stop;
       live_stop.kind = LiveStop::Kind::kExec;
       return std::optional(live_stop);

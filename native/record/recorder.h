@@ -56,7 +56,7 @@ struct LiveStop {
 
 struct RecordOptions {
   pid_t visible_pid = 0;                           // what getpid shall answer; 0: the truth
-  pid_t visible_tid = 0;                           // what the first thread is known by; 0: the truth
+  std::map<pid_t, pid_t> visible_tids;             // what threads are known by, if not by their own numbers
   std::vector<int> visible_cpus;                   // what sched_getaffinity shall answer
   std::function<void(const std::string&)> notice;  // a limit that the user must know
 };
@@ -115,6 +115,8 @@ class Recorder {
   // The threads beside the current one, and the current one's alternate stack.
   const ThreadContexts& OtherThreads();
   const stack_t& alternate_stack() const { return now_.alternate_stack; }
+  // A thread that was not made by the recorded program, as its past has it (a branch): the current one, or another.
+  void AdoptThread(pid_t tid, const stack_t& alternate_stack, const ThreadEndings& endings);
   // Looks for them in what is executable now; at the start and after exec.
   Result<void> PatchAllExecutable();
 
@@ -142,6 +144,8 @@ class Recorder {
   bool AnsweredByAdvice(const SyscallArguments& call);
   Result<void> AdviseForFork(bool before);
   void AnswerSyscall(const SyscallArguments& call, int64_t result);
+  bool Renamed() const { return options_.visible_pid != 0 && options_.visible_pid != live_.process_id(); }
+  void GiveRealNumbers(const SyscallArguments& call);
   void Tell(const std::string& limit);
   Result<void> PrepareCall(const SyscallArguments& call);
   void NoteOpened(int descriptor, Event& event);
@@ -150,7 +154,8 @@ class Recorder {
   bool Catches(long number) const;
   // recorder_threads.cc
   ResumeMode Mode() const { return step_thread_ == live_.tid() ? mode_ : ResumeMode::kContinue; }
-  pid_t VisibleTid(pid_t tid) const { return options_.visible_tid && tid == first_tid_ ? options_.visible_tid : tid; }
+  pid_t VisibleTid(pid_t tid) const;
+  pid_t RealTid(pid_t visible) const;
   struct CallEnd {
     std::optional<Stop> instead;  // not the call's end
     pid_t next = 0;               // the call waits; this thread can go on meanwhile
@@ -220,7 +225,6 @@ class Recorder {
   };
   ThreadRecord now_;
   std::map<pid_t, ThreadRecord> waiting_;   // all other threads
-  pid_t first_tid_ = 0;                     // of the live process: its own number
   std::optional<ThreadContexts> contexts_;  // of `waiting_`, until it changes
   pid_t until_thread_ = 0;
   pid_t step_thread_ = 0;        // whose steps are wanted

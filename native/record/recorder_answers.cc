@@ -3,8 +3,10 @@
 //
 // The call is not made; the event holds our answer, and a replay gives the same.
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -13,6 +15,22 @@
 #include "record/recorder.h"
 
 namespace chronofork {
+namespace {
+
+bool InheritsPriority(uint64_t futex_operation) {
+  constexpr uint64_t kFutexLockPi2 = 13;  // Linux 5.14
+  switch (futex_operation & FUTEX_CMD_MASK & 0xffffffff) {
+    case FUTEX_LOCK_PI:
+    case FUTEX_UNLOCK_PI:
+    case FUTEX_TRYLOCK_PI:
+    case FUTEX_WAIT_REQUEUE_PI:
+    case FUTEX_CMP_REQUEUE_PI:
+    case kFutexLockPi2: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
 
 // int 0x80: the same numbers are other calls there.
 Recorder::Outcome Recorder::OnForeignCall() {
@@ -105,18 +123,88 @@ Result<void> Recorder::AdviseForFork(bool before) {
   return {};
 }
 
+pid_t Recorder::VisibleTid(pid_t tid) const {
+  auto found = options_.visible_tids.find(tid);
+  return found == options_.visible_tids.end() ? tid : found->second;
+}
+
+pid_t Recorder::RealTid(pid_t visible) const {
+  for (const auto& [real, known] : options_.visible_tids)
+    if (known == visible) return real;
+  return visible;
+}
+
+// On a branch the process and its threads have other numbers than the program
+// believes: a call about one of them, about to be made, gets the real ones.
+void Recorder::GiveRealNumbers(const SyscallArguments& call) {
+  GeneralRegisters r = live_.registers();
+  auto process = [this](unsigned long long& number) {
+    if (static_cast<pid_t>(number) == options_.visible_pid)
+      number = static_cast<unsigned long long>(live_.process_id());
+  };
+  auto thread = [this](unsigned long long& number) {
+    number = static_cast<unsigned long long>(RealTid(static_cast<pid_t>(number)));
+  };
+  switch (call.number) {
+    case SYS_tgkill:
+    case SYS_rt_tgsigqueueinfo:
+      process(r.rdi);
+      thread(r.rsi);
+      break;
+    case SYS_kill:
+    case SYS_rt_sigqueueinfo:
+    case SYS_getpgid:
+    case SYS_getsid:
+    case SYS_setpgid:
+    case SYS_prlimit64:
+    case SYS_process_vm_readv:
+    case SYS_process_vm_writev:
+    case SYS_pidfd_open: process(r.rdi); break;
+    case SYS_tkill:
+    case SYS_get_robust_list:
+    case SYS_sched_getaffinity:
+    case SYS_sched_getattr:
+    case SYS_sched_getparam:
+    case SYS_sched_getscheduler:
+    case SYS_sched_rr_get_interval:
+    case SYS_sched_setattr:
+    case SYS_sched_setparam:
+    case SYS_sched_setscheduler: thread(r.rdi); break;
+    case SYS_getpriority:
+    case SYS_setpriority:
+      if (r.rdi == PRIO_PROCESS) thread(r.rsi);
+      break;
+    default: return;
+  }
+  live_.SetRegisters(r);
+}
+
 // Calls whose real answer would show that the program is recorded.
 bool Recorder::AnsweredByUs(const SyscallArguments& call) {
   int64_t result = 0;
-  bool renamed = options_.visible_pid != 0 && options_.visible_pid != live_.pid();
   switch (call.number) {
     case SYS_getpid:
-      if (!renamed) return false;
+      if (!Renamed()) return false;
       result = options_.visible_pid;
       break;
     case SYS_gettid:
       if (thread() == live_.tid()) return false;
       result = thread();
+      break;
+    case SYS_set_tid_address:
+      if (thread() == live_.tid()) return false;
+      static_cast<void>(live_.Syscall(SYS_set_tid_address, {call.values[0]}));
+      now_.clear_child_tid = call.values[0];
+      result = thread();
+      break;
+    case SYS_futex:
+      // The kernel compares such a word with the thread's own number.
+      if (!Renamed() || !InheritsPriority(call.values[1])) return false;
+      Tell(
+          "On this branch the program's threads have other numbers than it knows, and mutexes that inherit priority "
+          "cannot be waited for: futex was answered with ENOSYS.");
+      ++refused_calls;
+      result = -ENOSYS;
       break;
     case SYS_rseq:
       result = -ENOSYS;  // the kernel would write to its area behind our back

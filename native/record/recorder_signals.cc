@@ -176,10 +176,12 @@ Recorder::Outcome Recorder::OnRandom(TraceeAddress address) {
 }
 
 Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace place) {
-  now_.undelivered = info;
-  now_.undelivered_place = place;
   LiveStop stop;
   stop.siginfo = info;
+  const bool from_a_process = info.si_code == SI_USER || info.si_code == SI_QUEUE || info.si_code == SI_TKILL;
+  if (Renamed() && from_a_process && info.si_pid == live_.process_id()) stop.siginfo.si_pid = options_.visible_pid;
+  now_.undelivered = stop.siginfo;
+  now_.undelivered_place = place;
   if (!passed_signals.contains(info.si_signo)) {
     stop.kind = LiveStop::Kind::kSignal;
     return std::optional(stop);

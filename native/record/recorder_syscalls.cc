@@ -141,16 +141,7 @@ void Recorder::NoteWrites(std::span<const AddressRange> ranges, Event& event) {
 // Shared memory that only this program has is as good as private, and private
 // memory is what a checkpoint copies.
 Result<void> Recorder::PrepareCall(const SyscallArguments& call) {
-  if (options_.visible_pid != 0 && options_.visible_pid != live_.pid() &&
-      (call.number == SYS_kill || call.number == SYS_tkill || call.number == SYS_tgkill)) {
-    // On a branch the process has another pid than the program believes.
-    GeneralRegisters r = live_.registers();
-    uint64_t believed = static_cast<uint64_t>(options_.visible_pid), real = static_cast<uint64_t>(live_.pid());
-    if (r.rdi == believed) r.rdi = real;
-    if (call.number == SYS_tgkill && r.rsi == believed) r.rsi = real;
-    live_.SetRegisters(r);
-    return {};
-  }
+  if (Renamed()) GiveRealNumbers(call);
   if (call.number != SYS_mmap || (call.values[3] & MAP_TYPE) != MAP_SHARED) return {};
   if (!(call.values[3] & MAP_ANONYMOUS)) return {};
   GeneralRegisters r = live_.registers();

@@ -265,7 +265,7 @@ Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, uint64_t fl
     event.registers = std::make_unique<GeneralRegisters>(first);
     live_.SwitchTo(mine);
     ThreadRecord record;
-    if (flags & CLONE_CHILD_CLEARTID) record.clear_child_tid = words.child_tid;
+    if (flags & CLONE_CHILD_CLEARTID) event.cleared_word = record.clear_child_tid = words.child_tid;
     waiting_[event.thread_made] = std::move(record);
     contexts_.reset();
     std::vector<AddressRange> written;
@@ -277,6 +277,13 @@ Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, uint64_t fl
   }
   FinishSyscall(std::move(event));
   return std::optional<LiveStop>();
+}
+
+void Recorder::AdoptThread(pid_t tid, const stack_t& alternate_stack, const ThreadEndings& endings) {
+  ThreadRecord& record = tid == live_.tid() ? now_ : waiting_[tid];
+  record.alternate_stack = alternate_stack;
+  record.clear_child_tid = endings.clear_child_tid;
+  contexts_.reset();
 }
 
 // What the kernel may write as the current thread ends: the word that others
@@ -330,6 +337,14 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
   std::vector<std::vector<std::byte>> before;
   for (const AddressRange& word : words) before.push_back(read(word));
   const pid_t mine = live_.tid();
+  if (thread() != mine) {
+    // The kernel frees the mutexes of the number that the thread has on this branch.
+    for (const AddressRange& word : words) {
+      CF_TRY_ASSIGN(const uint32_t owner, live_.memory().ReadValue<uint32_t>(word.start));
+      if ((owner & FUTEX_TID_MASK) != static_cast<uint32_t>(thread())) continue;
+      CF_TRY(live_.memory().WriteValue(word.start, (owner & ~uint32_t{FUTEX_TID_MASK}) | static_cast<uint32_t>(mine)));
+    }
+  }
   CF_TRY(live_.Resume(ResumeMode::kContinue));
   if (mine == live_.pid()) {
     // The first thread's end is reported when all others have ended.

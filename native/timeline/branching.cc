@@ -1,11 +1,14 @@
 // Going on live from the past: a copy becomes the end of a new branch, its
 // descriptors what they were, its system calls real again.
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/log.h"
 #include "timeline/engine.h"
+#include "tracee/core_page.h"
 
 namespace chronofork {
 namespace {
@@ -18,6 +21,41 @@ std::string Join(const std::vector<std::string>& items) {
   return text;
 }
 
+// A thread's own number → the one that the program knows.
+using Names = std::map<pid_t, pid_t>;
+
+// What a fork does not copy of its thread.
+Result<void> GiveEndings(Tracee& copy, const ThreadEndings& endings) {
+  if (endings.robust_list) CF_TRY(copy.Syscall(SYS_set_robust_list, {endings.robust_list, sizeof(robust_list_head)}));
+  if (endings.clear_child_tid) CF_TRY(copy.Syscall(SYS_set_tid_address, {endings.clear_child_tid}));
+  return {};
+}
+
+// Makes the threads of `position` anew in a copy, which has only the running
+// one. A thread that waits in a call stands at its instruction and begins it anew.
+Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog& log) {
+  Names names{{copy.tid(), position.thread}};
+  const pid_t running = copy.tid();
+  CF_TRY(GiveEndings(copy, EndingsOf(log, position.event, position.thread)));
+  for (const auto& [known, context] : position.others) {
+    CF_TRY_ASSIGN(const pid_t tid, copy.MakeThread());
+    names[tid] = known;
+    copy.SwitchTo(tid);
+    copy.SetRegisters(context->registers);
+    CF_TRY(copy.WriteExtended(context->vector_state));
+    CF_TRY(GiveEndings(copy, EndingsOf(log, position.event, known)));
+    if (!(context->alternate_stack.ss_flags & SS_DISABLE)) {
+      stack_t wanted = context->alternate_stack;
+      wanted.ss_flags &= SS_DISABLE;
+      CF_TRY(copy.memory().WriteValue(kScratchArea, wanted));
+      CF_TRY(copy.Syscall(SYS_sigaltstack, {kScratchArea.value, 0}));
+    }
+    CF_TRY(copy.WriteSignalMask(context->signal_mask));
+    copy.SwitchTo(running);
+  }
+  return names;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DirtyPages>> WatchPages(Tracee& tracee);
@@ -28,16 +66,11 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   BranchResult result;
   Position from = edited_ ? pristine_position_ : replay_->position();
 
-  // == 1. The line up to here, ending in a checkpoint of the unchanged state.
+  // == 1. A copy with all its threads, and the line up to here, ending in a checkpoint of the unchanged state.
   bool was_edited = edited_;
-  if (!from.others.empty())
-    return Error{"severalThreads",
-                 "At this moment the program has " + std::to_string(from.others.size() + 1) +
-                     " threads, and running on from the past is only possible where it has one.",
-                 "Go back to before the other threads were started, or look on without running.", 0, pid_};
-  std::unique_ptr<Tracee> changed;
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> changed, replay_->Copy());
+  CF_TRY_ASSIGN(const Names names, MakeThreads(*changed, from, *parent.log));
   if (was_edited) {
-    CF_TRY_ASSIGN(changed, replay_->Copy());
     std::map<TraceeAddress, std::byte> patched = replay_->patched();
     replay_ = std::make_unique<Replayer>(std::move(pristine_), *parent.log, pristine_position_, std::move(patched));
     edited_ = in_call_ = false;
@@ -46,9 +79,6 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> fork_point, CreateCheckpoint(CheckpointReason::kBranch, ""));
   fork_point->pinned = true;
   std::map<TraceeAddress, std::byte> patched = replay_->patched();
-  if (!was_edited) {
-    CF_TRY_ASSIGN(changed, replay_->Copy());
-  }
 
   // == 2. What the world looked like here.
   CF_TRY_ASSIGN(std::vector<std::string> lost, RestoreDescriptors(*changed, fork_point->descriptors));
@@ -73,10 +103,16 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   made->tip->CountCpuTimeFrom(fork_point->time_ns);
   RecordOptions record;
   record.visible_pid = pid_;
-  record.visible_tid = from.thread;
+  record.visible_tids = names;
   record.visible_cpus = OriginalCpus();
   record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   made->recorder = std::make_unique<Recorder>(*made->tip, *made->log, std::move(record));
+  for (const auto& [real, known] : names) {
+    const auto other = from.others.find(known);
+    made->recorder->AdoptThread(real,
+                                other == from.others.end() ? from.alternate_stack : other->second->alternate_stack,
+                                EndingsOf(*made->log, from.event, known));
+  }
   made->recorder->set_patched(std::move(patched));
   made->recorder->set_at_syscall(from.kind == Position::Kind::kAtSyscall);
   CF_TRY_ASSIGN(made->dirty, WatchPages(*made->tip));

@@ -73,6 +73,19 @@ Result<void> Tracee::AddThread(pid_t tid) {
   return {};
 }
 
+Result<pid_t> Tracee::MakeThread() {
+  constexpr uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+  CF_TRY_ASSIGN(const int64_t tid, Syscall(SYS_clone, {kThread}));
+  if (tid < 0) {
+    Error error =
+        SystemError("forkRefused", "A thread of the program cannot be made anew", static_cast<int>(-tid), pid_);
+    error.remedy = "Raise the limit of processes (ulimit -u) or end other programs.";
+    return error;
+  }
+  CF_TRY(AddThread(static_cast<pid_t>(tid)));
+  return static_cast<pid_t>(tid);
+}
+
 void Tracee::SwitchTo(pid_t tid) {
   if (tid == tid_) return;
   auto found = others_.find(tid);

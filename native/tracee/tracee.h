@@ -59,7 +59,10 @@ class Tracee {
   Tracee& operator=(const Tracee&) = delete;
   ~Tracee();  // kills and reaps it, unless it is gone or released
 
+  // Under which /proc shows it: of several threads whose first has ended, another's number.
   pid_t pid() const { return pid_; }
+  // What the kernel knows the process by, and getpid answers.
+  pid_t process_id() const { return leader_; }
   // The thread that registers, stops and resumes are about. All but the first
   // are known only of the live process; a copy has one, whichever it is of.
   pid_t tid() const { return tid_; }
@@ -67,6 +70,9 @@ class Tracee {
   size_t thread_count() const { return others_.size() + 1; }
   // A thread that the current one has just made (kNewProcess): waits until it stands.
   Result<void> AddThread(pid_t tid);
+  // Makes a thread on the process's behalf; it stands where the current one does.
+  // Its registers, signal mask and stacks are the caller's to set. Error: "forkRefused".
+  Result<pid_t> MakeThread();
   void SwitchTo(pid_t tid);
   void ForgetThread(pid_t tid);  // it has ended
   // As Wait(), of whichever thread stops first, which becomes the current one.

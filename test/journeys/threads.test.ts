@@ -125,4 +125,37 @@ describe('threads', () => {
     await stepInMain(s, main!);
     assert.equal(await s.evaluate('balance'), '30');
   });
+
+  debugTest('runs on from where several threads were, after a change there', 'threads.c', async (s) => {
+    await s.walk(`
+      break careless-careful
+      break print
+      run               -> careless-careful
+      continue          -> print
+      value balance     -> 300
+      reverseContinue   -> careless-careful
+      value balance     -> 30
+      set balance = 1000
+    `);
+    assert.equal((await threadsOf(s)).length, 2);
+    await s.walk(`
+      continue          -> print
+      value balance     -> 300
+      value (long)first -> 30
+      lastWrite balance -> lost
+      value balance     -> 1300
+      value added       -> 300
+    `);
+    const { branches } = await s.client.timeTravel('chronofork/timeline', {});
+    assert.equal(branches.length, 2);
+    await s.walk(`
+      clear careless-careful
+    `);
+    assert.match((await s.step('reverseContinue')).text, /^beginning at/);
+    await s.walk(`
+      clear print
+      continue          -> exit 0
+    `);
+    assert.equal(s.client.output.stdout, '300 30 300\n');
+  });
 });

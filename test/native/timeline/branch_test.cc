@@ -29,7 +29,8 @@ void BackTo(Debugged& d, const std::string& symbol) {
   d.Clear();
   d.Break(symbol);
   const StopReply stop = d.ReverseContinue();
-  d.Expect("back at " + symbol, stop.kind == StopKind::kBreakpoint && d.pc() == d.symbols().at(symbol).value);
+  d.Expect("back at " + symbol + ", but " + NameOf(stop.kind) + (d.notices.empty() ? "" : ", " + d.notices.back()),
+           stop.kind == StopKind::kBreakpoint && d.pc() == d.symbols().at(symbol).value);
   d.Clear();
 }
 
@@ -189,6 +190,53 @@ TEST_CASE("seek: begin, end, moments, and a checkpoint that is gone") {
     d.Expect("the present stays", d.Note() == begin);
   });
 }
+
+// crew.c: `total` is 100 or, with the choice, 200; 2000 or 1000 is added.
+void RunOnWithThreads(const char* where) {
+  const std::string program = BuildDebuggee("crew.c", "-g -O0 -no-pie -pthread");
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {where}, {5, "", "/dev/null"});
+    d.Expect("it ran to its end", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("the first outcome", 2100u, d.Word("outcome"));
+    d.Equal("its problems", 0u, d.Word("problems"));
+    BackTo(d, "mark_choice");
+    const size_t threads = d.engine().other_threads().size();
+    const pid_t chooser = d.engine().present_tid();
+    Choose(d, 1);
+    Result<Engine::BranchResult> made = d.engine().StartBranch("");
+    if (!made.ok()) {
+      d.problems += made.error().message + "\n";
+      return d.problems;
+    }
+    d.Equal("threads on the branch", threads, d.engine().other_threads().size());
+    d.Equal("the running thread", chooser, d.engine().present_tid());
+    d.Expect("it runs to its end", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("the other outcome", 1200u, d.Word("outcome"));
+    d.Equal("problems on the branch", 0u, d.Word("problems"));
+
+    // Back inside the branch, over its beginning, forward; and once more from there.
+    BackTo(d, "mark_outcome");
+    d.Equal("outcome on the branch", 1200u, d.Word("outcome"));
+    BackTo(d, "mark_choice");
+    d.Equal("choice where the branch began", 1u, d.Word("choice"));
+    d.Equal("the running thread, replayed", chooser, d.engine().present_tid());
+    d.Expect("forward over the change", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("still the other outcome", 1200u, d.Word("outcome"));
+    BackTo(d, "mark_choice");
+    Choose(d, 0);
+    made = d.engine().StartBranch("");
+    d.Expect("a branch of the branch", made.ok());
+    d.Expect("it runs to its end too", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("the first outcome again", 2100u, d.Word("outcome"));
+    d.Equal("problems there", 0u, d.Word("problems"));
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
+TEST_CASE("branch: from a moment with several threads") { RunOnWithThreads("main"); }
+TEST_CASE("branch: from a moment with several threads, in one that is not the first") { RunOnWithThreads("worker"); }
 
 }  // namespace
 }  // namespace chronofork

@@ -1,0 +1,21 @@
+// What the log says of a thread's beginnings.
+#include "record/thread_context.h"
+
+#include <sys/syscall.h>
+
+namespace chronofork {
+
+ThreadEndings EndingsOf(const EventLog& log, size_t events, pid_t tid) {
+  ThreadEndings endings;
+  for (size_t i = 0; i < events; ++i) {
+    const Event& event = log.at(i);
+    if (event.kind != EventKind::kSyscall) continue;
+    if (event.thread_made == tid) endings = {0, event.cleared_word};
+    if (event.thread != tid) continue;
+    if (event.number == SYS_set_tid_address) endings.clear_child_tid = event.arguments[0];
+    if (event.number == SYS_set_robust_list && event.result == 0) endings.robust_list = event.arguments[0];
+  }
+  return endings;
+}
+
+}  // namespace chronofork
