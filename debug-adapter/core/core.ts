@@ -29,6 +29,12 @@ export interface LaunchOptions {
   checkpointMemoryBytes: number;
 }
 
+export interface AttachOptions {
+  /** As in LaunchOptions; the defaults are 100 ms and a quarter of the free memory. */
+  checkpointIntervalMs?: number;
+  checkpointMemoryBytes?: number;
+}
+
 /** Candidates for the end of a search backwards. */
 export interface SearchPlace {
   /** 0x… */
@@ -102,6 +108,19 @@ export interface Core {
    * Rejects with a CoreError.
    */
   launch(options: LaunchOptions): Promise<{ pid: number; gdbSocket: string }>;
+  /**
+   * Takes over a running process, all of its threads stopped where they stand:
+   * from here on it can be gone back through. gdb connects as after `launch`.
+   * Rejects with a CoreError, the process left running as it was.
+   */
+  attach(pid: number, options?: AttachOptions): Promise<{ pid: number; gdbSocket: string }>;
+  /**
+   * Lets an attached process go on alone as it was before; waits for nothing
+   * but for it to stop. The live one goes on, also when the present is in the
+   * past; what is then lost is said by a `notice`. Rejects for a process that
+   * was launched: it cannot run without its tracer.
+   */
+  detach(): Promise<void>;
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void;
 
   /**
@@ -135,7 +154,8 @@ export interface Core {
   branch(name?: string): Promise<{ branch: Branch; message?: string; files: string[] }>;
   /**
    * Allows the natural end: from now on a program that has reached its exit
-   * is let go, with its real exit status. Used when the session ends.
+   * is let go, with its real exit status. Used when the session ends. An
+   * attached process is let go as by `detach`, not ended.
    */
   dispose(options: { letExit: boolean }): Promise<void>;
 }

@@ -9,6 +9,7 @@
  */
 import type { Branch, Checkpoint, Moment, Timeline } from '../protocol/timeTravel.js';
 import type {
+  AttachOptions,
   Core,
   CoreEvents,
   CoreModule,
@@ -31,6 +32,8 @@ type Armed = { operation: TimeOperation; resolve(result: OperationResult): void 
 
 export class FakeCore implements Core {
   launched: LaunchOptions | undefined;
+  attached: { pid: number; options: AttachOptions } | undefined;
+  detached = false;
   disposed: { letExit: boolean } | undefined;
   /** Index into `steps`: the step about to be carried out. */
   now: number;
@@ -55,6 +58,19 @@ export class FakeCore implements Core {
   async launch(options: LaunchOptions): Promise<{ pid: number; gdbSocket: string }> {
     this.launched = options;
     return { pid: 4242, gdbSocket: '/proc/4242/fd/5' };
+  }
+
+  async attach(pid: number, options: AttachOptions = {}): Promise<{ pid: number; gdbSocket: string }> {
+    this.attached = { pid, options };
+    return { pid, gdbSocket: `/proc/${pid}/fd/5` };
+  }
+
+  async detach(): Promise<void> {
+    if (!this.attached) {
+      const error = new Error('A program that Chronofork has started cannot be let go.');
+      throw Object.assign(error, { code: 'notAttached', remedy: 'End the session instead.' });
+    }
+    this.detached = true;
   }
 
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void {

@@ -13,19 +13,27 @@
 namespace chronofork {
 namespace {
 
-struct Launched {
+struct Begun {
   pid_t pid = 0;
   std::string gdb_socket;
 };
 
 Error NotLaunched() { return Error{"noDebuggee", "No program has been launched.", "", 0, 0}; }
 
+// Result<void> has no value to convert: a bool stands for it.
+Result<bool> Done(Result<void> result) {
+  if (!result.ok()) return std::move(result).error();
+  return true;
+}
+Napi::Value Undefined(Napi::Env env, bool&) { return env.Undefined(); }
+
 }  // namespace
 
 Napi::Function CoreObject::Define(Napi::Env env) {
   return DefineClass(
       env, "Core",
-      {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::On>("on"),
+      {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::Attach>("attach"),
+       InstanceMethod<&CoreObject::Detach>("detach"), InstanceMethod<&CoreObject::On>("on"),
        InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Disarm>("disarm"),
        InstanceMethod<&CoreObject::Cancel>("cancel"), InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
        InstanceMethod<&CoreObject::GetTimeline>("timeline"),
@@ -97,23 +105,47 @@ Napi::Value CoreObject::Launch(const Napi::CallbackInfo& info) {
   Napi::Object options = info[0].As<Napi::Object>();
   if (timeline_) throw Napi::Error::New(info.Env(), "a program has already been launched");
   LaunchSpec spec = LaunchSpecFrom(options);
-  timeline_ = std::make_shared<Timeline>(OptionsFrom(options));
-  return PromiseWork<Launched>::Start(
-      info.Env(),
-      [this, timeline = timeline_, spec = std::move(spec)]() -> Result<Launched> {
-        Launched launched;
-        CF_TRY_ASSIGN(launched.pid, timeline->Launch(spec));
+  return Begin(info.Env(), OptionsFrom(options),
+               [spec = std::move(spec)](Timeline& timeline) { return timeline.Launch(spec); });
+}
+
+Napi::Value CoreObject::Attach(const Napi::CallbackInfo& info) {
+  if (info.Length() < 1 || !info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "attach wants a process number");
+  if (timeline_) throw Napi::Error::New(info.Env(), "this core has a program already");
+  const pid_t pid = info[0].As<Napi::Number>().Int32Value();
+  Napi::Object options =
+      info.Length() > 1 && info[1].IsObject() ? info[1].As<Napi::Object>() : Napi::Object::New(info.Env());
+  return Begin(info.Env(), OptionsFrom(options), [pid](Timeline& timeline) { return timeline.Attach(pid); });
+}
+
+Napi::Value CoreObject::Begin(Napi::Env env, EngineOptions options, std::function<Result<pid_t>(Timeline&)> begin) {
+  timeline_ = std::make_shared<Timeline>(std::move(options));
+  return PromiseWork<Begun>::Start(
+      env,
+      [this, timeline = timeline_, begin = std::move(begin)]() -> Result<Begun> {
+        Begun begun;
+        CF_TRY_ASSIGN(begun.pid, begin(*timeline));
         CF_TRY_ASSIGN(std::unique_ptr<RspServer> server, RspServer::Listen(*timeline));
-        launched.gdb_socket = server->address();
+        begun.gdb_socket = server->address();
         server_ = std::move(server);
-        return launched;
+        return begun;
       },
-      [](Napi::Env env, Launched& launched) {
-        Napi::Object told = Napi::Object::New(env);
-        told.Set("pid", launched.pid);
-        told.Set("gdbSocket", launched.gdb_socket);
+      [](Napi::Env in, Begun& begun) {
+        Napi::Object told = Napi::Object::New(in);
+        told.Set("pid", begun.pid);
+        told.Set("gdbSocket", begun.gdb_socket);
         return told;
       });
+}
+
+Napi::Value CoreObject::Detach(const Napi::CallbackInfo& info) {
+  return PromiseWork<bool>::Start(
+      info.Env(),
+      [timeline = timeline_]() -> Result<bool> {
+        if (!timeline) return NotLaunched();
+        return Done(timeline->LetAttachedGo());
+      },
+      Undefined);
 }
 
 Napi::Value CoreObject::Arm(const Napi::CallbackInfo& info) {
@@ -170,13 +202,6 @@ Napi::Value CoreObject::CreateCheckpoint(const Napi::CallbackInfo& info) {
       },
       [](Napi::Env env, CheckpointView& view) { return ToJs(env, view); });
 }
-
-// Result<void> has no value to convert: a bool stands for it.
-static Result<bool> Done(Result<void> result) {
-  if (!result.ok()) return std::move(result).error();
-  return true;
-}
-static Napi::Value Undefined(Napi::Env env, bool&) { return env.Undefined(); }
 
 Napi::Value CoreObject::DeleteCheckpoint(const Napi::CallbackInfo& info) {
   int id = info[0].ToNumber().Int32Value();

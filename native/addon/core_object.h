@@ -21,6 +21,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
 
  private:
   Napi::Value Launch(const Napi::CallbackInfo& info);
+  Napi::Value Attach(const Napi::CallbackInfo& info);
+  Napi::Value Detach(const Napi::CallbackInfo& info);
   Napi::Value On(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value Disarm(const Napi::CallbackInfo& info);
@@ -40,6 +42,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   void Emit(const std::string& event, std::function<void(Napi::Env, Napi::Function)> call);
   void ReleaseListeners();
   EngineOptions OptionsFrom(const Napi::Object& options);
+  // Serves gdb for the process that `begin` gives to a new timeline.
+  Napi::Value Begin(Napi::Env env, EngineOptions options, std::function<Result<pid_t>(Timeline&)> begin);
 
   std::shared_ptr<Timeline> timeline_;
   std::shared_ptr<RspServer> server_;

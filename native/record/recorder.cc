@@ -28,7 +28,20 @@ uint64_t MonotonicNs() {
 }  // namespace
 
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
-    : live_(live), log_(log), options_(std::move(options)) {}
+    : live_(live), log_(log), options_(std::move(options)) {
+  const pid_t first = live.tid();
+  for (const ThreadTakenOver& found : live.taken_over()) {
+    ThreadRecord& record = found.tid == first ? now_ : waiting_[found.tid];
+    record.at_syscall = found.at_syscall;
+    record.alternate_stack = found.alternate_stack;
+    record.clear_child_tid = found.clear_child_tid;
+    if (found.restarting < 0) continue;
+    live.SwitchTo(found.tid);
+    const GeneralRegisters& r = live.registers();
+    record.restarting = SyscallArguments{found.restarting, {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+    live.SwitchTo(first);
+  }
+}
 
 Event Recorder::NewEvent(EventKind kind) {
   Event event;

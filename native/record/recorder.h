@@ -69,6 +69,7 @@ struct RunRequest {
 
 class Recorder {
  public:
+  // Of a process that was taken over: its threads as they are now.
   Recorder(Tracee& live, EventLog& log, RecordOptions options);
 
   // Runs until the owner must decide. Never returns kCheckpointDue unless
@@ -93,6 +94,8 @@ class Recorder {
   // The live process's pid as everyone knows it stays that of the first one.
   Tracee& live() { return live_; }
   EventLog& log() { return log_; }
+  // Before the live process is let go: signals that it has not been given, by thread.
+  std::map<pid_t, std::vector<siginfo_t>> SignalsToGiveBack();
   // The state was changed by the user: what was held for it no longer applies.
   void StateEdited() { now_.at_syscall = false; }
 
@@ -106,6 +109,8 @@ class Recorder {
   // Asked after each system call: whether to stop there.
   std::function<bool(const Event&)> stop_after;
   DirtyPages* dirty_pages = nullptr;  // told of every change of the mappings
+  // Breakpoints that are in the live process just now, with what they hide.
+  const std::vector<std::pair<TraceeAddress, std::byte>>* inserted = nullptr;
   uint64_t refused_calls = 0;
 
   // Random instructions made to trap: address → the byte that the int3 hides.
@@ -133,6 +138,7 @@ class Recorder {
     SyscallClass cls = SyscallClass::kEmulate;
     EntrySnapshot snapshot;
     std::unique_ptr<Tracee> before;  // kByDirtyPages: a copy made just before the call
+    bool interrupted = false;        // by us
   };
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
   Outcome CompleteCall();
@@ -141,6 +147,8 @@ class Recorder {
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);
   bool AnsweredAtFixedAddress(const SyscallArguments& call);
+  bool AnsweredAsRseq(const SyscallArguments& call);
+  void NoteAffinity(const SyscallArguments& call);
   bool AnsweredByAdvice(const SyscallArguments& call);
   Result<void> AdviseForFork(bool before);
   void AnswerSyscall(const SyscallArguments& call, int64_t result);
@@ -169,6 +177,7 @@ class Recorder {
   void CollectCallEnds();
   pid_t NextReady() const;
   bool SliceIsOver(uint64_t slice_ns) const;
+  std::map<TraceeAddress, std::byte> HiddenBytes() const;
   static std::optional<AddressRange> WordOfWaiter(const SyscallArguments& call);
   Outcome SwitchThread(pid_t next, SignalPlace place);
   Outcome SwitchIfDue();

@@ -207,6 +207,7 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       result = -ENOSYS;
       break;
     case SYS_rseq:
+      if (live_.attached()) return AnsweredAsRseq(call);
       result = -ENOSYS;  // the kernel would write to its area behind our back
       break;
     case SYS_mmap:
@@ -220,11 +221,36 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       result = -ENODEV;
       break;
     case SYS_madvise: return AnsweredByAdvice(call);
-    case SYS_sched_setaffinity: break;  // it stays on the CPU that it shares with its tracer
+    case SYS_sched_setaffinity: NoteAffinity(call); break;  // it stays on the CPU that it shares with its tracer
     default: return false;
   }
   AnswerSyscall(call, result);
   return true;
+}
+
+// A C library that has registered its first thread insists on the others.
+bool Recorder::AnsweredAsRseq(const SyscallArguments& call) {
+  constexpr uint64_t kUnregister = 1;
+  MemoryWrite write{TraceeAddress(call.values[0]),
+                    live_.NoteRseq(TraceeAddress(call.values[0]), static_cast<uint32_t>(call.values[1]),
+                                   (call.values[2] & kUnregister) != 0, static_cast<uint32_t>(call.values[3]))};
+  Event event = NewEvent(EventKind::kSyscall);
+  event.number = static_cast<int32_t>(call.number);
+  event.arguments = call.values;
+  if (live_.memory().Write(write.address, write.bytes).ok())
+    event.writes.push_back(std::move(write));
+  else
+    event.result = -EFAULT;
+  live_.SkipSyscall(event.result);
+  FinishSyscall(std::move(event));
+  return true;
+}
+
+// Where a thread wants to run when it is let go.
+void Recorder::NoteAffinity(const SyscallArguments& call) {
+  std::vector<std::byte> cpus(std::min<uint64_t>(call.values[1], 1024));
+  cpus.resize(live_.memory().ReadSome(TraceeAddress(call.values[2]), cpus));
+  if (!cpus.empty()) live_.NoteAffinity(call.values[0] == 0 ? live_.tid() : static_cast<pid_t>(call.values[0]), cpus);
 }
 
 // The call is not made; the program gets `result`.

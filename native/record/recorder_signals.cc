@@ -271,6 +271,32 @@ Recorder::Outcome Recorder::DeliverHeld() {
   return std::optional(stop);
 }
 
+std::map<pid_t, std::vector<siginfo_t>> Recorder::SignalsToGiveBack() {
+  std::map<pid_t, std::vector<siginfo_t>> signals;
+  auto take = [&signals](pid_t tid, ThreadRecord& record) {
+    std::vector<siginfo_t>& list = signals[tid];
+    if (record.next_signal != 0 && record.delivered) list.push_back(*record.delivered->siginfo);
+    // What the instruction itself has caused it will cause again; int3 is passed already.
+    if (record.undelivered && (record.undelivered->si_signo == SIGTRAP || !IsFault(*record.undelivered)))
+      list.push_back(*record.undelivered);
+    list.insert(list.end(), record.held.begin(), record.held.end());
+    record.undelivered.reset();
+    record.held.clear();
+  };
+  TakeDeferred();
+  const pid_t mine = live_.tid();
+  take(mine, now_);
+  for (auto& [tid, record] : waiting_) {
+    take(tid, record);
+    if (!record.call_end || record.call_end->kind != Stop::Kind::kSignal) continue;
+    // It has ended a call, of which only the kernel knows what becomes then.
+    live_.SwitchTo(tid);
+    static_cast<void>(live_.Resume(ResumeMode::kContinue, record.call_end->siginfo.si_signo));
+  }
+  live_.SwitchTo(mine);
+  return signals;
+}
+
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));

@@ -262,6 +262,19 @@ Recorder::Outcome Recorder::CompleteCall() {
   event.arguments = call.values;
   event.syscall_class = cls;
   event.result = result;
+  if (open.interrupted && result == -EINTR && !live_.SignalsPending()) {
+    // Some waits (epoll_wait, semop) say so to the program, which has no part in it.
+    r.rip -= 2;
+    r.rax = static_cast<uint64_t>(call.number);
+    r.orig_rax = ~0ull;
+    live_.SetRegisters(r);
+    now_.at_syscall = true;
+    LiveStop stop;
+    stop.syscall_number = call.number;
+    stop.kind = LiveStop::Kind::kInterrupted;
+    if (interrupt_wanted_.exchange(false)) return std::optional(stop);
+    return std::optional<LiveStop>();
+  }
   if (IsRestart(result) && call.number != SYS_rt_sigreturn) return OnSyscallInterrupted(call, std::move(event));
   if (call.number == SYS_sched_getaffinity && result > 0) {
     std::vector<std::byte> mask(static_cast<size_t>(result));
@@ -291,6 +304,7 @@ Recorder::Outcome Recorder::CompleteCall() {
   if (call.number == SYS_set_tid_address) now_.clear_child_tid = call.values[0];
   if (call.number == SYS_sigaltstack && result == 0 && call.values[0] != 0) {
     CF_TRY_ASSIGN(now_.alternate_stack, live_.memory().ReadValue<stack_t>(TraceeAddress(call.values[0])));
+    live_.NoteAlternateStack(now_.alternate_stack);
   }
   yielded_ = call.number == SYS_sched_yield;
   LiveStop stop;

@@ -70,6 +70,7 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
     if (!stop) {
       if (interrupt_wanted_.load() && !interrupting_) {
         interrupting_ = true;
+        if (now_.open) now_.open->interrupted = true;
         CF_TRY(live_.RequestInterrupt());
       } else if (next != 0) {
         if (live_.StateOf(mine) == 'S') return CallEnd{{}, next};
@@ -81,12 +82,20 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
     interrupting_ = false;
     if (stop->kind == Stop::Kind::kSyscallExit) return CallEnd{};
     if (stop->kind == Stop::Kind::kNewProcess) {
-      ChildProcesses::Adopt(stop->new_pid, options_.visible_cpus);
+      CF_TRY(live_.ChildMade(stop->new_pid, options_.visible_cpus, HiddenBytes()));
       CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
       continue;
     }
     return CallEnd{stop, 0};
   }
+}
+
+// What int3s of ours hide in the live process's memory.
+std::map<TraceeAddress, std::byte> Recorder::HiddenBytes() const {
+  std::map<TraceeAddress, std::byte> hidden = patched_;
+  if (inserted)
+    for (const auto& [address, original] : *inserted) hidden.emplace(address, original);
+  return hidden;
 }
 
 // The thread whose stop was just seen is another than `mine`, which stays the current one.
@@ -368,6 +377,7 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
       NoteCallEnd(*stop, mine);
     } else if (interrupt_wanted_.load() && !interrupting_) {
       interrupting_ = true;
+      if (waiting_.begin()->second.open) waiting_.begin()->second.open->interrupted = true;
       live_.SwitchTo(waiting_.begin()->first);
       CF_TRY(live_.RequestInterrupt());
       live_.SwitchTo(mine);

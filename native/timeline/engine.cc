@@ -75,32 +75,43 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), arena_(std
 
 Engine::~Engine() { LetGo(false); }
 
-Result<pid_t> Engine::Launch(LaunchSpec spec) {
-  BecomeTracerThread();
-  // Tracer and tracee take turns: on one CPU a stop costs a third (7 µs against 44 µs in a VM).
+// Tracer and tracee take turns: on one CPU a stop costs a third (7 µs against 44 µs in a VM).
+void Engine::PinToOneCpu() {
   cpu_ = ::sched_getcpu();
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu_, &set);
   ::sched_setaffinity(0, sizeof set, &set);
+}
+
+Result<pid_t> Engine::Launch(LaunchSpec spec) {
+  BecomeTracerThread();
+  PinToOneCpu();
   spec.cpu = cpu_;
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> live, Tracee::Launch(spec));
+  CF_TRY(BeginRecording(std::move(live), OriginalCpus()));
+  return pid_;
+}
+
+Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live, std::vector<int> visible_cpus) {
   auto root = std::make_unique<Branch>();
   root->log = std::make_unique<EventLog>(arena_);
-  CF_TRY_ASSIGN(root->tip, Tracee::Launch(spec));
+  root->tip = std::move(live);
   pid_ = root->tip->pid();
   RecordOptions record;
-  record.visible_cpus = OriginalCpus();
+  record.visible_cpus = std::move(visible_cpus);
   record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   root->recorder = std::make_unique<Recorder>(*root->tip, *root->log, std::move(record));
-  CF_TRY(root->recorder->PatchAllExecutable());
-  CF_TRY_ASSIGN(root->dirty, WatchPages(*root->tip));
-  root->recorder->dirty_pages = root->dirty.get();
   branches_.push_back(std::move(root));
+  Branch& b = branch();
+  CF_TRY(b.recorder->PatchAllExecutable());
+  CF_TRY_ASSIGN(b.dirty, WatchPages(*b.tip));
+  b.recorder->dirty_pages = b.dirty.get();
   last_stop_.tid = present_tid();
   PresentMoved();
-  CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> first, CheckpointLive(CheckpointReason::kStart, true));
+  CF_TRY(CheckpointLive(CheckpointReason::kStart, true));
   at_base_ = true;
-  return pid_;
+  return {};
 }
 
 Tracee& Engine::process() { return replay_ ? replay_->process() : *branch().tip; }
@@ -186,9 +197,12 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
     for (const auto& [address, original] : inserted_)
       CF_TRY(checkpoint->process->memory().WriteValue(address, original));
   checkpoint->descriptors = ReadDescriptors(b.tip->pid());
-  // The first checkpoint is what the program was started with.
-  if (!branches_[0]->line.empty())
-    CF_TRY(CloseEnds(*checkpoint->process, checkpoint->descriptors, branches_[0]->line.front()->descriptors));
+  // The first checkpoint is what the program was started with; of one that was
+  // attached to, only its first three descriptors are that.
+  DescriptorTable inherited =
+      branches_[0]->line.empty() ? checkpoint->descriptors : branches_[0]->line.front()->descriptors;
+  if (branches_[0]->tip->attached()) std::erase_if(inherited, [](const auto& entry) { return entry.first > 2; });
+  CF_TRY(CloseEnds(*checkpoint->process, checkpoint->descriptors, inherited));
   checkpoint->id = next_id_++;
   checkpoint->moment = present_moment_ && b.tip_moment == present_moment_ && reason != CheckpointReason::kInterval
                            ? present_moment_
@@ -529,6 +543,7 @@ void Engine::Arm(TimeOperation operation, std::function<void(OperationResult)> d
 }
 
 void Engine::LetGo(bool let_exit) {
+  if (!branches_.empty() && branches_[0]->tip && branches_[0]->tip->attached()) static_cast<void>(Detach());
   replay_.reset();
   pristine_.reset();
   for (auto& b : branches_) {

@@ -45,6 +45,10 @@ class Engine {
 
   // Starts the program; the present is its first instruction.
   Result<pid_t> Launch(LaunchSpec spec);
+  // Takes over a running process; the present is where it was stopped.
+  Result<pid_t> Attach(pid_t pid);
+  // Lets the attached process go, wherever the present is; nothing is left of the past.
+  Result<void> Detach();
 
   // -- Running (engine_forward.cc, search.cc) --------------------------------------
   StopReply Resume(const ResumeRequest& request);
@@ -132,6 +136,8 @@ class Engine {
   struct Trap;
 
   // engine.cc
+  void PinToOneCpu();
+  Result<void> BeginRecording(std::unique_ptr<Tracee> live, std::vector<int> visible_cpus);
   void Thin();
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
   void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);

@@ -112,6 +112,7 @@ Result<void> Engine::InsertInto(Tracee& tracee) {
     inserted_.emplace_back(address, original.value());
   }
   inserted_in_live_ = true;
+  if (!replay_) branch().recorder->inserted = &inserted_;
   return SetWatches(tracee);
 }
 
@@ -146,6 +147,7 @@ Result<std::optional<StopReply>> Engine::WatchHit(Tracee& tracee) {
 
 Result<void> Engine::RemoveFrom(Tracee& tracee) {
   inserted_in_live_ = false;
+  if (!replay_) branch().recorder->inserted = nullptr;
   if (tracee.gone()) return {};
   for (const auto& [address, original] : inserted_) {
     Result<void> restored = tracee.memory().WriteValue(address, original);

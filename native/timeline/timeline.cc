@@ -83,11 +83,19 @@ auto Timeline::Call(F work) -> decltype(work()) {
 }
 
 Result<pid_t> Timeline::Launch(LaunchSpec spec) {
-  return Call([this, &spec]() -> Result<pid_t> {
+  return Begin([&spec](Engine& engine) { return engine.Launch(std::move(spec)); });
+}
+
+Result<pid_t> Timeline::Attach(pid_t pid) {
+  return Begin([pid](Engine& engine) { return engine.Attach(pid); });
+}
+
+Result<pid_t> Timeline::Begin(const std::function<Result<pid_t>(Engine&)>& begin) {
+  return Call([this, &begin]() -> Result<pid_t> {
     EngineOptions options = options_;
     options.changed = [this] { Publish(); };
     engine_ = std::make_unique<Engine>(std::move(options));
-    Result<pid_t> pid = engine_->Launch(spec);
+    Result<pid_t> pid = begin(*engine_);
     if (!pid.ok()) {
       engine_.reset();
       return pid;
@@ -96,6 +104,18 @@ Result<pid_t> Timeline::Launch(LaunchSpec spec) {
     running_engine_.store(engine_.get());
     Publish();
     return pid;
+  });
+}
+
+Result<void> Timeline::LetAttachedGo() {
+  Interrupt();
+  Cancel();
+  return Call([this]() -> Result<void> {
+    if (!engine_) return NotRunning();
+    CF_TRY(engine_->Detach());
+    running_engine_.store(nullptr);
+    engine_.reset();
+    return {};
   });
 }
 
@@ -480,7 +500,8 @@ void Timeline::Kill() {
   Interrupt();
 }
 
-void Timeline::Detach() {}
+// gdb asks for it whenever it ends: a launched debuggee is its owner's to end.
+void Timeline::Detach() { static_cast<void>(LetAttachedGo()); }
 
 std::string Timeline::Monitor(const std::string& text) {
   if (text != "timeline") return "Chronofork understands: timeline\n";

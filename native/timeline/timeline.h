@@ -69,6 +69,10 @@ class Timeline : public DebugTarget {
 
   // -- Control channel, any thread ------------------------------------------------
   Result<pid_t> Launch(LaunchSpec spec);
+  Result<pid_t> Attach(pid_t pid);
+  // Stops an attached process, if it runs, and lets it go on alone. Nothing of
+  // the session is left. Error: "notAttached".
+  Result<void> LetAttachedGo();
   void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
   // Takes back what was armed and has not begun.
   void Disarm();
@@ -113,6 +117,7 @@ class Timeline : public DebugTarget {
 
  private:
   void Loop();
+  Result<pid_t> Begin(const std::function<Result<pid_t>(Engine&)>& begin);
   void Post(std::function<void()> task);
   // Runs `work` on the tracer thread and waits for its value.
   template <typename F>

@@ -18,6 +18,7 @@ inline constexpr uint64_t kCorePageBytes = 2 * 4096;
 inline constexpr TraceeAddress kRemoteSyscall = kCorePage;
 inline constexpr TraceeAddress kRemoteSyscallEnd = kCorePage + 2;  // what seccomp sees as the caller
 inline constexpr TraceeAddress kRemoteTrap = kCorePage + 3;        // pc after the int3
+inline constexpr uint32_t kSyscallTrap = 0xcccc050f;               // syscall; int3; int3
 inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
 inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + kCorePageBytes};
 

@@ -11,8 +11,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -31,6 +29,8 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/scoped_fd.h"
+#include "tracee/attachment.h"
+#include "tracee/call_filter.h"
 #include "tracee/core_page.h"
 #include "tracee/tracee.h"
 #include "tracee/tracer_thread.h"
@@ -40,34 +40,12 @@ namespace {
 
 Log log("launch");
 
-constexpr long kTraceOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
-                               PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
-
 // What the child reports through the pipe when it cannot become the program.
 enum class Step : int { kStdio, kTerminal, kDirectory, kSeccomp, kExec };
 struct ChildFailure {
   Step step;
   int error_number;
 };
-
-// Every call stops (SECCOMP_RET_TRACE) but those that we make ourselves from the
-// core page. Calls through the 32-bit entry (int 0x80) are marked: their
-// numbers mean other calls.
-std::array<sock_filter, 10> Filter() {
-  constexpr uint32_t kIp = offsetof(seccomp_data, instruction_pointer);
-  return {{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | kForeignCall),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value), 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp + 4),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value >> 32), 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-  }};
-}
 
 [[noreturn]] void Fail(int pipe, Step step) {
   ChildFailure failure{step, errno};
@@ -109,7 +87,7 @@ std::array<sock_filter, 10> Filter() {
   }
   ::fcntl(report, F_SETFD, FD_CLOEXEC);
   ::syscall(SYS_close_range, 4, ~0u, 0);
-  auto filter = Filter();
+  auto filter = CallFilter();
   sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
     Fail(report, Step::kSeccomp);
@@ -233,23 +211,27 @@ Result<void> Tracee::EnterNewProgram() {
 }
 
 Result<void> Tracee::PrepareAfterExec() {
+  if (attachment_) return attachment_->PrepareAfterExec();
   CF_TRY(HideVdso(*this));
-  // The first call is made from the program's entry, whose bytes are lent for it.
-  TraceeAddress entry(registers().rip);
-  CF_TRY_ASSIGN(uint32_t original, memory_.ReadValue<uint32_t>(entry));
-  const uint32_t kSyscallTrap = 0xcccc050f;  // syscall; int3; int3
-  CF_TRY(memory_.WriteValue(entry, kSyscallTrap));
-  CF_TRY_ASSIGN(int64_t mapped, SyscallAt(entry, SYS_mmap,
-                                          {kCorePage.value, kCorePageBytes, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0},
-                                          nullptr));
-  CF_TRY(memory_.WriteValue(entry, original));
+  CF_TRY(MapCorePage(TraceeAddress(registers().rip)));
+  CF_TRY(Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_SIGSEGV}));
+  return {};
+}
+
+// The first call is made from code whose bytes are lent for it.
+Result<void> Tracee::MapCorePage(TraceeAddress lent) {
+  CF_TRY_ASSIGN(uint32_t original, memory_.ReadValue<uint32_t>(lent));
+  CF_TRY(memory_.WriteValue(lent, kSyscallTrap));
+  Result<int64_t> called = SyscallAt(lent, SYS_mmap,
+                                     {kCorePage.value, kCorePageBytes, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0},
+                                     nullptr);
+  CF_TRY(memory_.WriteValue(lent, original));
+  CF_TRY_ASSIGN(const int64_t mapped, std::move(called));
   if (static_cast<uint64_t>(mapped) != kCorePage.value)
     return SystemError("corePageRefused", "The two pages that Chronofork needs in the program cannot be mapped",
                        static_cast<int>(-mapped), pid_);
-  CF_TRY(memory_.WriteValue(kCorePage, kSyscallTrap));
-  CF_TRY(Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_SIGSEGV}));
-  return {};
+  return memory_.WriteValue(kCorePage, kSyscallTrap);
 }
 
 Result<void> TryPtrace() {

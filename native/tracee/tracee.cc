@@ -2,6 +2,7 @@
 #include "tracee/tracee.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/elf.h>
 #include <sched.h>
 #include <sys/ptrace.h>
@@ -18,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "tracee/attachment.h"
 #include "tracee/core_page.h"
 #include "tracee/tracer_thread.h"
 
@@ -42,6 +44,8 @@ const char* StopKindName(Stop::Kind kind) {
 Tracee::Tracee(pid_t pid) : leader_(pid), pid_(pid), tid_(pid), memory_(pid) { TracerThread::Register(pid); }
 
 Tracee::~Tracee() {
+  if (attachment_ && !gone_) static_cast<void>(Detach({}, {}));
+  attachment_.reset();
   std::vector<pid_t> tids{tid_};
   for (const auto& [tid, thread] : others_) tids.push_back(tid);
   // The first thread's end is reported when all others are gone.
@@ -64,6 +68,7 @@ Tracee::~Tracee() {
 Result<void> Tracee::AddThread(pid_t tid) {
   TracerThread::Register(tid);
   others_[tid] = {};
+  if (attachment_) attachment_->ThreadMade(tid);
   const pid_t former = tid_;
   SwitchTo(tid);
   std::optional<Stop> stop = Wait();
@@ -119,6 +124,15 @@ char Tracee::StateOf(pid_t tid) const {
   return name_end == std::string::npos ? 'X' : stat[name_end + 2];
 }
 
+bool Tracee::SignalsPending() const {
+  const std::string status = ReadProcText(pid_, "task/" + std::to_string(tid_) + "/status");
+  auto set = [&](const char* key) {
+    size_t at = status.find(key);
+    return at == std::string::npos ? uint64_t{0} : std::strtoull(status.c_str() + at + std::strlen(key), nullptr, 16);
+  };
+  return ((set("SigPnd:") | set("ShdPnd:")) & ~set("SigBlk:")) != 0;
+}
+
 std::optional<Stop> Tracee::PollOthers(bool wait) {
   std::vector<pid_t> tids;
   for (const auto& [tid, thread] : others_) tids.push_back(tid);
@@ -152,6 +166,8 @@ void Tracee::SetRegisters(const GeneralRegisters& registers) {
   thread_.registers = registers;
   thread_.registers_valid = true;
   thread_.registers_dirty = true;
+  // An attached process goes on if we are killed: never from a place of ours.
+  if (attachment_ && ::ptrace(PTRACE_SETREGS, tid_, nullptr, &thread_.registers) == 0) thread_.registers_dirty = false;
 }
 
 Result<void> Tracee::FlushRegisters() {
@@ -251,18 +267,64 @@ unsigned Tracee::TakeDebugHits() {
   return static_cast<unsigned>(status & 15);
 }
 
+// Is the next instruction one that calls the kernel? Prefixes may stand before it.
+bool Tracee::NextIsSyscall() {
+  uint8_t code[16];
+  const size_t length = memory_.ReadSome(TraceeAddress(registers().rip), std::as_writable_bytes(std::span(code)));
+  size_t at = 0;
+  auto is_prefix = [](uint8_t byte) {
+    switch (byte) {
+      case 0x26:
+      case 0x2e:
+      case 0x36:
+      case 0x3e:
+      case 0x64:
+      case 0x65:
+      case 0x66:
+      case 0x67:
+      case 0xf2:
+      case 0xf3: return true;
+      default: return (byte & 0xf0) == 0x40;  // REX
+    }
+  };
+  while (at < length && is_prefix(code[at])) ++at;
+  if (at + 1 >= length) return false;
+  return (code[at] == 0x0f && (code[at + 1] == 0x05 || code[at + 1] == 0x34)) ||
+         (code[at] == 0xcd && code[at + 1] == 0x80);
+}
+
+long Tracee::RequestFor(ResumeMode mode, bool at_entry, int signal) {
+  switch (mode) {
+    case ResumeMode::kContinue: return call_stops_ == CallStops::kByTracing ? PTRACE_SYSCALL : PTRACE_CONT;
+    case ResumeMode::kToSyscallExit: return PTRACE_SYSCALL;
+    case ResumeMode::kStep: break;
+  }
+  // Without a filter a step would execute a whole call unseen.
+  const bool to_entry = call_stops_ == CallStops::kByTracing && !at_entry && signal == 0 && NextIsSyscall();
+  return to_entry ? PTRACE_SYSCALL : PTRACE_SINGLESTEP;
+}
+
+// On from a stop that is not reported; what was asked for meanwhile is asked for again.
+void Tracee::GoOnBy(long request) {
+  ::ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, nullptr);
+  thread_.running = true;
+  if (thread_.interrupt_asked) ::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
+}
+
 Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
-  thread_.idle_step = std::exchange(thread_.at_syscall_entry, false) && mode == ResumeMode::kStep &&
-                      thread_.registers_dirty && static_cast<int64_t>(thread_.registers.orig_rax) == kAbandoned;
+  const bool at_entry = std::exchange(thread_.at_syscall_entry, false);
+  thread_.idle_step = at_entry && mode == ResumeMode::kStep && thread_.registers_valid &&
+                      static_cast<int64_t>(thread_.registers.orig_rax) == kAbandoned;
   thread_.stepping = mode == ResumeMode::kStep;
+  thread_.skip_exit = at_entry && call_stops_ == CallStops::kByTracing && mode == ResumeMode::kContinue;
+  const long request = RequestFor(mode, at_entry, signal);
   CF_TRY(FlushRegisters());
-  long request = mode == ResumeMode::kContinue ? PTRACE_CONT
-                 : mode == ResumeMode::kStep   ? PTRACE_SINGLESTEP
-                                               : PTRACE_SYSCALL;
   if (::ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, static_cast<long>(signal)) != 0)
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
-  if (std::exchange(thread_.interrupt_again, false)) ::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
+  thread_.running = true;
+  thread_.interrupt_asked = std::exchange(thread_.interrupt_again, false);
+  if (thread_.interrupt_asked) ::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr);
   return {};
 }
 
@@ -281,9 +343,11 @@ std::optional<Stop> Tracee::Interpret(int status) {
   stop.status = status;
   thread_.registers_valid = false;
   thread_.registers_dirty = false;
+  thread_.running = false;
   if (!WIFSTOPPED(status)) {
     thread_.gone = true;
     gone_ = std::all_of(others_.begin(), others_.end(), [](const auto& other) { return other.second.gone; });
+    if (gone_ && attachment_) attachment_->ProcessGone();
     stop.kind = Stop::Kind::kGone;
     return stop;
   }
@@ -314,6 +378,13 @@ std::optional<Stop> Tracee::Interpret(int status) {
   }
   if (signal == (SIGTRAP | 0x80)) {
     stop.kind = Stop::Kind::kSyscallExit;
+    __ptrace_syscall_info info{};
+    if (call_stops_ == CallStops::kByTracing && ::ptrace(PTRACE_GET_SYSCALL_INFO, tid_, sizeof info, &info) > 0 &&
+        info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+      stop.kind = Stop::Kind::kSyscallEntry;
+      thread_.at_syscall_entry = true;
+      stop.foreign_call = info.arch != AUDIT_ARCH_X86_64;
+    }
     return stop;
   }
   stop.kind = Stop::Kind::kSignal;
@@ -339,26 +410,39 @@ std::optional<Stop> Tracee::Wait(bool wakeable) {
   for (;;) {
     std::optional<int> status = TracerThread::NextStatus(tid_, wakeable);
     if (!status) return std::nullopt;
+    const bool asked = thread_.interrupt_asked;
     if (std::optional<Stop> stop = Interpret(*status)) {
       if (stop->kind == Stop::Kind::kInterrupted && stop->group_stop_signal == 0 && FaultIsPending()) {
         thread_.interrupt_again = true;
-        ::ptrace(PTRACE_CONT, tid_, nullptr, nullptr);
+        thread_.interrupt_asked = false;
+        GoOnBy(RequestFor(ResumeMode::kContinue, false, 0));
         continue;
       }
       bool idle = std::exchange(thread_.idle_step, false) && stop->kind == Stop::Kind::kSignal &&
                   stop->siginfo.si_signo == SIGTRAP && stop->siginfo.si_code > 0;
-      if (idle && ::ptrace(PTRACE_SINGLESTEP, tid_, nullptr, nullptr) == 0) continue;
+      if (idle) {
+        GoOnBy(RequestFor(ResumeMode::kStep, false, 0));
+        thread_.registers_valid = false;
+        continue;
+      }
+      if (stop->kind == Stop::Kind::kSyscallExit && std::exchange(thread_.skip_exit, false)) {
+        GoOnBy(PTRACE_SYSCALL);
+        continue;
+      }
       CF_LOG(log, kTrace, "%d stops: %s status %x signal %d", tid_, StopKindName(stop->kind), *status,
              stop->siginfo.si_signo);
+      thread_.interrupt_asked = false;
       return stop;
     }
-    ::ptrace(PTRACE_CONT, tid_, nullptr, nullptr);
+    thread_.interrupt_asked = asked;
+    GoOnBy(RequestFor(ResumeMode::kContinue, false, 0));
   }
 }
 
 Result<void> Tracee::RequestInterrupt() {
   if (::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) != 0)
     return SystemError("interruptFailed", "The debuggee cannot be interrupted", errno, pid_);
+  thread_.interrupt_asked = true;
   return {};
 }
 
@@ -400,7 +484,12 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   constexpr uint64_t kTrapBit = uint64_t{1} << (SIGTRAP - 1);
   if (mask & kTrapBit) CF_TRY(WriteSignalMask(mask & ~kTrapBit));
   for (;;) {
-    CF_TRY(Resume(ResumeMode::kContinue));
+    // Our own calls are not seen: no stop but those of signals and events.
+    thread_.at_syscall_entry = thread_.idle_step = thread_.stepping = thread_.skip_exit = false;
+    CF_TRY(FlushRegisters());
+    if (::ptrace(PTRACE_CONT, tid_, nullptr, nullptr) != 0)
+      return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
+    thread_.running = true;
     std::optional<Stop> stop = Wait();
     if (stop->kind == Stop::Kind::kGone)
       return Error{"debuggeeGone", "The debuggee ended while a call was made on its behalf.", "", 0, pid_};
@@ -434,24 +523,20 @@ Result<int64_t> Tracee::Syscall(long number, std::array<uint64_t, 6> arguments) 
 }
 
 Result<std::unique_ptr<Tracee>> Tracee::Fork() {
+  if (attachment_) return attachment_->Copy();
   std::unique_ptr<Tracee> copy;
   // CLONE_PARENT and exit signal 0: invisible to the debuggee's wait(2) and SIGCHLD handler.
   CF_TRY_ASSIGN(int64_t result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
-  if (result < 0 || !copy) {
-    Error error = SystemError("forkRefused", "A checkpoint cannot be made: the kernel refuses to copy the debuggee",
-                              static_cast<int>(-result), pid_);
-    error.remedy = -result == EAGAIN ? "Raise the limit of processes (ulimit -u) or end other programs."
-                                     : "Free some memory, or lower checkpoints.memoryMb.";
-    return error;
-  }
+  if (result < 0 || !copy) return ForkRefused(result, pid_);
   return copy;
 }
 
-void Tracee::Detach(int signal) {
-  if (gone_) return;
-  static_cast<void>(FlushRegisters());
-  ::ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(signal));
-  gone_ = true;
+Error ForkRefused(int64_t result, pid_t pid) {
+  Error error = SystemError("forkRefused", "A checkpoint cannot be made: the kernel refuses to copy the debuggee",
+                            static_cast<int>(-result), pid);
+  error.remedy = -result == EAGAIN ? "Raise the limit of processes (ulimit -u) or end other programs."
+                                   : "Free some memory, or lower checkpoints.memoryMb.";
+  return error;
 }
 
 uint64_t Tracee::CpuTimeNs() const {

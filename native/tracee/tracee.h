@@ -43,13 +43,35 @@ struct LaunchSpec {
 };
 
 enum class ResumeMode {
-  kContinue,       // until a signal, seccomp or event stop
+  kContinue,       // until a signal, a call's entry or an event stop
   kStep,           // one instruction
   kToSyscallExit,  // from a syscall entry: until the call is done
 };
 
+// How the calls of a process make it stop.
+enum class CallStops {
+  kByFilter,   // seccomp: one stop at the entry; can never be taken off again
+  kByTracing,  // PTRACE_SYSCALL: two stops, but leaves nothing in a process that is let go
+};
+
+// Where a thread of a process that was running stands, and what only it could tell.
+struct ThreadTakenOver {
+  pid_t tid = 0;
+  bool at_syscall = false;  // it was in a call, which was taken back to its instruction
+  long restarting = -1;     // … which is restart_syscall: the number of the call that it goes on with
+  stack_t alternate_stack{nullptr, SS_DISABLE, 0};
+  uint64_t clear_child_tid = 0;
+};
+
+class Attachment;
+
 class Tracee {
  public:
+  // Takes over a running process with all of its threads, which stand where they
+  // were (attach.cc). `cpu`: as in LaunchSpec. Its copies are not its children,
+  // and it survives us; destroying it lets it go.
+  // Errors: "noSuchProcess", "alreadyTraced", "attachForbidden", "notX64" …; it then runs on as it was.
+  static Result<std::unique_ptr<Tracee>> Attach(pid_t pid, int cpu);
   // Starts the program, stopped before its first instruction (in ld.so), with
   // the seccomp filter and the core pages in place, vdso hidden from it, rdtsc trapping.
   // Errors: "programMissing", "notExecutable", "ptraceForbidden", "seccompForbidden", "forkRefused" …
@@ -84,6 +106,8 @@ class Tracee {
   void NoteThreadEnded() { thread_.gone = true; }
   // As in /proc: R running, S waiting in a call, t in a stop, Z ended, X unknown.
   char StateOf(pid_t tid) const;
+  // Whether a signal waits for the current thread that is not blocked.
+  bool SignalsPending() const;
   const TraceeMemory& memory() const { return memory_; }
   bool gone() const { return gone_; }
 
@@ -108,6 +132,20 @@ class Tracee {
   // The next stop of this process; other processes' stops go to their own
   // queues. nullopt: woken by WakeTracer() or a WakeTimer instead.
   std::optional<Stop> Wait(bool wakeable = false);
+  // Of a process that was taken over; the first is the current one.
+  const std::vector<ThreadTakenOver>& taken_over() const;
+  bool attached() const { return attachment_ != nullptr; }
+  // What an attached process is given back when it is let go, as it changes meanwhile.
+  void NoteAffinity(pid_t tid, std::span<const std::byte> cpus);
+  std::vector<int> AffinityOf(pid_t tid) const;  // as it was before any pinning
+  // The current thread registers its area for restartable sequences, or takes it
+  // back. The kernel is told when it is let go; until then this is what it would write there.
+  std::vector<std::byte> NoteRseq(TraceeAddress area, uint32_t length, bool unregister, uint32_t signature);
+  void NoteAlternateStack(const stack_t& stack) { thread_.alternate_stack = stack; }
+  // The current thread has made `child`, a process: it stays traced because of the
+  // filter, or is let go if there is none. `patched`: bytes that int3s of ours hide in it.
+  Result<void> ChildMade(pid_t child, const std::vector<int>& cpus, const std::map<TraceeAddress, std::byte>& patched);
+
   // After a kExec stop: to the new program's first instruction, prepared as by Launch().
   Result<void> EnterNewProgram();
   Result<void> RequestInterrupt();  // asks a running process to stop (kInterrupted)
@@ -126,8 +164,17 @@ class Tracee {
   // At kSyscallEntry: the call is not made; it returns `result`.
   void SkipSyscall(int64_t result);
 
-  // Lets it go: it runs on untraced (`true`), or is killed by its owner's end.
-  void Detach(int signal = 0);
+  // Lets an attached process go as if nothing had been: all of its threads,
+  // from wherever they stand. `signals`: by thread, what it has not been given
+  // yet. `patched` as above. Error: "notAttached"; of what cannot be undone it is let go all the same.
+  Result<void> Detach(const std::map<pid_t, std::vector<siginfo_t>>& signals,
+                      const std::map<TraceeAddress, std::byte>& patched);
+  // A process that the debuggee has made and that stands still or soon will
+  // (kNewProcess): taken as one of its own; nobody else may wait for it.
+  static std::unique_ptr<Tracee> TakeChild(pid_t pid);
+  // Leaves it untraced where it stands until somebody attaches to it: only for a
+  // process that has the filter and the core pages in memory of its own.
+  Result<void> Park(const std::map<TraceeAddress, std::byte>& patched);
   // CPU time used by the process, nanoseconds; 0 if gone.
   uint64_t CpuTimeNs() const;
   // Counts on from `time_ns`: a fork that goes on with another process's run begins at 0 by itself.
@@ -140,12 +187,19 @@ class Tracee {
 
  private:
   friend class TracerThread;
+  friend class Attachment;
   explicit Tracee(pid_t pid);
 
   Result<void> PrepareAfterExec();
+  Result<void> MapCorePage(TraceeAddress lent);
+  Result<void> StopAllThreads();
+  Result<bool> StopHere();
   Result<int64_t> SyscallAt(TraceeAddress syscall_instruction, long number, std::array<uint64_t, 6> arguments,
                             std::unique_ptr<Tracee>* forked);
   Result<void> FlushRegisters();
+  long RequestFor(ResumeMode mode, bool at_entry, int signal);
+  bool NextIsSyscall();
+  void GoOnBy(long request);
   std::optional<Stop> Interpret(int status);
   void HideStepping();
   bool FaultIsPending() const;
@@ -159,9 +213,13 @@ class Tracee {
     std::vector<siginfo_t> deferred;
     uint64_t debug_control = 0;
     bool at_syscall_entry = false;
+    bool skip_exit = false;        // kByTracing: the end of the call that comes next is nobody's wish
+    bool interrupt_asked = false;  // and not seen yet: any other stop makes the kernel forget it
     bool stepping = false;
+    bool running = false;
     // A step out of a call that is not made reports the call's end before it executes anything: not the step's.
     bool idle_step = false;
+    stack_t alternate_stack{nullptr, SS_DISABLE, 0};  // attached: as far as it was told
   };
 
   pid_t leader_;  // the process's number for the kernel; pid_ is one that /proc shows it by
@@ -169,6 +227,8 @@ class Tracee {
   pid_t tid_;  // the current thread, whose state is thread_
   TraceeMemory memory_;
   bool gone_ = false;
+  CallStops call_stops_ = CallStops::kByFilter;
+  std::unique_ptr<Attachment> attachment_;
   uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
   ThreadState thread_;
   std::map<pid_t, ThreadState> others_;
