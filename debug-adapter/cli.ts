@@ -8,8 +8,9 @@ import { messageOf } from './errors.js';
 const usage = `Usage:
   chronofork dap [--port N]                speak the Debug Adapter Protocol on stdin and stdout,
                                            or with each client of a port on this machine
-  chronofork verify [--interval MS] [--report FILE] [--native] -- PROGRAM ARGS…
+  chronofork verify [--interval MS] [--events N] [--replays N] [--report FILE] [--native] -- PROGRAM ARGS…
                                            record a program, replay it from everywhere, compare;
+                                           checkpoints every MS, after N events; N replays to the end;
                                            exit code 0: identical, 1: diverged, 2: not recorded
   chronofork doctor [--json]               what this machine allows, and how to get the rest
   chronofork --version | --help

@@ -1,6 +1,6 @@
 /**
  * `chronofork verify`: records a program, replays it from its start and from
- * every kept checkpoint, and compares.
+ * every kept checkpoint (`--replays N`: from N of them, evenly spread), and compares.
  *
  * The core does the work; here are its options, its report as JSON and its
  * exit code: 0 all identical, 1 a divergence, 2 could not be recorded. A program
@@ -19,6 +19,8 @@ import { checkProgram } from '../launch/programCheck.js';
 
 interface Options {
   intervalMs: number;
+  intervalEvents: number;
+  mostReplays: number;
   memoryMb: number;
   reportFile: string | undefined;
   native: boolean;
@@ -37,6 +39,8 @@ type UsageErrorClass = new (message: string) => Error;
 export function parseVerifyOptions(given: string[], UsageError: UsageErrorClass): Options {
   const options: Options = {
     intervalMs: 100,
+    intervalEvents: 0,
+    mostReplays: 0,
     memoryMb: 0,
     reportFile: undefined,
     native: false,
@@ -52,6 +56,8 @@ export function parseVerifyOptions(given: string[], UsageError: UsageErrorClass)
     if (option === '--') break;
     const [name, attached] = option.startsWith('--') && option.includes('=') ? splitOnce(option) : [option, undefined];
     if (name === '--interval') options.intervalMs = number(name, attached ?? rest.shift());
+    else if (name === '--events') options.intervalEvents = number(name, attached ?? rest.shift());
+    else if (name === '--replays') options.mostReplays = number(name, attached ?? rest.shift());
     else if (name === '--memory') options.memoryMb = number(name, attached ?? rest.shift());
     else if (name === '--report') options.reportFile = attached ?? rest.shift();
     else if (name === '--native') options.native = true;
@@ -112,6 +118,8 @@ const notRecorded: Omit<VerifyReport, 'recorded' | 'error'> = {
   events: 0,
   checkpoints: 0,
   replays: 0,
+  intervals: 0,
+  threads: 0,
   diverged: [],
   notices: [],
   refusedCalls: 0,
@@ -131,6 +139,8 @@ async function record(options: Options): Promise<VerifyReport> {
       env: environment(),
       stdio: [0, 1, 2],
       checkpointIntervalMs: options.intervalMs,
+      checkpointIntervalEvents: options.intervalEvents,
+      mostReplays: options.mostReplays,
       checkpointMemoryBytes: options.memoryMb * 1024 * 1024,
     });
   } catch (error) {
@@ -175,6 +185,8 @@ function commandAgain(options: Options): string {
   ];
   const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1, 2), 'verify'];
   words.push('--interval', String(options.intervalMs));
+  if (options.intervalEvents > 0) words.push('--events', String(options.intervalEvents));
+  if (options.mostReplays > 0) words.push('--replays', String(options.mostReplays));
   if (options.memoryMb > 0) words.push('--memory', String(options.memoryMb));
   words.push('--', options.program, ...options.args);
   return [`cd ${quote(process.cwd())} &&`, ...settings, ...words.map(quote), standardInput()].join(' ').trim();

@@ -178,6 +178,10 @@ export interface VerifyOptions {
   env: string[];
   stdio: [number, number, number];
   checkpointIntervalMs: number;
+  /** A checkpoint after so many events as well; 0: none. */
+  checkpointIntervalEvents: number;
+  /** From so many checkpoints, evenly spread, the replay goes on to the end; 0: from all. */
+  mostReplays: number;
   checkpointMemoryBytes: number;
 }
 
@@ -189,7 +193,11 @@ export interface VerifyReport {
   signal: string | null;
   events: number;
   checkpoints: number;
+  /** From a checkpoint to the end. */
   replays: number;
+  /** From a checkpoint to the next. */
+  intervals: number;
+  threads: number;
   diverged: { moment: string; what: string }[];
   /** What the user must know of the recording, as sentences: `warning: …`. */
   notices: string[];

@@ -80,6 +80,8 @@ Napi::Value VerifyForJs(const Napi::CallbackInfo& info) {
   VerifyOptions wanted;
   wanted.launch = LaunchSpecFrom(options);
   wanted.interval_ms = NumberFrom(options, "checkpointIntervalMs", 100);
+  wanted.interval_events = static_cast<size_t>(NumberFrom(options, "checkpointIntervalEvents", 0));
+  wanted.most_replays = static_cast<size_t>(NumberFrom(options, "mostReplays", 0));
   wanted.budget_bytes = static_cast<uint64_t>(NumberFrom(options, "checkpointMemoryBytes", 0));
   using Outcome = Result<VerifyReport>;
   return PromiseWork<Outcome>::Start(

@@ -150,6 +150,8 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("events", static_cast<double>(report.events));
   object.Set("checkpoints", static_cast<double>(report.checkpoints));
   object.Set("replays", static_cast<double>(report.replays));
+  object.Set("intervals", static_cast<double>(report.intervals));
+  object.Set("threads", static_cast<double>(report.threads));
   object.Set("refusedCalls", static_cast<double>(report.refused_calls));
   Napi::Array diverged = Napi::Array::New(env);
   for (const Divergence& divergence : report.diverged) {

@@ -30,9 +30,10 @@
 namespace chronofork {
 
 struct EngineOptions {
-  double interval_ms = 100;   // of run time between periodic checkpoints; 0: none
-  uint64_t budget_bytes = 0;  // 0: a quarter of the free memory
-  double tick_ms = 5;         // how often a running process is looked at: checkpoints, cancel, the Pause button
+  double interval_ms = 100;    // of run time between periodic checkpoints; 0: none
+  size_t interval_events = 0;  // and one after so many events; 0: none
+  uint64_t budget_bytes = 0;   // 0: a quarter of the free memory
+  double tick_ms = 5;          // how often a running process is looked at: checkpoints, cancel, the Pause button
   std::function<void(const char* severity, const std::string&)> notice = [](const char*, const std::string&) {};
   std::function<void(double, const char*)> progress = [](double, const char*) {};
   std::function<void()> changed = [] {};  // checkpoints, branches or the present
@@ -127,6 +128,8 @@ class Engine {
   // Replays from line[index] to the end of the line with nothing reaching the
   // world; differences are added to `diverged` (verify.cc).
   Result<void> VerifyFrom(size_t index, std::vector<struct Divergence>* diverged);
+  // The same as far as line[index + 1], whose memory is compared.
+  Result<void> VerifyInterval(size_t index, std::vector<struct Divergence>* diverged);
 
   // The natural end: a program that stands at its exit leaves with its own status.
   void LetGo(bool let_exit);
@@ -138,6 +141,7 @@ class Engine {
   // engine.cc
   void PinToOneCpu();
   Result<void> BeginRecording(std::unique_ptr<Tracee> live, std::vector<int> visible_cpus);
+  Result<void> VerifyUntil(size_t index, const EndMarker& end, std::vector<struct Divergence>* diverged);
   void Thin();
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
   void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);

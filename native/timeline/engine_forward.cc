@@ -383,6 +383,8 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
   recorder.caught_syscalls = caught_syscalls;
   recorder.passed_signals = passed_signals;
   recorder.checkpoint_due = [this, &b](bool at_event) {
+    const size_t events = b.log->size() - b.line.back()->position.event;
+    if (at_event && options_.interval_events > 0 && events >= options_.interval_events) return true;
     if (options_.interval_ms <= 0) return false;
     double since = static_cast<double>(b.tip->CpuTimeNs()) - static_cast<double>(last_checkpoint_ns_);
     return since >= effective_interval_ns_ + (at_event ? 0 : kCheckpointGraceNs);

@@ -1,8 +1,9 @@
-// == 1. Run it live to its end. == 2. Replay each interval. == 3. Compare.
+// == 1. Run it live to its end. == 2. Replay each interval. == 3. Replay to the end.
 #include "timeline/verify.h"
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "replay/memory_comparison.h"
@@ -24,18 +25,15 @@ std::string MomentOf(const Position& position) {
 
 }  // namespace
 
-// Replays from line[index] to the end of the line, interval by interval.
-Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
+Result<void> Engine::VerifyUntil(size_t index, const EndMarker& end, std::vector<Divergence>* diverged) {
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(index));
-  Branch& b = branch();
   auto differs = [&](const std::string& what) {
     diverged->push_back({MomentOf(replay->position()), what + " (replayed from checkpoint " +
                                                            std::to_string(index + 1) + ", at event " +
-                                                           std::to_string(b.line[index]->position.event) + ")"});
+                                                           std::to_string(branch().line[index]->position.event) + ")"});
   };
-  EndMarker tip{LivePosition(), b.tip.get(), WritablePages(b.tip->pid())};
   ReplayPlan plan;
-  plan.end = tip;
+  plan.end = end;
   Result<ReplayStop> stop = replay->Run(plan);
   if (!stop.ok()) {
     differs(stop.error().message);
@@ -45,10 +43,20 @@ Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged)
   return {};
 }
 
+Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
+  Branch& b = branch();
+  return VerifyUntil(index, {LivePosition(), b.tip.get(), WritablePages(b.tip->pid())}, diverged);
+}
+
+Result<void> Engine::VerifyInterval(size_t index, std::vector<Divergence>* diverged) {
+  return VerifyUntil(index, MarkerOf(index + 1), diverged);
+}
+
 Result<VerifyReport> Verify(const VerifyOptions& options) {
   VerifyReport report;
   EngineOptions engine_options;
   engine_options.interval_ms = options.interval_ms;
+  engine_options.interval_events = options.interval_events;
   engine_options.budget_bytes = options.budget_bytes;
   engine_options.notice = [&](const char* severity, const std::string& text) {
     report.notices.push_back(std::string(severity) + ": " + text);
@@ -82,12 +90,24 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
     report.signal = b.end.signal;
   report.events = b.log->size();
   report.checkpoints = b.line.size();
+  report.threads = 1;
+  for (size_t i = 0; i < b.log->size(); ++i) {
+    const Event& event = b.log->at(i);
+    if (event.kind == EventKind::kSyscall) ++report.calls[event.number];
+    if (event.thread_made != 0) ++report.threads;
+  }
 
   // == 2. and 3.
   stops_before = Tracee::StopCount();
   begun = std::chrono::steady_clock::now();
-  for (size_t i = 0; i < b.line.size(); ++i) {
-    CF_TRY(engine.VerifyFrom(i, &report.diverged));
+  const size_t count = b.line.size();
+  for (size_t i = 0; i + 1 < count; ++i) {
+    CF_TRY(engine.VerifyInterval(i, &report.diverged));
+    ++report.intervals;
+  }
+  const size_t replays = options.most_replays ? std::min(options.most_replays, count) : count;
+  for (size_t i = 0; i < replays; ++i) {
+    CF_TRY(engine.VerifyFrom(i * count / replays, &report.diverged));
     ++report.replays;
   }
   report.replay_ms = MillisecondsSince(begun);

@@ -1,8 +1,10 @@
-// Records a program to its end, then replays it from every kept checkpoint and
-// compares: registers at every event, memory at every checkpoint and at the end.
+// Records a program to its end, then replays every interval between checkpoints,
+// and from the checkpoints to the end, and compares: registers at every event,
+// memory at every checkpoint and at the end.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,9 @@ namespace chronofork {
 struct VerifyOptions {
   LaunchSpec launch;
   double interval_ms = 100;
+  size_t interval_events = 0;  // a checkpoint after so many events as well; 0: none
+  // From so many checkpoints, evenly spread, the replay goes on to the end; 0: from all of them.
+  size_t most_replays = 0;
   uint64_t budget_bytes = 0;
 };
 
@@ -27,7 +32,10 @@ struct VerifyReport {
   int signal = 0;
   uint64_t events = 0;
   uint64_t checkpoints = 0;
-  uint64_t replays = 0;
+  uint64_t replays = 0;               // from a checkpoint to the end
+  uint64_t intervals = 0;             // replayed from one checkpoint to the next
+  uint64_t threads = 0;               // all that ever were
+  std::map<int32_t, uint64_t> calls;  // how often each system call was recorded
   uint64_t refused_calls = 0;
   std::vector<Divergence> diverged;
   std::vector<std::string> notices;

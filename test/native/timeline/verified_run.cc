@@ -23,6 +23,7 @@ std::string ToText(const Result<VerifyReport>& result) {
   text << "end " << r.exit_code << ' ' << r.signal << '\n'
        << "counts " << r.events << ' ' << r.checkpoints << ' ' << r.replays << ' ' << r.refused_calls << ' '
        << r.record_stops << ' ' << r.record_ms << ' ' << r.replay_ms << '\n';
+  for (const auto& [number, times] : r.calls) text << "call " << number << ' ' << times << '\n';
   for (const Divergence& d : r.diverged) text << "diverged " << d.moment << " | " << d.what << '\n';
   for (const std::string& notice : r.notices) text << "notice " << notice << '\n';
   return text.str();
@@ -39,6 +40,11 @@ void FromText(const std::string& text, VerifiedRun& run) {
     if (kind == "counts")
       words >> r.events >> r.checkpoints >> r.replays >> r.refused_calls >> r.record_stops >> r.record_ms >>
           r.replay_ms;
+    if (kind == "call") {
+      int32_t number = 0;
+      words >> number;
+      words >> r.calls[number];
+    }
     std::getline(words >> std::ws, rest);
     if (kind == "error") run.error = rest;
     if (kind == "notice") r.notices.push_back(rest);
@@ -52,6 +58,7 @@ std::string VerifyHere(const VerifyRequest& request, const std::string& files, c
   for (const std::string& entry : request.environment) ::putenv(::strdup(entry.c_str()));
   VerifyOptions options;
   options.interval_ms = request.interval_ms;
+  options.interval_events = request.interval_events;
   options.launch.program = request.command[0];
   options.launch.arguments.assign(request.command.begin() + 1, request.command.end());
   options.launch.working_directory = folder;
@@ -86,7 +93,9 @@ std::string ProblemsOf(const VerifiedRun& run) {
 std::string CommandFor(const VerifyRequest& request) {
   std::ostringstream text;
   for (const std::string& entry : request.environment) text << entry << ' ';
-  text << "chronofork verify --interval " << request.interval_ms << " --";
+  text << "chronofork verify --interval " << request.interval_ms;
+  if (request.interval_events > 0) text << " --events " << request.interval_events;
+  text << " --";
   for (const std::string& word : request.command) text << ' ' << word;
   return text.str();
 }

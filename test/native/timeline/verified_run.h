@@ -24,6 +24,7 @@ struct VerifyRequest {
   double interval_ms = 10;
   std::vector<std::string> environment;  // of the core: CHRONOFORK_…
   std::chrono::seconds patience{20};
+  size_t interval_events = 0;
 };
 
 VerifiedRun RunVerified(const VerifyRequest& request);
