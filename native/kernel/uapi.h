@@ -107,6 +107,11 @@ inline constexpr uint64_t kShminfoBytes = 72;
 inline constexpr uint64_t kShmInfoBytes = 48;
 inline constexpr uint64_t kSeminfoBytes = 40;
 
+// -- include/uapi/asm-generic/mman-common.h ------------------------------------------
+inline constexpr int kAdviceDontNeedLocked = 24;
+inline constexpr int kAdviceGuardInstall = 102;  // 6.13
+inline constexpr int kAdviceGuardRemove = 103;
+
 // -- include/uapi/linux/keyctl.h ---------------------------------------------------
 inline constexpr uint32_t kKeyctlDescribe = 6;
 inline constexpr uint32_t kKeyctlRead = 11;

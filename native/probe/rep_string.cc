@@ -32,7 +32,8 @@ Result<bool> FinishRepString(Tracee& process) {
       }
       break;
     }
-    if (stop->siginfo.si_code > 0) break;  // a fault
+    const bool faulted = stop->siginfo.si_signo == SIGSEGV || stop->siginfo.si_signo == SIGBUS;
+    if (faulted && stop->siginfo.si_code > 0) break;
     signal_again = stop->siginfo.si_signo;
   }
   if (process.gone()) return Error{"debuggeeGone", "The program was killed.", "", 0, process.pid()};

@@ -39,6 +39,7 @@ Ranges Fcntl(const OutContext& context);
 EntrySnapshot SnapshotNameToHandleAt(const SyscallArguments& call, const MemoryReaderFn& read);
 Ranges NameToHandleAt(const OutContext& context);
 Ranges Mincore(const OutContext& context);
+Ranges ProcessMadvise(const OutContext& context);
 
 // out_rules_ioctl.cc
 Ranges Ioctl(const OutContext& context);

@@ -1,5 +1,6 @@
 // What calls on files write where the command or memory says how much.
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -45,6 +46,23 @@ Ranges Mincore(const OutContext& context) {
   RangeList ranges;
   // ENOMEM may come after parts of the vector were written.
   ranges.Add(context.argument(2), context.argument(1) / 4096 + 1);
+  return ranges.Take();
+}
+
+// Advice for another process changes nothing here. For the program itself, pages
+// that were given back have lost what they held: that is read like something written.
+Ranges ProcessMadvise(const OutContext& context) {
+  if (context.at_entry.incomplete) return std::nullopt;
+  RangeList ranges;
+  switch (static_cast<int>(context.argument(3))) {
+    case MADV_DONTNEED:
+    case MADV_FREE:
+    case MADV_REMOVE:
+    case uapi::kAdviceDontNeedLocked:
+      for (const AddressRange& range : context.at_entry.buffers) ranges.Add(range.start.value, range.length());
+      break;
+    default: break;
+  }
   return ranges.Take();
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "probe/fast_place.h"
 #include "probe/rep_string.h"
 #include "tracee/core_page.h"
 
@@ -173,6 +174,11 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
       CF_TRY(FinishRepString(live_));
+      if (!now_.at_syscall && !AtEventEnd()) {
+        CF_TRY_ASSIGN(SteppedOn stepped, StepToFastPlace(live_));
+        for (const siginfo_t& info : stepped.arrived) Hold(info);
+        if (stepped.instead) return OnStop(*stepped.instead);
+      }
       LiveStop live_stop;
       if (interrupt_wanted_.exchange(false)) {
         live_stop.kind = LiveStop::Kind::kInterrupted;

@@ -25,6 +25,7 @@
 
 #include "base/result.h"
 #include "checkpoint/dirty_pages.h"
+#include "record/clone_call.h"
 #include "record/event_log.h"
 #include "record/thread_context.h"
 #include "tracee/tracee.h"
@@ -151,7 +152,11 @@ class Recorder {
   void NoteAffinity(const SyscallArguments& call);
   bool AnsweredByAdvice(const SyscallArguments& call);
   Result<void> AdviseForFork(bool before);
-  void AnswerSyscall(const SyscallArguments& call, int64_t result);
+  void AnswerSyscall(const SyscallArguments& call, int64_t result, std::vector<MemoryWrite> writes = {});
+  bool AnsweredByCounterSetting(const SyscallArguments& call);
+  bool AnsweredByOwnProcessors(const SyscallArguments& call);
+  const std::vector<int>& ProcessorsOf(pid_t thread) const;
+  Result<void> ShowOwnProcessors(const SyscallArguments& call, int64_t result);
   bool Renamed() const { return options_.visible_pid != 0 && options_.visible_pid != live_.process_id(); }
   void GiveRealNumbers(const SyscallArguments& call);
   void Tell(const std::string& limit);
@@ -170,7 +175,7 @@ class Recorder {
   };
   Result<CallEnd> WaitForCallEnd(bool may_leave);
   void NoteCallEnd(const Stop& stop, pid_t mine);
-  Outcome MakeThread(const SyscallArguments& call, uint64_t flags);
+  Outcome MakeThread(const SyscallArguments& call, const CloneCall& clone);
   Outcome EndThread(const SyscallArguments& call);
   std::vector<AddressRange> WordsClearedAtEnd();
   std::vector<AddressRange> PendingWrites(const OpenCall& open);
@@ -242,6 +247,9 @@ class Recorder {
   bool preempting_ = false;      // interrupted for another thread's sake
   bool switch_here_ = false;     // another thread goes on with the next Run()
   std::map<TraceeAddress, std::byte> patched_;
+  bool own_memory_open_ = false;                   // it has opened its /proc/PID/mem
+  bool counter_faults_ = false;                    // its own PR_SET_TSC: rdtsc shall fault
+  std::map<pid_t, std::vector<int>> processors_;   // by thread: what sched_setaffinity was asked for
   PageSet not_for_children_, wiped_for_children_;  // MADV_DONTFORK, MADV_WIPEONFORK
   std::set<std::string> told_;
 };

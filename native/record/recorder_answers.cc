@@ -4,14 +4,19 @@
 // The call is not made; the event holds our answer, and a replay gives the same.
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "kernel/uapi.h"
 #include "record/recorder.h"
 
 namespace chronofork {
@@ -221,7 +226,13 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       result = -ENODEV;
       break;
     case SYS_madvise: return AnsweredByAdvice(call);
-    case SYS_sched_setaffinity: NoteAffinity(call); break;  // it stays on the CPU that it shares with its tracer
+    case SYS_process_madvise:
+      // These change what may be touched, which a replay would have to do as well.
+      if (call.values[3] != uapi::kAdviceGuardInstall && call.values[3] != uapi::kAdviceGuardRemove) return false;
+      result = -EINVAL;  // as before Linux 6.13
+      break;
+    case SYS_prctl: return AnsweredByCounterSetting(call);
+    case SYS_sched_setaffinity: return AnsweredByOwnProcessors(call);
     default: return false;
   }
   AnswerSyscall(call, result);
@@ -254,13 +265,83 @@ void Recorder::NoteAffinity(const SyscallArguments& call) {
 }
 
 // The call is not made; the program gets `result`.
-void Recorder::AnswerSyscall(const SyscallArguments& call, int64_t result) {
+void Recorder::AnswerSyscall(const SyscallArguments& call, int64_t result, std::vector<MemoryWrite> writes) {
   live_.SkipSyscall(result);
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
   event.result = result;
+  event.writes = std::move(writes);
   FinishSyscall(std::move(event));
+}
+
+// The time stamp counter faults for us; whether it does for the program is its own choice.
+bool Recorder::AnsweredByCounterSetting(const SyscallArguments& call) {
+  const auto option = static_cast<uint32_t>(call.values[0]);
+  if (option == PR_SET_TSC) {
+    const bool known = call.values[1] == PR_TSC_ENABLE || call.values[1] == PR_TSC_SIGSEGV;
+    if (known) counter_faults_ = call.values[1] == PR_TSC_SIGSEGV;
+    AnswerSyscall(call, known ? 0 : -EINVAL);
+    return true;
+  }
+  if (option != PR_GET_TSC) return false;
+  const int mode = counter_faults_ ? PR_TSC_SIGSEGV : PR_TSC_ENABLE;
+  MemoryWrite write{TraceeAddress(call.values[1]), std::vector<std::byte>(sizeof mode)};
+  memcpy(write.bytes.data(), &mode, sizeof mode);
+  const bool written = live_.memory().Write(write.address, write.bytes).ok();
+  AnswerSyscall(call, written ? 0 : -EFAULT, written ? std::vector{write} : std::vector<MemoryWrite>());
+  return true;
+}
+
+const std::vector<int>& Recorder::ProcessorsOf(pid_t thread) const {
+  auto own = processors_.find(thread);
+  return own == processors_.end() ? options_.visible_cpus : own->second;
+}
+
+// The program stays on the CPU that it shares with its tracer; it and its
+// children are told what it has asked for. Other processes really are moved.
+bool Recorder::AnsweredByOwnProcessors(const SyscallArguments& call) {
+  const auto asked = static_cast<pid_t>(call.values[0]);
+  const pid_t target = asked == 0 ? thread() : asked;
+  if (target != thread() && !OtherThreads().contains(target)) return false;
+  std::vector<std::byte> mask(std::min<uint64_t>(call.values[1], sizeof(cpu_set_t)));
+  if (!live_.memory().Read(TraceeAddress(call.values[2]), mask).ok()) {
+    AnswerSyscall(call, -EFAULT);
+    return true;
+  }
+  std::vector<int> chosen;
+  for (int cpu : options_.visible_cpus) {
+    const auto byte = static_cast<size_t>(cpu / 8);
+    if (byte < mask.size() && (mask[byte] & static_cast<std::byte>(1u << (cpu % 8))) != std::byte{})
+      chosen.push_back(cpu);
+  }
+  if (!chosen.empty()) {
+    processors_[target] = chosen;
+    NoteAffinity(call);
+  }
+  AnswerSyscall(call, chosen.empty() ? -EINVAL : 0);
+  return true;
+}
+
+// After a call that has told where the program may run, or runs.
+Result<void> Recorder::ShowOwnProcessors(const SyscallArguments& call, int64_t result) {
+  if (call.number == SYS_sched_getaffinity && result > 0) {
+    const auto asked = static_cast<pid_t>(call.values[0]);
+    const pid_t target = asked == 0 ? thread() : asked;
+    if (target != thread() && !OtherThreads().contains(target)) return {};
+    std::vector<std::byte> mask(static_cast<size_t>(result));
+    for (int cpu : ProcessorsOf(target))
+      if (static_cast<size_t>(cpu / 8) < mask.size())
+        mask[static_cast<size_t>(cpu / 8)] |= static_cast<std::byte>(1u << (cpu % 8));
+    CF_TRY(live_.memory().Write(TraceeAddress(call.values[2]), mask));
+  }
+  if (call.number == SYS_getcpu && result == 0 && call.values[0] != 0 && processors_.contains(thread())) {
+    const std::vector<int>& own = processors_.at(thread());
+    CF_TRY_ASSIGN(const int cpu, live_.memory().ReadValue<int>(TraceeAddress(call.values[0])));
+    if (std::find(own.begin(), own.end(), cpu) == own.end())
+      CF_TRY(live_.memory().WriteValue(TraceeAddress(call.values[0]), own.front()));
+  }
+  return {};
 }
 
 // Says a limit once.

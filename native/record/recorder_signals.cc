@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/log.h"
 #include "probe/instruction.h"
@@ -106,14 +108,21 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
     }
   }
   if (info.si_signo == SIGTRAP && info.si_code > 0) return OnTrap(info);
-  if (info.si_signo == SIGSEGV && info.si_code > 0) {
+  if (info.si_signo == SIGSEGV && info.si_code > 0 && !counter_faults_) {
     uint8_t code[3] = {};
     live_.memory().ReadSome(TraceeAddress(live_.registers().rip), std::as_writable_bytes(std::span(code)));
     if (code[0] == 0x0f && (code[1] == 0x31 || (code[1] == 0x01 && code[2] == 0xf9))) return OnTimeStamp();
   }
   if (IsFault(info)) return SignalArrived(info, SignalPlace::kFault);
-  if (AtEventEnd()) return SignalArrived(info, SignalPlace::kAfterEvent);
-  // In the middle of computing: it waits for the next system call.
+  // One that overtook an earlier one of its number would change their order.
+  const bool others_wait = std::any_of(now_.held.begin(), now_.held.end(),
+                                       [&](const siginfo_t& other) { return other.si_signo == info.si_signo; });
+  if (AtEventEnd() && !others_wait) return SignalArrived(info, SignalPlace::kAfterEvent);
+  // In the middle of computing: it waits for the next system call, unless nobody would notice it.
+  if (passed_signals.contains(info.si_signo)) {
+    CF_TRY_ASSIGN(Disposition disposition, DispositionOf(info.si_signo));
+    if (!disposition.handled && !disposition.fatal) return std::optional<LiveStop>();
+  }
   Hold(info);
   return std::optional<LiveStop>();
 }

@@ -16,6 +16,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "record/clone_call.h"
 #include "record/recorder.h"
 #include "tracee/core_page.h"
 
@@ -38,22 +39,22 @@ SyscallArguments CallOf(const GeneralRegisters& r) {
   return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
 }
 
-uint64_t CloneFlags(const SyscallArguments& call, const MemoryReaderFn& read) {
-  switch (call.number) {
-    case SYS_clone: return call.values[0];
-    case SYS_clone3: {
-      uint64_t flags = 0;
-      if (!read(TraceeAddress(call.values[0]), std::as_writable_bytes(std::span(&flags, 1))).ok()) return 0;
-      return flags;
-    }
-    case SYS_vfork: return CLONE_VM | CLONE_VFORK;
-    default: return 0;
-  }
-}
-
 bool Opens(long number) {
   return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
 }
+
+bool Writes(long number) {
+  switch (number) {
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_writev:
+    case SYS_pwritev:
+    case SYS_pwritev2: return true;
+    default: return false;
+  }
+}
+
+bool IsMemoryFile(const std::string& path) { return path.starts_with("/proc/") && path.ends_with("/mem"); }
 
 bool ChangesMappings(long number) {
   switch (number) {
@@ -109,7 +110,6 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     return std::optional(stop);
   }
   if (AnsweredAtFixedAddress(call) || AnsweredByUs(call)) return std::optional<LiveStop>();
-  SyscallClass cls = ClassFor(call);
   auto descriptor_path = [this](int fd) {
     char target[256];
     std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(fd);
@@ -123,7 +123,11 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     AnswerSyscall(call, -(answer ? answer : ENOSYS));
     return std::optional<LiveStop>();
   }
+  SyscallClass cls = ClassFor(call);
   if (cls == SyscallClass::kProcess) return PerformProcessCall(call);
+  // What is written to /proc/self/mem changes the program itself.
+  if (own_memory_open_ && Writes(call.number) && IsMemoryFile(descriptor_path(static_cast<int>(call.values[0]))))
+    cls = SyscallClass::kByDirtyPages;
   return PerformSyscall(call, cls);
 }
 
@@ -157,6 +161,7 @@ void Recorder::NoteOpened(int descriptor, Event& event) {
   ssize_t n = ::readlink(link.c_str(), target, sizeof target);
   if (n > 0) event.descriptor_path.assign(target, static_cast<size_t>(n));
   struct stat status {};
+  own_memory_open_ = own_memory_open_ || IsMemoryFile(event.descriptor_path);
   event.descriptor_is_file = ::stat(link.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
@@ -276,13 +281,7 @@ Recorder::Outcome Recorder::CompleteCall() {
     return std::optional<LiveStop>();
   }
   if (IsRestart(result) && call.number != SYS_rt_sigreturn) return OnSyscallInterrupted(call, std::move(event));
-  if (call.number == SYS_sched_getaffinity && result > 0) {
-    std::vector<std::byte> mask(static_cast<size_t>(result));
-    for (int cpu : options_.visible_cpus)
-      if (static_cast<size_t>(cpu / 8) < mask.size())
-        mask[static_cast<size_t>(cpu / 8)] |= static_cast<std::byte>(1u << (cpu % 8));
-    CF_TRY(live_.memory().Write(TraceeAddress(call.values[2]), mask));
-  }
+  CF_TRY(ShowOwnProcessors(call, result));
   std::optional<std::vector<AddressRange>> ranges;
   if (cls != SyscallClass::kByDirtyPages) ranges = OutRanges(meaning, result, read, open.snapshot);
   if (open.before) {
@@ -416,12 +415,13 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
     FinishSyscall(std::move(failed));
     return std::optional<LiveStop>();
   }
-  uint64_t flags = CloneFlags(call, read);
+  const CloneCall clone = ReadCloneCall(call, read);
+  const uint64_t flags = clone.flags;
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
   event.syscall_class = SyscallClass::kProcess;
-  if (flags & CLONE_THREAD) return MakeThread(call, flags);
+  if (flags & CLONE_THREAD) return MakeThread(call, clone);
   // A child that shares our memory writes into it until it calls exec.
   std::unique_ptr<Tracee> before;
   const bool advised = !(flags & CLONE_VM) && !(not_for_children_.empty() && wiped_for_children_.empty());
@@ -448,9 +448,8 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   PageSet pages;
   if (before) {
     CF_TRY_ASSIGN(pages, ExclusivePages(live_.pid()));
-  } else if (flags & CLONE_PARENT_SETTID) {
-    uint64_t parent_tid = call.number == SYS_clone ? call.values[2] : 0;
-    if (parent_tid) pages.push_back({TraceeAddress(parent_tid), TraceeAddress(parent_tid + 4)});
+  } else {
+    pages = clone.WrittenForCaller();
   }
   NoteWrites(pages, event);
   FinishSyscall(std::move(event));

@@ -37,19 +37,6 @@ constexpr uint64_t kMostPendingBytes = 16 << 20;
 // The kernel follows a robust list no further (ROBUST_LIST_LIMIT).
 constexpr int kRobustListLimit = 2048;
 
-struct CloneWords {
-  uint64_t parent_tid = 0;
-  uint64_t child_tid = 0;
-};
-
-Result<CloneWords> WordsOf(const SyscallArguments& call, const TraceeMemory& memory) {
-  if (call.number == SYS_clone) return CloneWords{call.values[2], call.values[3]};
-  clone_args arguments{};
-  const size_t size = std::min<size_t>(call.values[1], sizeof arguments);
-  CF_TRY(memory.Read(TraceeAddress(call.values[0]), std::as_writable_bytes(std::span(&arguments, 1)).first(size)));
-  return CloneWords{arguments.parent_tid, arguments.child_tid};
-}
-
 }  // namespace
 
 // -- Waiting in a call ----------------------------------------------------------------
@@ -82,7 +69,7 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
     interrupting_ = false;
     if (stop->kind == Stop::Kind::kSyscallExit) return CallEnd{};
     if (stop->kind == Stop::Kind::kNewProcess) {
-      CF_TRY(live_.ChildMade(stop->new_pid, options_.visible_cpus, HiddenBytes()));
+      CF_TRY(live_.ChildMade(stop->new_pid, ProcessorsOf(thread()), HiddenBytes()));
       CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
       continue;
     }
@@ -247,8 +234,7 @@ const ThreadContexts& Recorder::OtherThreads() {
 
 // -- Beginning and end ----------------------------------------------------------------
 
-Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, uint64_t flags) {
-  CF_TRY_ASSIGN(const CloneWords words, WordsOf(call, live_.memory()));
+Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, const CloneCall& clone) {
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
@@ -274,13 +260,16 @@ Recorder::Outcome Recorder::MakeThread(const SyscallArguments& call, uint64_t fl
     event.registers = std::make_unique<GeneralRegisters>(first);
     live_.SwitchTo(mine);
     ThreadRecord record;
-    if (flags & CLONE_CHILD_CLEARTID) event.cleared_word = record.clear_child_tid = words.child_tid;
+    if (clone.flags & CLONE_CHILD_CLEARTID) event.cleared_word = record.clear_child_tid = clone.child_tid;
     waiting_[event.thread_made] = std::move(record);
     contexts_.reset();
-    std::vector<AddressRange> written;
-    auto add = [&written](uint64_t at) { written.push_back({TraceeAddress(at), TraceeAddress(at + sizeof(pid_t))}); };
-    if (flags & CLONE_PARENT_SETTID) add(words.parent_tid);
-    if (flags & CLONE_CHILD_SETTID) add(words.child_tid);
+    std::vector<AddressRange> written = clone.WrittenForCaller();
+    const TraceeAddress child_tid(clone.child_tid);
+    if (clone.flags & CLONE_CHILD_SETTID) written.push_back({child_tid, child_tid + sizeof(pid_t)});
+    if (auto own = processors_.find(thread()); own != processors_.end()) {
+      std::vector<int> inherited = own->second;
+      processors_[event.thread_made] = std::move(inherited);
+    }
     NoteWrites(written, event);
     CF_LOG(logger, kInfo, "thread %d", event.thread_made);
   }

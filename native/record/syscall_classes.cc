@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -161,6 +162,12 @@ SyscallClass ClassFor(const SyscallArguments& call) {
     case SYS_msgctl: return ClassOfIpcControl(static_cast<int>(values[1]));
     case SYS_semctl: return ClassOfIpcControl(static_cast<int>(values[2]));
     case SYS_seccomp: return ClassOfSeccomp(values[0]);
+    // How far the stack may grow decides where it faults.
+    case SYS_setrlimit: return values[0] == RLIMIT_STACK ? SyscallClass::kExecute : SyscallClass::kEmulate;
+    case SYS_prlimit64: {
+      const bool own_stack = values[0] == 0 && values[1] == RLIMIT_STACK && values[2] != 0;
+      return own_stack ? SyscallClass::kExecute : SyscallClass::kEmulate;
+    }
     default: return RowFor(call.number).cls;
   }
 }

@@ -74,6 +74,12 @@ constexpr char kAioRefusal[] =
 constexpr char kUringRefusal[] =
     "The program uses io_uring, whose results appear in memory at any time. Make it use another way of input and "
     "output, often an option or an environment variable (for libuv: UV_USE_IO_URING=0).";
+constexpr char kSegmentRefusal[] =
+    "The program attaches System V shared memory (shmat), into which others may write at any time. Make it use another "
+    "way of sharing, or none.";
+constexpr char kRemapRefusal[] =
+    "The program maps the pages of a file in another order (remap_file_pages), a call that is deprecated and not "
+    "recorded. Make it use mmap.";
 constexpr char kPortRefusal[] =
     "The program asks for direct access to hardware ports, whose values cannot be recorded. Run it without.";
 
@@ -110,7 +116,7 @@ constexpr SyscallRow kRows[] = {
     Row(27, "mincore", kEmulate, Mincore),
     Row(28, "madvise", kExecute),
     Row(29, "shmget", kSwallow),
-    Row(30, "shmat", kExecute),
+    Row(30, "shmat", kRefuse, Answer{ENOSYS}, kSegmentRefusal),
     Row(31, "shmctl", kSwallow, Shmctl),
     Row(32, "dup", kEmulate),
     Row(33, "dup2", kEmulate),
@@ -133,7 +139,7 @@ constexpr SyscallRow kRows[] = {
     Row(50, "listen", kSwallow),
     Row(51, "getsockname", kEmulate, SocketName, SnapshotSocketName),
     Row(52, "getpeername", kEmulate, SocketName, SnapshotSocketName),
-    Row(53, "socketpair", kEmulate, Fixed(3, 8)),
+    Row(53, "socketpair", kEmulate, Always(3, 8)),
     Row(54, "setsockopt", kSwallow),
     Row(55, "getsockopt", kEmulate, Getsockopt, SnapshotGetsockopt),
     Row(56, "clone", kProcess, Fixed(2, 4), Fixed(3, 4)),
@@ -298,14 +304,14 @@ constexpr SyscallRow kRows[] = {
     Row(213, "epoll_create", kEmulate),
     Row(214, "epoll_ctl_old", kEmulate),   // always ENOSYS in these kernels
     Row(215, "epoll_wait_old", kEmulate),  // always ENOSYS in these kernels
-    Row(216, "remap_file_pages", kExecute),
+    Row(216, "remap_file_pages", kRefuse, Answer{ENOSYS}, kRemapRefusal),
     Row(217, "getdents64", kEmulate, Result(1, 2)),
     Row(218, "set_tid_address", kExecute),
     // Writes what the interrupted call would: the recorder asks for that one if it knows it.
     Row(219, "restart_syscall", kSchedule, ByDirtyPages, kMayBlock),
     Row(220, "semtimedop", kSwallow, kMayBlock),
     Row(221, "fadvise64", kEmulate),
-    Row(222, "timer_create", kEmulate, Fixed(2, 4)),
+    Row(222, "timer_create", kEmulate, Always(2, 4)),
     Row(223, "timer_settime", kEmulate, Fixed(3, kItimer)),
     Row(224, "timer_gettime", kEmulate, Fixed(1, kItimer)),
     Row(225, "timer_getoverrun", kEmulate),
@@ -440,7 +446,7 @@ constexpr SyscallRow kRows[] = {
     Row(437, "openat2", kSwallow, kMayBlock),  // whether it creates a file is in memory: assume so
     Row(438, "pidfd_getfd", kEmulate),
     Row(439, "faccessat2", kEmulate),
-    Row(440, "process_madvise", kByDirtyPages),
+    Row(440, "process_madvise", kEmulate, ProcessMadvise, SnapshotIovec),
     Row(441, "epoll_pwait2", kSchedule, Result(1, 2, kEpollEvent), kMayBlock),
     Row(442, "mount_setattr", kSwallow),
     Row(443, "quotactl_fd", kByDirtyPages),

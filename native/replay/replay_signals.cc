@@ -77,7 +77,8 @@ Replayer::Outcome Replayer::OnSignal(const siginfo_t& info, ResumeMode mode) {
     }
     if (action == FaultAction::kResume) return std::optional<ReplayStop>();
   }
-  if (info.si_signo == SIGSEGV) {
+  const bool recorded_as_fault = event_ < log_->size() && log_->at(event_).kind == EventKind::kSignal;
+  if (info.si_signo == SIGSEGV && !recorded_as_fault) {
     uint8_t code[3] = {};
     process_->memory().ReadSome(TraceeAddress(process_->registers().rip), std::as_writable_bytes(std::span(code)));
     if (probes_) probes_->Conceal(TraceeAddress(process_->registers().rip), std::as_writable_bytes(std::span(code)));

@@ -49,7 +49,14 @@ Descriptor Describe(pid_t pid, int fd) {
   std::string info = ReadProcText(pid, "fdinfo/" + std::to_string(fd));
   descriptor.offset = NumberAfter(info, "pos:", 10);
   descriptor.flags = static_cast<int>(NumberAfter(info, "flags:", 8));
+  descriptor.locked = info.find("\nlock:") != std::string::npos;
   return descriptor;
+}
+
+// One end of something whose other end tells when it is closed.
+bool IsEnd(const std::string& path) {
+  return path.starts_with("pipe:") || path.starts_with("socket:") || path.starts_with("/dev/pts/") ||
+         path == "/dev/ptmx" || path == "/dev/pts/ptmx";
 }
 
 }  // namespace
@@ -117,12 +124,12 @@ void CarryForward(DescriptorTable& table, const Event& event) {
       if (!event.writes.empty() && event.writes[0].bytes.size() >= 8) {
         int pair[2];
         std::memcpy(pair, event.writes[0].bytes.data(), sizeof pair);
-        for (int end : pair) table[end] = {event.number == SYS_socketpair ? "a socket" : "a pipe", 0, 0, false};
+        for (int end : pair) table[end] = {event.number == SYS_socketpair ? "a socket" : "a pipe", 0, 0, false, false};
       }
       break;
     case SYS_socket:
     case SYS_accept:
-    case SYS_accept4: table[static_cast<int>(event.result)] = {"a socket", 0, 0, false}; break;
+    case SYS_accept4: table[static_cast<int>(event.result)] = {"a socket", 0, 0, false, false}; break;
     case SYS_epoll_create:
     case SYS_epoll_create1:
     case SYS_eventfd:
@@ -132,7 +139,7 @@ void CarryForward(DescriptorTable& table, const Event& event) {
     case SYS_signalfd4:
     case SYS_inotify_init:
     case SYS_inotify_init1:
-    case SYS_memfd_create: table[static_cast<int>(event.result)] = {"a kernel object", 0, 0, false}; break;
+    case SYS_memfd_create: table[static_cast<int>(event.result)] = {"a kernel object", 0, 0, false, false}; break;
     default: break;
   }
 }
@@ -161,13 +168,26 @@ std::set<std::string> FilesWritten(DescriptorTable table, const EventLog& log, s
   return names;
 }
 
-Result<void> CloseEnds(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited) {
+Result<void> LetGoOfDescriptors(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited) {
   for (const auto& [fd, descriptor] : table) {
-    if (!descriptor.path.starts_with("pipe:") && !descriptor.path.starts_with("socket:")) continue;
     const std::string& path = descriptor.path;
-    if (std::any_of(inherited.begin(), inherited.end(), [&](const auto& entry) { return entry.second.path == path; }))
+    const auto number = static_cast<uint64_t>(fd);
+    if (IsEnd(path)) {
+      const bool was_there =
+          std::any_of(inherited.begin(), inherited.end(), [&](const auto& entry) { return entry.second.path == path; });
+      if (!was_there) CF_TRY(copy.Syscall(SYS_close, {number}));
       continue;
-    CF_TRY(copy.Syscall(SYS_close, {static_cast<uint64_t>(fd)}));
+    }
+    const bool writes = (descriptor.flags & (O_ACCMODE | O_PATH)) != 0 && (descriptor.flags & O_PATH) == 0;
+    if (!descriptor.regular || (!writes && !descriptor.locked)) continue;
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    CF_TRY(copy.memory().Write(kScratchArea, std::as_bytes(std::span(link.c_str(), link.size() + 1))));
+    CF_TRY_ASSIGN(int64_t pointer,
+                  copy.Syscall(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), kScratchArea.value, O_PATH}));
+    if (pointer < 0) continue;  // no descriptor left, or no /proc: it stays as it is
+    const uint64_t cloexec = static_cast<uint64_t>(descriptor.flags & O_CLOEXEC);
+    CF_TRY(copy.Syscall(SYS_dup3, {static_cast<uint64_t>(pointer), number, cloexec}));
+    CF_TRY(copy.Syscall(SYS_close, {static_cast<uint64_t>(pointer)}));
   }
   return {};
 }

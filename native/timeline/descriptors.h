@@ -23,6 +23,7 @@ struct Descriptor {
   int flags = 0;  // as of open(2)
   int64_t offset = 0;
   bool regular = false;
+  bool locked = false;
 };
 
 using DescriptorTable = std::map<int, Descriptor>;
@@ -33,10 +34,12 @@ void CarryForward(DescriptorTable& table, const Event& event);
 // Names of regular files that the events [from, to) of `log` wrote to.
 std::set<std::string> FilesWritten(DescriptorTable table, const EventLog& log, size_t from, size_t to);
 
-// Closes in a frozen copy the pipes and sockets that the program has made: as
-// long as a copy holds an end, whoever has the other end never sees it closed.
-// What it was started with (`inherited`) stays.
-Result<void> CloseEnds(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited);
+// Lets go in a frozen copy of what others would feel that it holds. Pipes,
+// sockets and terminals that the program has made are closed: whoever has the
+// other end would never see it closed. What it was started with (`inherited`)
+// stays. Files that it writes or has locked are only pointed at (O_PATH): their
+// locks would outlive the program's own, and nobody could execute them.
+Result<void> LetGoOfDescriptors(Tracee& copy, const DescriptorTable& table, const DescriptorTable& inherited);
 
 // Makes the descriptors of a stopped copy what `wanted` says: regular files are
 // opened again by their path and set to their offset, surplus ones closed.

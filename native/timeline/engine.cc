@@ -202,7 +202,7 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   DescriptorTable inherited =
       branches_[0]->line.empty() ? checkpoint->descriptors : branches_[0]->line.front()->descriptors;
   if (branches_[0]->tip->attached()) std::erase_if(inherited, [](const auto& entry) { return entry.first > 2; });
-  CF_TRY(CloseEnds(*checkpoint->process, checkpoint->descriptors, inherited));
+  CF_TRY(LetGoOfDescriptors(*checkpoint->process, checkpoint->descriptors, inherited));
   checkpoint->id = next_id_++;
   checkpoint->moment = present_moment_ && b.tip_moment == present_moment_ && reason != CheckpointReason::kInterval
                            ? present_moment_
@@ -437,13 +437,17 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
   replayer->async_reference = [this, start = from](size_t event) -> std::optional<EndMarker> {
     PageSet pages;
     bool after_start = false;
+    std::optional<EndMarker> marker;
+    const GeneralRegisters* struck_at = branch().log->at(event).registers.get();
     for (auto& candidate : branch().line) {
       if (after_start) pages = Union(pages, candidate->pages);
       after_start = after_start || candidate->id == start;
-      if (candidate->reason == CheckpointReason::kSignal && candidate->position.event == event)
-        return EndMarker{candidate->position, candidate->process.get(), pages};
+      // An earlier one in the same gap was for something that came to nothing.
+      if (candidate->reason == CheckpointReason::kSignal && candidate->position.event == event && struck_at &&
+          DigestOf(candidate->position.registers) == DigestOf(*struck_at))
+        marker = EndMarker{candidate->position, candidate->process.get(), pages};
     }
-    return std::nullopt;
+    return marker;
   };
   return replayer;
 }

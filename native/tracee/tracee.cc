@@ -479,10 +479,11 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   call.eflags &= ~uint64_t{0x100};  // no trap flag
   SetRegisters(call);
   const uint64_t trap_pc = syscall_instruction.value + 3;
-  // An int3 while SIGTRAP is blocked would unblock it, and reset its handler.
+  // What comes meanwhile stays pending, for its own place and in its order. Only
+  // SIGTRAP is let in: an int3 while it is blocked would reset its handler.
   CF_TRY_ASSIGN(const uint64_t mask, ReadSignalMask());
   constexpr uint64_t kTrapBit = uint64_t{1} << (SIGTRAP - 1);
-  if (mask & kTrapBit) CF_TRY(WriteSignalMask(mask & ~kTrapBit));
+  CF_TRY(WriteSignalMask(~kTrapBit));
   for (;;) {
     // Our own calls are not seen: no stop but those of signals and events.
     thread_.at_syscall_entry = thread_.idle_step = thread_.stepping = thread_.skip_exit = false;
@@ -504,7 +505,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   }
   int64_t result = static_cast<int64_t>(registers().rax);
   SetRegisters(saved);
-  if (mask & kTrapBit) CF_TRY(WriteSignalMask(mask));
+  CF_TRY(WriteSignalMask(mask));
   if (forked && *forked) {
     Tracee& copy = **forked;
     std::optional<Stop> stop = copy.Wait();
@@ -512,7 +513,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
       return Error{"forkRefused", "A copy of the debuggee was killed at once.",
                    "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, pid_};
     copy.SetRegisters(saved);
-    if (mask & kTrapBit) CF_TRY(copy.WriteSignalMask(mask));
+    CF_TRY(copy.WriteSignalMask(mask));
     // The cpu's debug registers are not inherited; our idea of them starts empty too.
   }
   return result;

@@ -1,0 +1,102 @@
+// Decode, look whether a jump fits, else one step.
+#include "probe/fast_place.h"
+
+#include "base/assert.h"
+#include "probe/instruction.h"
+#include "probe/probe_host.h"
+#include "probe/site_plan.h"
+
+namespace chronofork {
+namespace {
+
+// A loop of that many instructions has one that takes a jump, or is not tight.
+constexpr int kMostSteps = 48;
+constexpr uint64_t kTrapFlag = 0x100;
+
+// Below this a displacement of CCxxxxxx, 0.8 GiB back, leads nowhere: a jump may not end at the fourth byte's boundary.
+constexpr uint64_t kRoomBelow = 0x40000000;
+
+// Code is only looked at.
+class Reader : public ProbeHost {
+ public:
+  explicit Reader(Tracee& process) : process_(process) {}
+  Result<void> Read(TraceeAddress address, std::span<std::byte> out) override {
+    return process_.memory().Read(address, out);
+  }
+  Result<void> Write(TraceeAddress, std::span<const std::byte>) override { return Refuse(); }
+  Result<void> Map(TraceeAddress, uint64_t) override { return Refuse(); }
+  Result<void> Unmap(TraceeAddress, uint64_t) override { return Refuse(); }
+  std::vector<AddressRange> Mappings() override { return {}; }
+
+ private:
+  static Result<void> Refuse() { return Error{"internal", "Planning changes nothing.", "", 0, 0}; }
+  Tracee& process_;
+};
+
+bool TakesJump(TraceeAddress pc, CodeReader& code) {
+  ProbeSpec spec;
+  spec.address = pc;
+  Result<std::vector<Site>> sites = PlanSites(std::span(&spec, 1), code);
+  if (!sites.ok() || sites->size() != 1 || sites->front().kind != ProbeKind::kJump) return false;
+  if (pc.value >= kRoomBelow) return true;
+  const std::vector<uint8_t>& interior = sites->front().interior;
+  return interior.empty() || interior.back() != 4;
+}
+
+bool MayBeStepped(const Instruction& instruction) {
+  if (instruction.nondeterministic != kDeterministic || instruction.is_rep_string) return false;
+  switch (instruction.flow) {
+    case FlowKind::kNext:
+    case FlowKind::kCall:
+    case FlowKind::kReturn:
+    case FlowKind::kJump:
+    case FlowKind::kConditionalJump: return true;
+    default: return false;
+  }
+}
+
+// A timer's signal has a positive code, too.
+bool IsFault(const siginfo_t& info) {
+  switch (info.si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS: return info.si_code > 0;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Result<SteppedOn> StepToFastPlace(Tracee& process) {
+  SteppedOn result;
+  Reader reader(process);
+  CodeReader code(reader);
+  if (process.registers().eflags & kTrapFlag) return result;  // the program steps itself
+  for (int steps = 0; steps < kMostSteps;) {
+    const TraceeAddress pc(process.registers().rip);
+    if (TakesJump(pc, code)) break;
+    const std::vector<std::byte> bytes = code.Read(pc, kMaxInstructionLength);
+    const std::optional<Instruction> instruction = DecodeInstruction(bytes, pc);
+    if (!instruction || !MayBeStepped(*instruction)) break;
+    CF_TRY(process.Resume(ResumeMode::kStep));
+    std::optional<Stop> stop = process.Wait();
+    if (stop->kind == Stop::Kind::kInterrupted && stop->group_stop_signal == 0) continue;
+    if (stop->kind != Stop::Kind::kSignal) {
+      result.instead = stop;
+      return result;
+    }
+    if (stop->siginfo.si_signo == SIGTRAP && stop->siginfo.si_code > 0) {
+      ++steps;
+    } else if (IsFault(stop->siginfo)) {
+      break;  // of the instruction itself: it comes again
+    } else {
+      result.arrived.push_back(stop->siginfo);
+    }
+  }
+  return result;
+}
+
+}  // namespace chronofork
