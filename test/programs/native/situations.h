@@ -65,6 +65,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--list") == 0) puts(s->name);
     if (argc == 2 && strcmp(argv[1], s->name) == 0) {
       s->run();
+#ifdef SAYS_SUCCESS
+      puts("EXIT-SUCCESS");
+#endif
       return 0;
     }
   }
