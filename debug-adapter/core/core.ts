@@ -27,6 +27,17 @@ export interface LaunchOptions {
   checkpointIntervalMs: number;
   /** Budget for all checkpoints; 0: a quarter of the free memory. */
   checkpointMemoryBytes: number;
+  /** Each process that it starts is handed over: see the event `childParked`. */
+  followChildren?: boolean;
+}
+
+export interface AttachOptions {
+  /** As in LaunchOptions; the defaults are 100 ms and a quarter of the free memory. */
+  checkpointIntervalMs?: number;
+  checkpointMemoryBytes?: number;
+  followChildren?: boolean;
+  /** Of a process that another core has parked: the process of that core, to which it goes back when detached. */
+  guard?: number;
 }
 
 export interface AttachOptions {
@@ -92,6 +103,12 @@ export interface CoreEvents {
   progress: (fraction: number, text: string) => void;
   /** Something the user must be told once. */
   notice: (severity: 'info' | 'warning' | 'error', message: string) => void;
+  /**
+   * With `followChildren`: a process that the debuggee has started stands where
+   * its own program begins, and waits for a core in another process to `attach`
+   * to it. It runs on undebugged when nobody comes for 20 s.
+   */
+  childParked: (pid: number, program: string, began: 'fork' | 'exec' | 'earlier') => void;
 }
 
 export type EndState =
@@ -121,6 +138,13 @@ export interface Core {
    * was launched: it cannot run without its tracer.
    */
   detach(): Promise<void>;
+  /** Nobody will attach to this parked child: it runs on undebugged. */
+  letChildRun(pid: number): void;
+  /**
+   * Parks a child that runs undebugged where it is; `childParked` follows, also for one that is parked. One that
+   * another core has stays parked when that one detaches, and is asked for again.
+   */
+  handOverChild(pid: number): void;
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void;
 
   /**

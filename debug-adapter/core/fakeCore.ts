@@ -34,6 +34,7 @@ export class FakeCore implements Core {
   launched: LaunchOptions | undefined;
   attached: { pid: number; options: AttachOptions } | undefined;
   detached = false;
+  readonly childrenLetRun: number[] = [];
   disposed: { letExit: boolean } | undefined;
   /** Index into `steps`: the step about to be carried out. */
   now: number;
@@ -49,6 +50,7 @@ export class FakeCore implements Core {
     timelineChanged: [],
     progress: [],
     notice: [],
+    childParked: [],
   };
 
   constructor(readonly steps: FakeStep[] = [{ pc: 0x1000, rsp: 0x7000 }]) {
@@ -71,6 +73,18 @@ export class FakeCore implements Core {
       throw Object.assign(error, { code: 'notAttached', remedy: 'End the session instead.' });
     }
     this.detached = true;
+  }
+
+  letChildRun(pid: number): void {
+    this.childrenLetRun.push(pid);
+  }
+
+  handOverChild(pid: number): void {
+    this.emitChildParked(pid, '/bin/child', 'earlier');
+  }
+
+  emitChildParked(pid: number, program: string, began: 'fork' | 'exec' | 'earlier'): void {
+    for (const listener of this.listeners.childParked) listener(pid, program, began);
   }
 
   on<E extends keyof CoreEvents>(event: E, listener: CoreEvents[E]): void {

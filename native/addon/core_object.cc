@@ -33,7 +33,8 @@ Napi::Function CoreObject::Define(Napi::Env env) {
   return DefineClass(
       env, "Core",
       {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::Attach>("attach"),
-       InstanceMethod<&CoreObject::Detach>("detach"), InstanceMethod<&CoreObject::On>("on"),
+       InstanceMethod<&CoreObject::Detach>("detach"), InstanceMethod<&CoreObject::LetChildRun>("letChildRun"),
+       InstanceMethod<&CoreObject::HandOverChild>("handOverChild"), InstanceMethod<&CoreObject::On>("on"),
        InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Disarm>("disarm"),
        InstanceMethod<&CoreObject::Cancel>("cancel"), InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
        InstanceMethod<&CoreObject::GetTimeline>("timeline"),
@@ -71,6 +72,13 @@ EngineOptions CoreObject::OptionsFrom(const Napi::Object& options) {
   made.notice = [this](const char* severity, const std::string& message) {
     Emit("notice", [severity = std::string(severity), message](Napi::Env env, Napi::Function listener) {
       listener.Call({Napi::String::New(env, severity), Napi::String::New(env, message)});
+    });
+  };
+  made.follow_children = options.Get("followChildren").ToBoolean().Value();
+  made.guard = static_cast<pid_t>(NumberFrom(options, "guard", 0));
+  made.child_parked = [this](pid_t pid, const std::string& program, const char* began) {
+    Emit("childParked", [pid, program, began](Napi::Env env, Napi::Function listener) {
+      listener.Call({Napi::Number::New(env, pid), Napi::String::New(env, program), Napi::String::New(env, began)});
     });
   };
   made.progress = [this](double fraction, const char* text) {
@@ -146,6 +154,16 @@ Napi::Value CoreObject::Detach(const Napi::CallbackInfo& info) {
         return Done(timeline->LetAttachedGo());
       },
       Undefined);
+}
+
+Napi::Value CoreObject::LetChildRun(const Napi::CallbackInfo& info) {
+  ChildProcesses::WishFor(info[0].ToNumber().Int32Value(), ChildProcesses::Wish::kRun);
+  return info.Env().Undefined();
+}
+
+Napi::Value CoreObject::HandOverChild(const Napi::CallbackInfo& info) {
+  ChildProcesses::WishFor(info[0].ToNumber().Int32Value(), ChildProcesses::Wish::kHandOver);
+  return info.Env().Undefined();
 }
 
 Napi::Value CoreObject::Arm(const Napi::CallbackInfo& info) {

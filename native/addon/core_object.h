@@ -23,6 +23,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   Napi::Value Launch(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Detach(const Napi::CallbackInfo& info);
+  Napi::Value LetChildRun(const Napi::CallbackInfo& info);
+  Napi::Value HandOverChild(const Napi::CallbackInfo& info);
   Napi::Value On(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value Disarm(const Napi::CallbackInfo& info);

@@ -97,6 +97,8 @@ class Recorder {
   EventLog& log() { return log_; }
   // Before the live process is let go: signals that it has not been given, by thread.
   std::map<pid_t, std::vector<siginfo_t>> SignalsToGiveBack();
+  // Before it is parked: waits with a time limit begin anew, for the kernel will not know what was left of them.
+  void ForgetRestarts();
   // The state was changed by the user: what was held for it no longer applies.
   void StateEdited() { now_.at_syscall = false; }
 
@@ -144,6 +146,8 @@ class Recorder {
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
   Outcome CompleteCall();
   Outcome PerformProcessCall(const SyscallArguments& call);
+  Outcome MakeProcess(const SyscallArguments& call, const CloneCall& clone);
+  Result<void> ShowBreakpoints(bool shown);
   void NoteWrites(std::span<const AddressRange> ranges, Event& event);
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);

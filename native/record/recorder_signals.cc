@@ -306,6 +306,20 @@ std::map<pid_t, std::vector<siginfo_t>> Recorder::SignalsToGiveBack() {
   return signals;
 }
 
+void Recorder::ForgetRestarts() {
+  auto forget = [this](pid_t tid, ThreadRecord& record) {
+    live_.SwitchTo(tid);
+    GeneralRegisters r = live_.registers();
+    if (!record.at_syscall || !record.restarting || r.rax != SYS_restart_syscall) return;
+    r.rax = static_cast<uint64_t>(record.restarting->number);
+    live_.SetRegisters(r);
+  };
+  const pid_t mine = live_.tid();
+  for (auto& [tid, record] : waiting_) forget(tid, record);
+  forget(mine, now_);
+  live_.SwitchTo(mine);
+}
+
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));

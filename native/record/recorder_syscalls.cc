@@ -416,12 +416,29 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
     return std::optional<LiveStop>();
   }
   const CloneCall clone = ReadCloneCall(call, read);
+  if (clone.flags & CLONE_THREAD) return MakeThread(call, clone);
+  if (!(clone.flags & CLONE_VM)) return MakeProcess(call, clone);
+  // The child goes through our memory until it calls exec; nothing of ours runs meanwhile.
+  CF_TRY(ShowBreakpoints(false));
+  Outcome outcome = MakeProcess(call, clone);
+  if (outcome.ok() && !live_.gone()) CF_TRY(ShowBreakpoints(true));
+  return outcome;
+}
+
+Result<void> Recorder::ShowBreakpoints(bool shown) {
+  constexpr std::byte kInt3{0xcc};
+  if (!inserted) return {};
+  for (const auto& [address, original] : *inserted)
+    CF_TRY(live_.memory().WriteValue(address, shown ? kInt3 : original));
+  return {};
+}
+
+Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const CloneCall& clone) {
   const uint64_t flags = clone.flags;
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;
   event.syscall_class = SyscallClass::kProcess;
-  if (flags & CLONE_THREAD) return MakeThread(call, clone);
   // A child that shares our memory writes into it until it calls exec.
   std::unique_ptr<Tracee> before;
   const bool advised = !(flags & CLONE_VM) && !(not_for_children_.empty() && wiped_for_children_.empty());

@@ -69,7 +69,7 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
     interrupting_ = false;
     if (stop->kind == Stop::Kind::kSyscallExit) return CallEnd{};
     if (stop->kind == Stop::Kind::kNewProcess) {
-      CF_TRY(live_.ChildMade(stop->new_pid, ProcessorsOf(thread()), HiddenBytes()));
+      CF_TRY(live_.ChildMade(stop->new_pid, stop->shares_memory, ProcessorsOf(thread()), HiddenBytes()));
       CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
       continue;
     }

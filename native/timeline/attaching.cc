@@ -44,7 +44,9 @@ Result<void> Engine::Detach() {
   std::map<TraceeAddress, std::byte> patched = first.recorder->patched();
   if (inserted_in_live_)
     for (const auto& [address, original] : inserted_) patched.insert_or_assign(address, original);
-  Result<void> done = first.tip->Detach(first.recorder->SignalsToGiveBack(), patched);
+  std::map<pid_t, std::vector<siginfo_t>> signals = first.recorder->SignalsToGiveBack();
+  if (first.tip->has_filter()) first.recorder->ForgetRestarts();
+  Result<void> done = first.tip->Detach(signals, patched, options_.guard);
   if (!done.ok()) return done;
   CF_LOG(logger, kInfo, "detached from %d", pid_);
   if (elsewhere)

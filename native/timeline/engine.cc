@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "checkpoint/pagemap.h"
 #include "checkpoint/retention.h"
+#include "tracee/children.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -98,6 +99,8 @@ Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live, std::vector<in
   root->log = std::make_unique<EventLog>(arena_);
   root->tip = std::move(live);
   pid_ = root->tip->pid();
+  if (options_.follow_children)
+    ChildProcesses::Follow({options_.child_parked, [this](const std::string& text) { options_.notice("info", text); }});
   RecordOptions record;
   record.visible_cpus = std::move(visible_cpus);
   record.notice = [this](const std::string& text) { options_.notice("warning", text); };

@@ -26,6 +26,7 @@
 #include "timeline/history.h"
 #include "timeline/operations.h"
 #include "timeline/step_window.h"
+#include "tracee/children.h"
 
 namespace chronofork {
 
@@ -37,6 +38,10 @@ struct EngineOptions {
   std::function<void(const char* severity, const std::string&)> notice = [](const char*, const std::string&) {};
   std::function<void(double, const char*)> progress = [](double, const char*) {};
   std::function<void()> changed = [] {};  // checkpoints, branches or the present
+  bool follow_children = false;           // hand each child over to a debugger of its own
+  pid_t guard = 0;                        // of a process taken over: who takes it back when it is let go
+  std::function<void(pid_t pid, const std::string& program, const char* began)> child_parked =
+      [](pid_t, const std::string&, const char*) {};
 };
 
 class Engine {
@@ -209,7 +214,7 @@ class Engine {
   uint64_t last_checkpoint_ns_ = 0;  // run time
   double effective_interval_ns_ = 0;
   double checkpoint_cost_ns_ = 2e6;  // expected of the next one; 2 ms: a process of 64 MiB
-  std::vector<std::pair<TraceeAddress, std::byte>> inserted_;
+  Traps inserted_;
   bool inserted_in_live_ = false;
   // More than this are thinned whatever they cost: each is a process. Fewer where the kernel refuses so many.
   size_t max_checkpoints_ = 200;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "timeline/libraries.h"
+#include "tracee/children.h"
 #include "tracee/tracer_thread.h"
 
 namespace chronofork {
@@ -61,6 +62,7 @@ void Timeline::Loop() {
       tasks_.pop_front();
     }
     task();
+    if (engine_ && ChildProcesses::Count() > 0) TracerThread::Poll();
   }
   engine_.reset();
   ResignAsTracerThread();

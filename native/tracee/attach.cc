@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "base/scoped_fd.h"
 #include "tracee/attachment.h"
+#include "tracee/park.h"
 #include "tracee/tracer_thread.h"
 
 namespace chronofork {

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "tracee/call_filter.h"
+#include "tracee/park.h"
 #include "tracee/tracer_thread.h"
 
 namespace chronofork {
@@ -82,7 +83,8 @@ void Attachment::SettleCall(bool by_us, ThreadTakenOver* found) {
   r.orig_rax = ~0ull;
   if (restart && code == kSyscall) {
     // What is left of a wait with a time limit is known to the kernel alone.
-    const bool goes_on = result == kRestartBlock;
+    // One that will be parked makes another wait in between.
+    const bool goes_on = result == kRestartBlock && !has_filter_;
     r.rip -= 2;
     r.rax = static_cast<uint64_t>(goes_on ? SYS_restart_syscall : number);
     if (found) {
@@ -100,15 +102,14 @@ void Attachment::SettleCall(bool by_us, ThreadTakenOver* found) {
 Result<void> Attachment::Prepare() {
   const pid_t first = tracee_.tid();
   vdso_ = FindMapping(tracee_.pid(), "[vdso]");
-  has_filter_ = IsParked(tracee_.pid()) && kCoreRange.Contains(TraceeAddress(tracee_.registers().rip));
+  if (IsParked(tracee_.pid())) {
+    CF_TRY_ASSIGN(has_filter_, tracee_.Unpark());
+  }
   for (pid_t tid : tracee_.Threads()) {
     tracee_.SwitchTo(tid);
     Thread& thread = threads[tid];
     thread.found.tid = tid;
-    if (has_filter_) {
-      CF_TRY(Unpark());
-      continue;
-    }
+    if (has_filter_) continue;
     SettleCall(true, &thread.found);
     RseqConfiguration rseq{};
     if (::ptrace(static_cast<__ptrace_request>(kGetRseqConfiguration), tid, sizeof rseq, &rseq) > 0) {
@@ -121,8 +122,9 @@ Result<void> Attachment::Prepare() {
   }
   if (has_filter_) {
     tracee_.call_stops_ = CallStops::kByFilter;
-    if (::ptrace(PTRACE_SETOPTIONS, tracee_.tid(), nullptr, kTraceOptions) != 0)
-      return SystemError("attachFailed", "The program cannot be traced", errno, tracee_.pid());
+    for (pid_t tid : tracee_.Threads())
+      if (::ptrace(PTRACE_SETOPTIONS, tid, nullptr, kTraceOptions) != 0)
+        return SystemError("attachFailed", "The program cannot be traced", errno, tid);
     core_pages_ = true;
   } else {
     tracee_.SwitchTo(first);

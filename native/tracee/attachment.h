@@ -60,7 +60,7 @@ class Attachment {
 
   // == Being let go.
   Result<void> Undo(const std::map<pid_t, std::vector<siginfo_t>>& signals,
-                    const std::map<TraceeAddress, std::byte>& patched);
+                    const std::map<TraceeAddress, std::byte>& patched, pid_t guard);
 
   struct Thread {
     ThreadTakenOver found;
@@ -83,7 +83,6 @@ class Attachment {
   void SettleCall(bool by_us, ThreadTakenOver* found);
 
  private:
-  Result<void> Unpark();
   Result<void> LeaveVdso(AddressRange vdso);
   Result<void> LeaveRseqSection(const Thread& thread);
   Result<void> PatchVdso();
@@ -114,17 +113,5 @@ class Attachment {
   bool has_filter_ = false;
   std::unique_ptr<Tracee> forker_;
 };
-
-// -- Parking (park.cc) ------------------------------------------------------------------
-// A process that cannot run without a tracer, because it has the filter, waits
-// for its next one in the core pages.
-struct ParkedState {
-  uint64_t magic = 0;
-  GeneralRegisters registers{};
-  uint64_t signal_mask = 0;
-};
-inline constexpr uint64_t kParkedMagic = 0x6465'6b72'6170'6663;  // "cfparked"
-inline constexpr TraceeAddress kParkedState = kScratchArea + 2048;
-bool IsParked(pid_t pid);
 
 }  // namespace chronofork

@@ -36,6 +36,7 @@
 #include "tracee/tracer_thread.h"
 
 namespace chronofork {
+
 namespace {
 
 Log log("launch");

@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "tracee/attachment.h"
+#include "tracee/children.h"
 #include "tracee/core_page.h"
 #include "tracee/tracer_thread.h"
 
@@ -53,13 +54,13 @@ void Tell(const Result<int64_t>& result, const char* what) {
 }  // namespace
 
 Result<void> Tracee::Detach(const std::map<pid_t, std::vector<siginfo_t>>& signals,
-                            const std::map<TraceeAddress, std::byte>& patched) {
+                            const std::map<TraceeAddress, std::byte>& patched, pid_t guard) {
   if (!attachment_)
     return Error{"notAttached",
                  "A program that Chronofork has started cannot be let go: its calls are caught for good.",
                  "End the session instead; or start the program elsewhere, and attach to it.", 0, pid_};
   if (gone_) return {};
-  return attachment_->Undo(signals, patched);
+  return attachment_->Undo(signals, patched, guard);
 }
 
 const std::vector<ThreadTakenOver>& Tracee::taken_over() const {
@@ -98,10 +99,12 @@ std::vector<int> Tracee::AffinityOf(pid_t tid) const {
   return cpus;
 }
 
-Result<void> Tracee::ChildMade(pid_t child, const std::vector<int>& cpus,
+Result<void> Tracee::ChildMade(pid_t child, bool shares_memory, const std::vector<int>& cpus,
                                const std::map<TraceeAddress, std::byte>& patched) {
   if (attachment_ && call_stops_ == CallStops::kByTracing) return attachment_->LetChildGo(child, patched);
-  ChildProcesses::Adopt(child, cpus);
+  ChildOrigin origin{cpus, shares_memory, {}};
+  if (!shares_memory) origin.traps.assign(patched.begin(), patched.end());
+  ChildProcesses::Adopt(child, origin);
   return {};
 }
 
@@ -237,8 +240,8 @@ void Attachment::QueueSignals(const std::vector<siginfo_t>& signals, std::vector
 // -- 3. -----------------------------------------------------------------------------------
 
 Result<void> Attachment::Undo(const std::map<pid_t, std::vector<siginfo_t>>& given,
-                              const std::map<TraceeAddress, std::byte>& patched) {
-  if (has_filter_)
+                              const std::map<TraceeAddress, std::byte>& patched, pid_t guard) {
+  if (has_filter_ && guard == 0)
     return Error{"notAttached",
                  "This program is a child of one that Chronofork has started, and cannot run without it.",
                  "End the session instead.", 0, tracee_.pid()};
@@ -268,12 +271,13 @@ Result<void> Attachment::Undo(const std::map<pid_t, std::vector<siginfo_t>>& giv
     }
     for (int slot = 0; slot < 4; ++slot) static_cast<void>(tracee_.ClearDebugRegister(slot));
   }
-  if (!standing.empty()) Tell(UnmapCorePages(tracee_));
+  if (!standing.empty() && !has_filter_) Tell(UnmapCorePages(tracee_));
   for (pid_t tid : standing) {
     tracee_.SwitchTo(tid);
     if (masks.contains(tid)) Tell(tracee_.WriteSignalMask(masks[tid]));
     Tell(tracee_.FlushRegisters());
   }
+  if (has_filter_) return tracee_.Park(guard, true);
   for (pid_t tid : standing)
     if (::ptrace(PTRACE_DETACH, tid, nullptr, nullptr) != 0 && errno != ESRCH)
       CF_LOG(logger, kError, "thread %d is not let go: errno %d", tid, errno);

@@ -24,6 +24,7 @@ struct Stop {
   siginfo_t siginfo{};
   int group_stop_signal = 0;  // kInterrupted by SIGSTOP and its like
   pid_t new_pid = 0;
+  bool shares_memory = false;  // kNewProcess: the two have one memory
   int status = 0;
   bool foreign_call = false;  // kSyscallEntry: by the 32-bit entry into the kernel
 };

@@ -367,6 +367,7 @@ std::optional<Stop> Tracee::Interpret(int status) {
       ::ptrace(PTRACE_GETEVENTMSG, tid_, nullptr, &message);
       stop.kind = Stop::Kind::kNewProcess;
       stop.new_pid = static_cast<pid_t>(message);
+      stop.shares_memory = status >> 16 != PTRACE_EVENT_FORK;
       return stop;
     case PTRACE_EVENT_EXEC: stop.kind = Stop::Kind::kExec; return stop;
     case PTRACE_EVENT_STOP:

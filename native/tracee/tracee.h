@@ -135,6 +135,7 @@ class Tracee {
   // Of a process that was taken over; the first is the current one.
   const std::vector<ThreadTakenOver>& taken_over() const;
   bool attached() const { return attachment_ != nullptr; }
+  bool has_filter() const { return call_stops_ == CallStops::kByFilter; }
   // What an attached process is given back when it is let go, as it changes meanwhile.
   void NoteAffinity(pid_t tid, std::span<const std::byte> cpus);
   std::vector<int> AffinityOf(pid_t tid) const;  // as it was before any pinning
@@ -144,7 +145,8 @@ class Tracee {
   void NoteAlternateStack(const stack_t& stack) { thread_.alternate_stack = stack; }
   // The current thread has made `child`, a process: it stays traced because of the
   // filter, or is let go if there is none. `patched`: bytes that int3s of ours hide in it.
-  Result<void> ChildMade(pid_t child, const std::vector<int>& cpus, const std::map<TraceeAddress, std::byte>& patched);
+  Result<void> ChildMade(pid_t child, bool shares_memory, const std::vector<int>& cpus,
+                         const std::map<TraceeAddress, std::byte>& patched);
 
   // After a kExec stop: to the new program's first instruction, prepared as by Launch().
   Result<void> EnterNewProgram();
@@ -166,15 +168,21 @@ class Tracee {
 
   // Lets an attached process go as if nothing had been: all of its threads,
   // from wherever they stand. `signals`: by thread, what it has not been given
-  // yet. `patched` as above. Error: "notAttached"; of what cannot be undone it is let go all the same.
+  // yet. `patched` as above. One with the filter is parked, if it has a `guard`
+  // (park.h). Error: "notAttached"; of what cannot be undone it is let go all the same.
   Result<void> Detach(const std::map<pid_t, std::vector<siginfo_t>>& signals,
-                      const std::map<TraceeAddress, std::byte>& patched);
+                      const std::map<TraceeAddress, std::byte>& patched, pid_t guard = 0);
   // A process that the debuggee has made and that stands still or soon will
   // (kNewProcess): taken as one of its own; nobody else may wait for it.
   static std::unique_ptr<Tracee> TakeChild(pid_t pid);
-  // Leaves it untraced where it stands until somebody attaches to it: only for a
-  // process that has the filter and the core pages in memory of its own.
-  Result<void> Park(const std::map<TraceeAddress, std::byte>& patched);
+  // Lets it go for another tracer, all of its threads being stopped: see park.h.
+  // It waits as long as the process `guard` lives. `filtered`: it has our seccomp filter.
+  Result<void> Park(pid_t guard, bool filtered);
+  // Of a process that was just seized, all its threads stopped: where they were
+  // when it was parked. Returns whether it is filtered. Error: "notParked".
+  Result<bool> Unpark();
+  // Seizes a parked process. Errors: "notParked", "ptraceForbidden".
+  static Result<std::unique_ptr<Tracee>> TakeOver(pid_t pid);
   // CPU time used by the process, nanoseconds; 0 if gone.
   uint64_t CpuTimeNs() const;
   // Counts on from `time_ns`: a fork that goes on with another process's run begins at 0 by itself.
@@ -188,7 +196,10 @@ class Tracee {
  private:
   friend class TracerThread;
   friend class Attachment;
+  friend class ChildProcesses;
   explicit Tracee(pid_t pid);
+  // Nobody's Tracee any more, but traced: its threads, stopped.
+  std::vector<pid_t> Release();
 
   Result<void> PrepareAfterExec();
   Result<void> MapCorePage(TraceeAddress lent);
@@ -232,17 +243,6 @@ class Tracee {
   uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
   ThreadState thread_;
   std::map<pid_t, ThreadState> others_;
-};
-
-// Processes that the debuggee has started: they inherit the seccomp filter and
-// so must stay traced; they are let run through every stop at once.
-class ChildProcesses {
- public:
-  // A stop of a process that is nobody's Tracee. True if it was handled here.
-  static bool HandleStop(pid_t pid, int status);
-  static void Adopt(pid_t pid, const std::vector<int>& cpus);
-  static size_t Count();
-  static void KillAll();
 };
 
 // Makes Tracee::Wait(true) return, from any thread. Holds until taken.

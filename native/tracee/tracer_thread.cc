@@ -19,6 +19,7 @@
 #include <unordered_set>
 
 #include "base/assert.h"
+#include "tracee/children.h"
 
 namespace chronofork {
 namespace {
@@ -140,6 +141,7 @@ std::optional<int> TracerThread::TakeEarly(pid_t pid) {
 std::optional<pid_t> TracerThread::WaitForAny(std::span<const pid_t> tids, bool wakeable, bool block) {
   CHRONOFORK_ASSERT(is_tracer);
   for (;;) {
+    ChildProcesses::Serve();
     for (pid_t tid : tids)
       if (auto found = state().queued.find(tid); found != state().queued.end() && !found->second.empty()) return tid;
     if (wakeable && wake_wanted.exchange(false)) return std::nullopt;
@@ -171,6 +173,7 @@ std::optional<int> TracerThread::NextStatus(pid_t tid, bool wakeable) {
 void TracerThread::Poll() {
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, __WALL | __WNOTHREAD | WNOHANG)) > 0;) Sort(pid, status);
+  ChildProcesses::Serve();
 }
 
 }  // namespace chronofork
