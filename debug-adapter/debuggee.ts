@@ -12,7 +12,9 @@ import { Execution, type Stop, type StepOrigin } from './gdb/execution.js';
 import type { MiConnection } from './gdb/miConnection.js';
 import type { MiTuple } from './gdb/miParser.js';
 import type { Console } from './launch/console.js';
-import type { LaunchConfig } from './launch/launchArguments.js';
+import type { Family } from './launch/family.js';
+import type { FamilyLink } from './launch/familyLink.js';
+import type { SessionConfig } from './launch/options.js';
 import { Log } from './log.js';
 import type { Checkpoint, Moment } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
@@ -27,12 +29,30 @@ const log = new Log('session');
 
 export interface Parts {
   client: Client;
-  config: LaunchConfig;
+  config: SessionConfig;
   gdb: MiConnection;
   core: Core;
-  console: Console;
+  console: Pick<Console, 'drain' | 'close'>;
+  /** Of a program that ran before; with the tie to its parent's session if it has one. */
+  attached?: Attached;
+  /** With followChildren: the sessions of its children. */
+  family?: Family | undefined;
   /** Ends the session: gdb or the debuggee is gone. */
   onGone: () => void;
+}
+
+/**
+ * How a program and its session part: the program is killed; one that stands
+ * at its own end leaves with its exit status; one that was attached to runs on,
+ * or waits for the session that follows.
+ */
+export type Ending = 'kill' | 'exit' | 'leave' | 'restart';
+
+export interface Attached {
+  readonly pid: number;
+  /** Where it stood: a followed child at its beginning, or anywhere. */
+  readonly began: 'fork' | 'exec' | 'earlier';
+  readonly link: FamilyLink | undefined;
 }
 
 type CheckpointLocation = NonNullable<Checkpoint['location']>;
@@ -50,10 +70,10 @@ export interface StopPlace {
 
 export class Debuggee {
   readonly client: Client;
-  readonly config: LaunchConfig;
+  readonly config: SessionConfig;
   readonly gdb: MiConnection;
   readonly core: Core;
-  readonly console: Console;
+  readonly console: Pick<Console, 'drain' | 'close'>;
   readonly execution: Execution;
   readonly breakpoints: BreakpointTable;
   readonly exceptions: Exceptions;
@@ -104,6 +124,15 @@ export class Debuggee {
     this.execution.onUnexpectedStop = (stop: Stop) => this.background(() => this.stops.report(stop, false));
     await this.exceptions.begin(!this.config.noDebug);
     this.place = (await this.gdb.call<StopPlace | null>('stop')) ?? undefined;
+  }
+
+  /** What becomes of the program when nobody says anything about it. */
+  get usualEnding(): Ending {
+    return this.parts.attached ? 'leave' : 'kill';
+  }
+
+  get attached(): Attached | undefined {
+    return this.parts.attached;
   }
 
   get over(): boolean {
@@ -205,16 +234,41 @@ export class Debuggee {
   }
 
   /** Ends gdb, the core with the debuggee, and the console. Harmless when done before. */
-  async dispose(options: { letExit: boolean }): Promise<void> {
+  async dispose(ending: Ending): Promise<void> {
     if (this.ended) return;
     this.ended = true;
     this.timelineReporter.stop();
     const gone = new ChronoforkError('notLaunched', 'The debug session has ended.');
     this.execution.abandon(gone);
+    // The children's sessions outlive only a program that left by itself.
+    this.parts.family?.close({ alone: ending !== 'kill' });
+    if (this.parts.attached) await this.partFrom(this.parts.attached, ending);
     // The core first: a debuggee that is let go writes its last output.
-    await this.core.dispose(options).catch((error: unknown) => log.write('error', messageOf(error)));
+    await this.core
+      .dispose({ letExit: ending === 'exit' })
+      .catch((error: unknown) => log.write('error', messageOf(error)));
+    this.parts.attached?.link?.close();
     await this.gdb.quit();
     await this.console.close();
+  }
+
+  private async partFrom({ pid, link }: Attached, ending: Ending): Promise<void> {
+    const running = this.core.endState().kind === 'running';
+    try {
+      if ((ending === 'leave' || ending === 'restart') && running) {
+        if (ending === 'restart') await link?.keep(pid);
+        await this.core.detach();
+        if (!link || ending === 'restart' || (await link.hasTakenBack(pid))) return;
+        sendOutput(
+          this.client,
+          'important',
+          `Process ${pid} was ended: the session of the program that started it is gone, and it cannot run without.\n`,
+        );
+      }
+      if (ending !== 'exit') process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      log.write('error', messageOf(error));
+    }
   }
 
   private listen(): void {

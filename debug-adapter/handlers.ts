@@ -2,7 +2,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Client } from './client.js';
 import type { CoreModule } from './core/core.js';
-import type { Debuggee } from './debuggee.js';
+import type { Debuggee, Ending } from './debuggee.js';
 
 export interface Context {
   readonly client: Client;
@@ -20,8 +20,10 @@ export interface Context {
   launch(start: () => Promise<Debuggee>): Promise<void>;
   /** Does it after the response to the request being handled has been sent. */
   afterResponse(action: () => void): void;
+  /** What becomes of the program when the client does not say it. */
+  usualEnding(): Ending;
   /** Ends everything; sends `terminated` if that was not done. */
-  shutDown(options: { letExit: boolean }): Promise<void>;
+  shutDown(ending: Ending): Promise<void>;
 }
 
 /** Answers with the body of the response; what it throws becomes an error response. */

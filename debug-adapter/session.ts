@@ -13,7 +13,7 @@ import { pipeline, type Readable, type Writable } from 'node:stream';
 import type { Client } from './client.js';
 import { sendOutput } from './client.js';
 import type { CoreModule } from './core/core.js';
-import type { Debuggee } from './debuggee.js';
+import type { Debuggee, Ending } from './debuggee.js';
 import { ChronoforkError, expectedError } from './errors.js';
 import type { Context, Handlers } from './handlers.js';
 import { Log } from './log.js';
@@ -121,14 +121,14 @@ export class Session extends ProtocolServer implements Client {
   }
 
   /** Ends the debuggee and everything that belongs to the session. Harmless when done before. */
-  shutDown(options: { letExit: boolean }): Promise<void> {
-    this.shutDown_ ??= this.disposeOfDebuggee(options);
+  shutDown(ending: Ending): Promise<void> {
+    this.shutDown_ ??= this.disposeOfDebuggee(ending);
     return this.shutDown_;
   }
 
   /** The client is gone, or this process is asked to end. */
   async end(): Promise<void> {
-    await this.shutDown({ letExit: false });
+    await this.shutDown(this.debuggee_?.usualEnding ?? 'kill');
     this.onEnd();
   }
 
@@ -190,7 +190,8 @@ export class Session extends ProtocolServer implements Client {
       },
       launch: (start) => this.launchOnce(start),
       afterResponse: (action) => later.push(action),
-      shutDown: (options) => this.shutDown(options),
+      usualEnding: () => this.debuggee_?.usualEnding ?? 'kill',
+      shutDown: (ending) => this.shutDown(ending),
     };
   }
 
@@ -205,20 +206,20 @@ export class Session extends ProtocolServer implements Client {
     try {
       this.debuggee_ = await start();
       // The client may have left while the program was being started.
-      if (this.shutDown_) await this.debuggee_.dispose({ letExit: false });
+      if (this.shutDown_) await this.debuggee_.dispose(this.debuggee_.usualEnding);
     } finally {
       this.launching = false;
     }
   }
 
-  private async disposeOfDebuggee(options: { letExit: boolean }): Promise<void> {
+  private async disposeOfDebuggee(ending: Ending): Promise<void> {
     const debuggee = this.debuggee_;
     if (debuggee && !debuggee.over) {
       const end = debuggee.core.endState();
-      await debuggee.dispose(options);
-      if (options.letExit && end.kind === 'exited') this.send('exited', { exitCode: end.exitCode });
+      await debuggee.dispose(ending);
+      if (ending === 'exit' && end.kind === 'exited') this.send('exited', { exitCode: end.exitCode });
       // As a shell would say it.
-      if (options.letExit && end.kind === 'signalled') this.send('exited', { exitCode: 128 + end.signal });
+      if (ending === 'exit' && end.kind === 'signalled') this.send('exited', { exitCode: 128 + end.signal });
     }
     if (!this.terminated) this.send('terminated');
   }

@@ -7,6 +7,7 @@ import * as vscode from 'vscode';
 import type { Checkpoint } from '../debug-adapter/protocol/timeTravel.js';
 import { tellArrival, tellBranch, tellLastWrite } from './arrivals.js';
 import { expressionAt } from './expressionAt.js';
+import { attachConfiguration, pickProcess } from './attach/pickProcess.js';
 import type { ProgramChooser } from './launch/chooseProgram.js';
 import { pickMoment } from './pickMoment.js';
 import { isBookmark, type CheckpointRow } from './timeline/timelineModel.js';
@@ -130,6 +131,10 @@ export function registerCommands(sessions: TimelineSessions, chooser: ProgramCho
       withSession(sessions, (session) => lastWriteOfVariable(session, argument), argument.sessionId),
     ),
     // Also a variable of launch.json: "program": "${command:ChooseProgram}".
+    vscode.commands.registerCommand('chronofork.pickProcess', pickProcess),
+    vscode.commands.registerCommand('chronofork.attachToProcess', () =>
+      vscode.debug.startDebugging(vscode.workspace.workspaceFolders?.[0], attachConfiguration),
+    ),
     vscode.commands.registerCommand('chronofork.chooseProgram', () =>
       chooser.choose(vscode.workspace.workspaceFolders?.[0]),
     ),

@@ -51,6 +51,10 @@ class LaunchProvider implements vscode.DebugConfigurationProvider {
     }
     const problems = checkAttributes(configuration);
     if (problems.length > 0) return this.refuse(folder, configuration, problems);
+    if (configuration.request === 'attach') {
+      const process = configuration.pid ?? configuration.processId ?? '${command:pickProcess}';
+      return { ...configuration, pid: process, onEditedContinue: configuration.onEditedContinue ?? 'ask' };
+    }
     return {
       // The program's own terminal shall not be covered by the debug console.
       ...(configuration.console === 'integratedTerminal' ? { internalConsoleOptions: 'neverOpen' } : {}),

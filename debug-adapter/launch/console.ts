@@ -25,6 +25,12 @@ export interface Console {
   close(): Promise<void>;
 }
 
+/** Of a program that was attached to: what it reads and writes is its own. */
+export const noConsole: Pick<Console, 'drain' | 'close'> = {
+  drain: async () => undefined,
+  close: async () => undefined,
+};
+
 export function openInput(path: string | undefined): number {
   try {
     return openSync(path ?? '/dev/null', constants.O_RDONLY);

@@ -8,16 +8,16 @@
  *
  * What was started is ended again if a later step fails.
  */
-import { sendOutput, type Client } from '../client.js';
+import { sendOutput } from '../client.js';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import { startGdb } from '../gdb/gdbStart.js';
-import type { MiConnection } from '../gdb/miConnection.js';
-import { quoteMi, text, tuples } from '../gdb/miParser.js';
 import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
+import { connectGdb, tellIfNoSymbols, tellNotices } from './connect.js';
 import { InternalConsole, type Console } from './console.js';
+import { Family } from './family.js';
 import type { LaunchConfig } from './launchArguments.js';
 import { checkFolder, checkProgram } from './programCheck.js';
 import { TerminalConsole } from './terminal.js';
@@ -32,12 +32,14 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   const { gdb } = await startGdb(config.gdbPath);
   let console: Console | undefined;
   let core: Core | undefined;
+  let family: Family | undefined;
   try {
     // == 3.
     console = await openConsole(context, config);
     core = module.createCore();
-    // Before the launch, which may have something to say itself.
-    core.on('notice', (severity, message) => tellNotice(context.client, severity, message));
+    tellNotices(core, context.client);
+    const followChildren = config.followChildren && Family.isPossible(context.client);
+    if (followChildren) family = await Family.open(context.client, core, config);
     let gdbSocket: string;
     try {
       ({ gdbSocket } = await core.launch({
@@ -50,6 +52,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
         disableAslr: config.disableAslr,
         checkpointIntervalMs: config.checkpointIntervalMs,
         checkpointMemoryBytes: config.checkpointMemoryMb * 1024 * 1024,
+        followChildren,
       }));
     } finally {
       console.launched();
@@ -61,12 +64,15 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       gdb,
       core,
       console,
-      onGone: () => void context.shutDown({ letExit: true }),
+      family,
+      onGone: () => void context.shutDown('exit'),
     });
-    await connect(gdb, config, gdbSocket, context);
+    await connectGdb(gdb, config, config.program, gdbSocket);
+    await tellIfNoSymbols(gdb, config.program, context.client);
     await debuggee.begin();
     return debuggee;
   } catch (error) {
+    family?.close({ alone: false });
     await core?.dispose({ letExit: false }).catch(() => undefined);
     await gdb.quit();
     await console?.close();
@@ -94,49 +100,4 @@ function openConsole(context: Context, config: LaunchConfig): Promise<Console> |
       env: process.env.ELECTRON_RUN_AS_NODE ? { ELECTRON_RUN_AS_NODE: '1' } : {},
     });
   });
-}
-
-async function connect(gdb: MiConnection, config: LaunchConfig, gdbSocket: string, context: Context): Promise<void> {
-  for (const [from, to] of Object.entries(config.sourceMap))
-    await gdb.command(`-gdb-set substitute-path ${quoteMi(from)} ${quoteMi(to)}`);
-  for (const setup of config.setupCommands) {
-    try {
-      await gdb.console(setup.text);
-    } catch (error) {
-      if (!setup.ignoreFailures) throw setupFailed(setup.text, error);
-    }
-  }
-  await gdb.command(`-file-exec-and-symbols ${quoteMi(config.program)}`);
-  await gdb.command(`-target-select remote ${gdbSocket}`);
-  if (!(await hasSourceLines(gdb, config.program))) tellNoSymbols(context, config);
-}
-
-async function hasSourceLines(gdb: MiConnection, program: string): Promise<boolean> {
-  const { known } = await gdb.call<{ known: boolean }>('main_has_lines');
-  if (known) return true;
-  const files = tuples(await gdb.command('-file-list-exec-source-files --group-by-objfile'), 'files');
-  const own = files.find((file) => text(file, 'filename') === program);
-  return own !== undefined && text(own, 'debug-info') !== 'none';
-}
-
-function tellNotice(client: Client, severity: 'info' | 'warning' | 'error', message: string): void {
-  client.send('chronofork/notice', { severity, message });
-  sendOutput(client, severity === 'info' ? 'console' : 'important', `${message}\n`);
-}
-
-function setupFailed(command: string, error: unknown): ChronoforkError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new ChronoforkError(
-    'gdbRefused',
-    `gdb refused the setup command "${command}": ${why}`,
-    'Correct "setupCommands", or give it as {"text": …, "ignoreFailures": true}.',
-  );
-}
-
-function tellNoSymbols(context: Context, config: LaunchConfig): void {
-  sendOutput(
-    context.client,
-    'important',
-    `"${config.program}" has no debug information: stepping goes by instruction. Build it with -g to see its source.\n`,
-  );
 }

@@ -1,7 +1,9 @@
-/** initialize, launch, configurationDone, terminate, disconnect, cancel. */
+/** initialize, launch, attach, configurationDone, terminate, disconnect, cancel. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { text, tuple } from '../gdb/miParser.js';
 import type { Context, Handlers } from '../handlers.js';
+import { attachDebuggee } from '../launch/attach.js';
+import { checkAttachArguments } from '../launch/attachArguments.js';
 import { checkLaunchArguments } from '../launch/launchArguments.js';
 import { launchDebuggee } from '../launch/launch.js';
 import { exceptionFilters } from './exceptions.js';
@@ -49,10 +51,21 @@ async function launch(context: Context, args: unknown): Promise<void> {
   context.afterResponse(() => context.client.send('initialized'));
 }
 
-/** All breakpoints are known now: let it run. */
+async function attach(context: Context, args: unknown): Promise<void> {
+  const config = checkAttachArguments(args);
+  await context.launch(() => attachDebuggee(context, config));
+  context.afterResponse(() => context.client.send('initialized'));
+}
+
+/** All breakpoints are known now: let it run, or say that it stands. */
 async function configurationDone(context: Context): Promise<void> {
   const debuggee = context.debuggee();
-  const { gdb, config } = debuggee;
+  const { gdb, config, attached } = debuggee;
+  if (config.stopOnEntry && attached && attached.began !== 'exec') {
+    const stop = attached.began === 'fork' ? { reason: 'entry' } : { reason: 'attach', description: 'Attached' };
+    context.afterResponse(() => debuggee.background(() => debuggee.stops.reportPlain(stop.reason, stop.description)));
+    return;
+  }
   if (config.stopOnEntry) {
     const entry = await gdb.call<{ address: string | null; main: boolean }>('entry_point');
     const where = entry.main ? '--function main' : entry.address ? `*${entry.address}` : undefined;
@@ -65,11 +78,14 @@ async function configurationDone(context: Context): Promise<void> {
 }
 
 async function terminate(context: Context): Promise<void> {
-  context.afterResponse(() => void context.shutDown({ letExit: false }));
+  context.afterResponse(() => void context.shutDown('kill'));
 }
 
-async function disconnect(context: Context): Promise<void> {
-  await context.shutDown({ letExit: false });
+/** A program that was attached to runs on, unless the client wants it ended; one that was launched cannot. */
+async function disconnect(context: Context, args: DebugProtocol.DisconnectArguments): Promise<void> {
+  const usual = context.usualEnding();
+  const ending = usual === 'leave' && args.restart === true ? 'restart' : usual;
+  await context.shutDown(args.terminateDebuggee === true ? 'kill' : ending);
 }
 
 /** Ends the way through time that is under way; one that has ended meanwhile is no error. */
@@ -78,4 +94,12 @@ async function cancel(context: Context, args: DebugProtocol.CancelArguments): Pr
   if (operation?.isMeantBy(args)) operation.cancel();
 }
 
-export const lifecycleHandlers: Handlers = { initialize, launch, configurationDone, terminate, disconnect, cancel };
+export const lifecycleHandlers: Handlers = {
+  initialize,
+  launch,
+  attach,
+  configurationDone,
+  terminate,
+  disconnect,
+  cancel,
+};

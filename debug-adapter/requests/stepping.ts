@@ -75,7 +75,7 @@ async function continue_(
 ): Promise<{ allThreadsContinued: boolean }> {
   const debuggee = context.debuggee();
   if (debuggee.atEnd) {
-    context.afterResponse(() => void context.shutDown({ letExit: true }));
+    context.afterResponse(() => void context.shutDown('exit'));
     return { allThreadsContinued: true };
   }
   await forward(context, args.threadId, 'continue', '-exec-continue', false);

@@ -49,40 +49,52 @@ const setupCommands: Check = (value) =>
     ? undefined
     : 'a list of gdb commands: strings, or objects with "text"';
 
-const checks: Readonly<Record<string, Check>> = {
+const aProcess: Check = (value) =>
+  (typeof value === 'number' && Number.isInteger(value) && value > 0) ||
+  (typeof value === 'string' && /^(\d+|\$\{.+\})$/.test(value))
+    ? undefined
+    : 'the number of a process, or "${command:pickProcess}"';
+
+const common: Readonly<Record<string, Check>> = {
   program: aString,
-  args: strings,
-  cwd: aString,
-  env: mapTo('an object of strings; null removes a variable', (item) => typeof item === 'string' || item === null),
   stopOnEntry: aBoolean,
-  console: oneOf('internalConsole', 'integratedTerminal'),
-  stdin: aString,
   sourceMap: mapTo(
     'an object of strings: the folder when it was built → the folder now',
     (item) => typeof item === 'string',
   ),
   gdbPath: aString,
   setupCommands,
-  disableAslr: aBoolean,
   'checkpoints.intervalMs': atLeast(0, 'milliseconds'),
   'checkpoints.memoryMb': atLeast(0, 'megabytes'),
   onEditedContinue: oneOf('ask', 'branch', 'discard'),
+  followChildren: aBoolean,
+};
+
+const checksFor: Readonly<Record<'launch' | 'attach', Readonly<Record<string, Check>>>> = {
+  launch: {
+    ...common,
+    args: strings,
+    cwd: aString,
+    env: mapTo('an object of strings; null removes a variable', (item) => typeof item === 'string' || item === null),
+    console: oneOf('internalConsole', 'integratedTerminal'),
+    stdin: aString,
+    disableAslr: aBoolean,
+  },
+  attach: { ...common, pid: aProcess, processId: aProcess },
 };
 
 /** The attributes that are checked, `a.b` for one inside another; package.json describes the same ones. */
-export const checkedAttributes = Object.keys(checks);
+export function checkedAttributes(request: 'launch' | 'attach'): string[] {
+  return Object.keys(checksFor[request]);
+}
 
 /** Every problem that can be seen without looking at the disk, in the order of the attributes. */
 export function checkAttributes(launch: UncheckedLaunch): LaunchProblem[] {
   const problems: LaunchProblem[] = [];
-  if (launch.request !== 'launch') {
-    const message =
-      launch.request === 'attach'
-        ? 'Chronofork cannot attach to a running program: it must start it. Use "request": "launch".'
-        : '"request" must be "launch".';
-    problems.push({ attribute: 'request', message });
-  }
-  if (launch.program === undefined || launch.program === '') {
+  const { request } = launch;
+  if (request !== 'launch' && request !== 'attach')
+    return [{ attribute: 'request', message: '"request" must be "launch" or "attach".' }];
+  if (request === 'launch' && (launch.program === undefined || launch.program === '')) {
     problems.push({ attribute: 'program', message: '"program" is missing: the path of the executable to debug.' });
   }
   if (launch.checkpoints !== undefined && !isRecord(launch.checkpoints)) {
@@ -91,7 +103,7 @@ export function checkAttributes(launch: UncheckedLaunch): LaunchProblem[] {
       message: '"checkpoints" must be an object, such as { "intervalMs": 100 }.',
     });
   }
-  for (const [attribute, check] of Object.entries(checks)) {
+  for (const [attribute, check] of Object.entries(checksFor[request])) {
     const value = attributeValue(launch, attribute);
     if (value === undefined || value === '') continue;
     const expected = check(value);
@@ -105,7 +117,7 @@ export function checkAttributes(launch: UncheckedLaunch): LaunchProblem[] {
 export async function checkPaths(launch: UncheckedLaunch): Promise<LaunchProblem[]> {
   const cwd = typeof launch.cwd === 'string' && launch.cwd !== '' ? launch.cwd : undefined;
   const checked = [
-    checkProgram(resolvePath(launch.program as string, cwd)),
+    launch.program ? checkProgram(resolvePath(launch.program as string, cwd)) : undefined,
     cwd === undefined ? undefined : checkFolder(cwd),
     launch.stdin ? checkReadableFile('stdin', resolvePath(launch.stdin as string, cwd)) : undefined,
     isPath(launch.gdbPath) ? checkExecutable('gdbPath', launch.gdbPath, 'Is gdb installed there?') : undefined,

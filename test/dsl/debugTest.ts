@@ -75,6 +75,16 @@ export class Journey {
 
   /** initialize and launch, up to where breakpoints can be set. */
   async launch(more: Record<string, unknown> = {}): Promise<void> {
+    await this.begin('launch', {
+      program: this.program.executable,
+      cwd: path.dirname(this.program.executable),
+      ...this.options.launch,
+      ...more,
+    });
+  }
+
+  /** initialize and launch or attach with these arguments alone. */
+  async begin(request: 'launch' | 'attach', args: Record<string, unknown>): Promise<void> {
     if (this.launched) return;
     this.launched = true;
     await this.client.request('initialize', {
@@ -84,12 +94,7 @@ export class Journey {
       pathFormat: 'path',
       ...this.options.client,
     });
-    await this.client.request('launch', {
-      program: this.program.executable,
-      cwd: path.dirname(this.program.executable),
-      ...this.options.launch,
-      ...more,
-    });
+    await this.client.request(request, args);
     await this.client.event('initialized');
   }
 

@@ -36,6 +36,7 @@ describe('launchArguments', () => {
         checkpointIntervalMs: 100,
         checkpointMemoryMb: 0,
         onEditedContinue: 'branch',
+        followChildren: false,
         noDebug: false,
       },
     );

@@ -48,7 +48,8 @@ describe('checking the attributes of a launch configuration', () => {
       ],
       ['checkpoints', { memoryMb: '1 GB' }, /"checkpoints.memoryMb" must be a number of megabytes/],
       ['onEditedContinue', 'maybe', /"onEditedContinue" must be "ask" or "branch" or "discard"/],
-      ['request', 'attach', /cannot attach to a running program/],
+      ['request', 'open', /"request" must be "launch" or "attach"/],
+      ['followChildren', 'all', /"followChildren" must be true or false; it is "all"\./],
     ];
     for (const [attribute, value, expected] of wrong) {
       const found = messages({ [attribute]: value });
@@ -61,14 +62,28 @@ describe('checking the attributes of a launch configuration', () => {
     assert.equal(messages({ args: 1, cwd: 2, program: undefined }).length, 3);
   });
 
-  it('checks the attributes that package.json describes, and no others', () => {
-    const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-    const { properties } = manifest.contributes.debuggers[0].configurationAttributes.launch;
-    const described = Object.entries<{ properties?: object }>(properties).flatMap(([name, { properties: inner }]) =>
-      inner ? Object.keys(inner).map((key) => `${name}.${key}`) : [name],
-    );
-    assert.deepEqual([...checkedAttributes].sort(), described.sort());
+  it('knows what attach may say', () => {
+    const problems = (attach: Record<string, unknown>) =>
+      checkAttributes({ request: 'attach', ...attach }).map(({ message }) => message);
+    for (const pid of [1234, '1234', '${command:pickProcess}', '${input:which}'])
+      assert.deepEqual(problems({ pid }), []);
+    assert.deepEqual(problems({ processId: 7, program: '/bin/true', stopOnEntry: false, followChildren: true }), []);
+    for (const pid of ['bank', -1, 1.5, [1]])
+      assert.match(
+        problems({ pid }).join(),
+        /^"pid" must be the number of a process, or "\$\{command:pickProcess\}"; it is/,
+      );
   });
+
+  for (const request of ['launch', 'attach'] as const)
+    it(`checks the attributes of ${request} that package.json describes, and no others`, () => {
+      const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+      const { properties } = manifest.contributes.debuggers[0].configurationAttributes[request];
+      const described = Object.entries<{ properties?: object }>(properties).flatMap(([name, { properties: inner }]) =>
+        inner ? Object.keys(inner).map((key) => `${name}.${key}`) : [name],
+      );
+      assert.deepEqual(checkedAttributes(request).sort(), described.sort());
+    });
 });
 
 describe('checking the paths of a launch configuration', () => {

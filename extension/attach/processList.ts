@@ -1,0 +1,155 @@
+/**
+ * The processes of this machine, as a person chooses one to attach to: own ones
+ * first, the newest first, and for each that cannot be attached to the reason.
+ * Reads /proc; no vscode.
+ *
+ * A reason is what can be seen from here; whether attaching succeeds is the
+ * kernel's to say, and the adapter tells it.
+ *
+ * Easy to get wrong: a process may end between two files being read, and its
+ * name may contain blanks and brackets.
+ */
+import { readdir, readFile, readlink, open } from 'node:fs/promises';
+import path from 'node:path';
+
+export interface ListedProcess {
+  readonly pid: number;
+  /** The program's file name, or what the kernel calls the process. */
+  readonly name: string;
+  /** Its arguments, the program first, as they would be typed. */
+  readonly commandLine: string;
+  readonly user: string;
+  readonly own: boolean;
+  /** For sorting: when it was started, in ticks since the machine was. */
+  readonly started: number;
+  /** Why it cannot be attached to; undefined: nothing speaks against it. */
+  readonly reason?: string;
+  /** Why attaching will probably be refused; a program may have allowed it, which cannot be seen. */
+  readonly doubt?: string;
+}
+
+/** Who asks: what the kernel lets this user trace. */
+export interface Asker {
+  readonly uid: number;
+  /** Processes that must not be stopped: this one and those it runs in. */
+  readonly self: number;
+}
+
+/** /proc/sys/kernel/yama/ptrace_scope, and what it means for who is not root. */
+const scopeDoubt =
+  'the kernel allows attaching only to a debugger’s own children (kernel.yama.ptrace_scope is 1; try: sudo sysctl kernel.yama.ptrace_scope=0)';
+const scopeReasons: Readonly<Record<string, string>> = {
+  '2': 'the kernel allows attaching to root only (kernel.yama.ptrace_scope is 2)',
+  '3': 'the kernel allows no attaching at all (kernel.yama.ptrace_scope is 3)',
+};
+
+/** Every process but the kernel's own threads and those that have ended, sorted. */
+export async function listProcesses(asker: Asker, proc = '/proc', passwd = '/etc/passwd'): Promise<ListedProcess[]> {
+  const users = userNames(await readFile(passwd, 'utf8').catch(() => ''));
+  const scope = (await text(proc, 'sys/kernel/yama/ptrace_scope')).trim();
+  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(pids.map((pid) => readProcess(proc, pid, asker, users, scope)));
+  const processes = found.filter((one) => one !== undefined);
+  const ancestors = ancestorsOf(asker.self, new Map(processes.map(({ pid, parent }) => [pid, parent])));
+  return processes
+    .map(({ parent: _, ...one }) => (ancestors.has(one.pid) ? { ...one, reason: 'it runs this VS Code' } : one))
+    .sort(byUsefulness);
+}
+
+/** Those that can be attached to first, own ones before others', the newest before older ones. */
+function byUsefulness(a: ListedProcess, b: ListedProcess): number {
+  const rank = (one: ListedProcess) => (one.reason === undefined ? 0 : 2) + (one.own ? 0 : 1);
+  return rank(a) - rank(b) || b.started - a.started || b.pid - a.pid;
+}
+
+type Found = ListedProcess & { parent: number };
+
+async function readProcess(
+  proc: string,
+  pid: number,
+  asker: Asker,
+  users: ReadonlyMap<number, string>,
+  scope: string,
+): Promise<Found | undefined> {
+  const [status, stat, cmdline] = await Promise.all([
+    text(proc, `${pid}/status`),
+    text(proc, `${pid}/stat`),
+    text(proc, `${pid}/cmdline`),
+  ]);
+  const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1];
+  // A thread of the kernel, or what is left of a process, has no memory.
+  if (!/^VmSize:/m.test(status) || /^State:\s+[ZX]/m.test(status)) return undefined;
+  const uid = Number(field('Uid'));
+  const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const executable = await readlink(path.join(proc, String(pid), 'exe')).catch(() => undefined);
+  const kernelName = /^Name:\t(.*)$/m.exec(status)?.[1] ?? String(pid);
+  const program = executable?.replace(/ \(deleted\)$/, '');
+  const own = uid === asker.uid;
+  const reason = await whyNot(proc, pid, { uid, own, tracer: Number(field('TracerPid') ?? 0) }, asker, users, scope);
+  return {
+    pid,
+    parent: Number(field('PPid')),
+    name: program ? path.basename(program) : kernelName,
+    commandLine: typed(cmdline) || kernelName,
+    user: users.get(uid) ?? String(uid),
+    own,
+    started: Number(afterName[19]),
+    ...(reason === undefined ? {} : { reason }),
+    ...(reason === undefined && scope === '1' && asker.uid !== 0 ? { doubt: scopeDoubt } : {}),
+  };
+}
+
+async function whyNot(
+  proc: string,
+  pid: number,
+  { uid, own, tracer }: { uid: number; own: boolean; tracer: number },
+  asker: Asker,
+  users: ReadonlyMap<number, string>,
+  scope: string,
+): Promise<string | undefined> {
+  if (tracer !== 0) {
+    // The kernel names the thread that traces.
+    const debugger_ = /^Tgid:\s+(\d+)/m.exec(await text(proc, `${tracer}/status`))?.[1] ?? tracer;
+    const name = (await text(proc, `${debugger_}/comm`)).trim();
+    return `it is being debugged by process ${debugger_}${name ? ` (${name})` : ''}`;
+  }
+  if (asker.uid !== 0 && !own) return `it belongs to ${users.get(uid) ?? `user ${uid}`}`;
+  if (await is32Bit(path.join(proc, String(pid), 'exe'))) return 'it is a 32-bit program';
+  return scope === '3' || asker.uid !== 0 ? scopeReasons[scope] : undefined;
+}
+
+/** By the ELF header; what cannot be read is not known to be one. */
+async function is32Bit(executable: string): Promise<boolean> {
+  const file = await open(executable).catch(() => undefined);
+  if (!file) return false;
+  try {
+    const head = Buffer.alloc(5);
+    const { bytesRead } = await file.read(head, 0, 5, 0);
+    return bytesRead === 5 && head.toString('latin1', 1, 4) === 'ELF' && head[4] === 1;
+  } catch {
+    return false;
+  } finally {
+    await file.close();
+  }
+}
+
+function ancestorsOf(pid: number, parents: ReadonlyMap<number, number>): Set<number> {
+  const found = new Set<number>();
+  for (let at: number | undefined = pid; at && !found.has(at); at = parents.get(at)) found.add(at);
+  return found;
+}
+
+/** Arguments that hold anything but plain characters are quoted. */
+function typed(cmdline: string): string {
+  const args = cmdline.replace(/\0+$/, '').split('\0');
+  return args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) || args.length === 1 ? arg : JSON.stringify(arg))).join(' ');
+}
+
+function userNames(passwd: string): Map<number, string> {
+  const entries = passwd.split('\n').map((line) => line.split(':'));
+  return new Map(entries.filter((entry) => entry.length > 2).map(([name = '', , uid]) => [Number(uid), name]));
+}
+
+async function text(proc: string, name: string): Promise<string> {
+  return readFile(path.join(proc, name), 'utf8').catch(() => '');
+}
