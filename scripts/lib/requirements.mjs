@@ -108,6 +108,12 @@ export const requirements = [
   { what: 'xz', packages: ['xz-utils'], purpose: 'test', present: () => hasCommand('xz') },
   { what: 'bzip2', packages: ['bzip2'], purpose: 'test', present: () => hasCommand('bzip2') },
   {
+    what: "Tcl, which generates sqlite3's sources",
+    packages: ['tcl'],
+    purpose: 'test',
+    present: () => hasCommand('tclsh'),
+  },
+  {
     what: 'Chromium',
     packages: distribution() === 'ubuntu' ? [] : ['chromium'],
     purpose: 'test',
