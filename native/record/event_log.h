@@ -52,6 +52,8 @@ struct MappedFile {
 struct MemoryWrite {
   TraceeAddress address;
   std::vector<std::byte> bytes;
+  // Found to differ after the call, in memory that others may write: perhaps the program's own doing.
+  bool from_outside = false;
 };
 
 struct Event {
@@ -76,6 +78,7 @@ struct Event {
   std::unique_ptr<siginfo_t> siginfo;           // kSignal
   std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kAnywhere: where it struck
   std::shared_ptr<MappedFile> file;             // mmap of a file
+  AddressRange mapped;                          // shmat and shmdt: what they mapped or unmapped
   std::string descriptor_path;                  // open and its like: what was opened
   bool descriptor_is_file = false;              // … and it is a regular file
   std::vector<TraceeAddress> patched;           // random instructions made to trap in what was mapped

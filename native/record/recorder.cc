@@ -199,6 +199,8 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     }
     case Stop::Kind::kExec: {
       patched_.clear();
+      alone_.clear();
+      shared_.Refresh();
       waiting_.clear();
       contexts_.reset();
       options_.visible_tids.clear();

@@ -27,6 +27,7 @@
 #include "checkpoint/dirty_pages.h"
 #include "record/clone_call.h"
 #include "record/event_log.h"
+#include "record/shared_memory.h"
 #include "record/thread_context.h"
 #include "tracee/tracee.h"
 
@@ -123,6 +124,8 @@ class Recorder {
   // The threads beside the current one, and the current one's alternate stack.
   const ThreadContexts& OtherThreads();
   const stack_t& alternate_stack() const { return now_.alternate_stack; }
+  // What the live process shares with others; a copy of it must get memory of its own there.
+  SharedMemory& shared_memory() { return shared_; }
   // A thread that was not made by the recorded program, as its past has it (a branch): the current one, or another.
   void AdoptThread(pid_t tid, const stack_t& alternate_stack, const ThreadEndings& endings);
   // Looks for them in what is executable now; at the start and after exec.
@@ -167,6 +170,9 @@ class Recorder {
   Result<void> PrepareCall(const SyscallArguments& call);
   void NoteOpened(int descriptor, Event& event);
   void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
+  void LookAtShared(const SyscallArguments& call);
+  void NoteSharing(const SyscallArguments& call, int64_t result, Event& event);
+  std::optional<int64_t> RefuseSharing(const SyscallArguments& call);
   void FinishSyscall(Event event);
   bool Catches(long number) const;
   // recorder_threads.cc
@@ -255,6 +261,9 @@ class Recorder {
   bool counter_faults_ = false;                    // its own PR_SET_TSC: rdtsc shall fault
   std::map<pid_t, std::vector<int>> processors_;   // by thread: what sched_setaffinity was asked for
   PageSet not_for_children_, wiped_for_children_;  // MADV_DONTFORK, MADV_WIPEONFORK
+  SharedMemory shared_{live_};
+  std::vector<MemoryWrite> shared_changes_;  // of it, for the next system call's event
+  PageSet alone_;                            // MAP_SHARED memory that is private as long as nobody else has it
   std::set<std::string> told_;
 };
 

@@ -216,15 +216,12 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       result = -ENOSYS;  // the kernel would write to its area behind our back
       break;
     case SYS_mmap:
-      if ((call.values[3] & MAP_TYPE) != MAP_SHARED || (call.values[3] & MAP_ANONYMOUS) ||
-          !(call.values[2] & PROT_WRITE))
-        return false;
-      Tell(
-          "The program maps a file for writing (MAP_SHARED), which is not recorded yet: mmap was answered with "
-          "ENODEV. Programs that can, fall back to read and write.");
-      ++refused_calls;
-      result = -ENODEV;
+    case SYS_shmat: {
+      const std::optional<int64_t> refused = RefuseSharing(call);
+      if (!refused) return false;
+      result = *refused;
       break;
+    }
     case SYS_madvise: return AnsweredByAdvice(call);
     case SYS_process_madvise:
       // These change what may be touched, which a replay would have to do as well.

@@ -131,7 +131,16 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
   return PerformSyscall(call, cls);
 }
 
-void Recorder::FinishSyscall(Event event) { Append(std::move(event)); }
+void Recorder::FinishSyscall(Event event) {
+  // What the call itself has written comes last but for what was found after it.
+  std::vector<MemoryWrite> writes = std::exchange(shared_changes_, {});
+  LookAtShared({event.number, event.arguments});
+  for (std::vector<MemoryWrite>* more : {&event.writes, &shared_changes_})
+    for (MemoryWrite& write : *more) writes.push_back(std::move(write));
+  shared_changes_.clear();
+  event.writes = std::move(writes);
+  Append(std::move(event));
+}
 
 // Adds the bytes that `ranges` hold now, as far as they can be read.
 void Recorder::NoteWrites(std::span<const AddressRange> ranges, Event& event) {
@@ -197,6 +206,7 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
     if (n > 0) file->path.assign(target, static_cast<size_t>(n));
     event.file = std::move(file);
   }
+  NoteSharing(call, result, event);
   bool executable = (call.number == SYS_mmap || call.number == SYS_mprotect || call.number == SYS_pkey_mprotect) &&
                     (call.values[2] & PROT_EXEC);
   if (executable) {
@@ -223,6 +233,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
     std::optional<Stop> again = live_.Wait();
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
+  LookAtShared(call);
   if (live_.thread_count() > 1) {
     // A thread that waits in a call cannot be asked.
     now_.at_call.registers = live_.registers();
@@ -442,12 +453,19 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
   // A child that shares our memory writes into it until it calls exec.
   std::unique_ptr<Tracee> before;
   const bool advised = !(flags & CLONE_VM) && !(not_for_children_.empty() && wiped_for_children_.empty());
-  if ((flags & CLONE_VM) || advised) {
+  const bool no_longer_alone = !(flags & CLONE_VM) && !alone_.empty();
+  if ((flags & CLONE_VM) || advised || no_longer_alone) {
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
-    if (advised) {
-      CF_TRY(AdviseForFork(true));
-    } else {
+    if (no_longer_alone) {
+      CF_TRY(shared_.Share(std::exchange(alone_, {})));
+      if (dirty_pages) dirty_pages->MappingsChanged();
+      Tell(
+          "The program shares memory with its children. What they write there is seen in the past as of the program's "
+          "next system call.");
+    }
+    if (advised) CF_TRY(AdviseForFork(true));
+    if (flags & CLONE_VM) {
       CF_TRY_ASSIGN(before, live_.Fork());
     }
     live_.SetRegisters(at_call);
@@ -455,6 +473,7 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
     std::optional<Stop> again = live_.Wait();
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
+  LookAtShared(call);
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
   CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(false));
   if (end.instead) return OnStop(*end.instead);

@@ -330,6 +330,10 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   for (const auto& [tid, context] : others_) stack_pointers.push_back(TraceeAddress(context->registers.rsp));
   std::vector<AddressRange> ignored = PendingWrites(others_);
   for (const AddressRange& range : PendingWrites(marker.position.others)) ignored.push_back(range);
+  // Where an event's number alone names the place, what came from outside since that event is no difference. In the
+  // middle of computing it may be all that tells one round of a loop from the next.
+  if (marker.position.kind != Position::Kind::kComputing)
+    ignored.insert(ignored.end(), marker.position.shared.begin(), marker.position.shared.end());
   auto differ = [&](const PageSet& pages) {
     // With some of them ignored, all must be seen.
     std::vector<MemoryDifference> found =

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,11 +39,22 @@ bool Failed(const Event& event) {
 
 }  // namespace
 
+// Whether `write` changes a byte of `watched`.
+bool Replayer::Differs(const MemoryWrite& write, const AddressRange& watched) const {
+  const TraceeAddress start = std::max(write.address, watched.start);
+  const TraceeAddress end = std::min(write.address + write.bytes.size(), watched.end);
+  std::vector<std::byte> now(end - start);
+  now.resize(process_->memory().ReadSome(start, now));
+  return !std::equal(now.begin(), now.end(), write.bytes.begin() + static_cast<long>(start - write.address));
+}
+
 std::optional<size_t> Replayer::WatchOverlapping(const Event& event) const {
   for (size_t i = 0; i < plan_->watches.size(); ++i) {
     AddressRange watched{plan_->watches[i].address, plan_->watches[i].address + plan_->watches[i].length_bytes};
-    for (const MemoryWrite& write : event.writes)
-      if (watched.Overlaps({write.address, write.address + write.bytes.size()})) return i;
+    for (const MemoryWrite& write : event.writes) {
+      if (!watched.Overlaps({write.address, write.address + write.bytes.size()})) continue;
+      if (!write.from_outside || Differs(write, watched)) return i;
+    }
   }
   return std::nullopt;
 }
@@ -102,6 +114,7 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
   }
   if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
+    for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
   } else {
     for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
     CF_TRY_ASSIGN(std::optional<TraceeAddress> mask, MaskOfWait(event, call));
@@ -161,6 +174,12 @@ Result<void> Replayer::ToSyscallExit(const Event& event) {
 
 Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& call) {
   if (call.number == SYS_mmap) return MapAgain(event, call);
+  if (call.number == SYS_shmat || call.number == SYS_shmdt) return AttachAgain(event, call);
+  if (call.number == SYS_madvise && call.values[2] == MADV_REMOVE) {
+    // Possible in shared memory only, of which a replay has none; the event has what is there now.
+    process_->SkipSyscall(event.result);
+    return {};
+  }
   GeneralRegisters at_entry = process_->registers();
   GeneralRegisters changed = at_entry;
   if (call.number == SYS_mremap && static_cast<uint64_t>(event.result) != call.values[0]) {
@@ -191,10 +210,30 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
   return {};
 }
 
+// System V shared memory is a replay's own.
+Result<void> Replayer::AttachAgain(const Event& event, const SyscallArguments& call) {
+  process_->SkipSyscall(event.result);
+  const AddressRange& range = event.mapped;
+  if (range.length() == 0) return {};
+  if (call.number == SYS_shmdt) {
+    CF_TRY(process_->Syscall(SYS_munmap, {range.start.value, range.length()}));
+    return {};
+  }
+  const uint64_t protection =
+      PROT_READ | (call.values[2] & SHM_RDONLY ? 0 : PROT_WRITE) | (call.values[2] & SHM_EXEC ? PROT_EXEC : 0);
+  CF_TRY_ASSIGN(const int64_t mapped,
+                process_->Syscall(SYS_mmap, {range.start.value, range.length(), protection,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, ~uint64_t{0}, 0}));
+  if (mapped != event.result)
+    return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));
+  return {};
+}
+
 // mmap at the recorded address. A file comes from the descriptor that the
 // recording kept, through /proc/OUR_PID/fd, so that a deleted or renamed one is still the same.
 Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call) {
   uint64_t flags = (call.values[3] & ~uint64_t{MAP_TYPE | MAP_FIXED_NOREPLACE}) | MAP_FIXED | MAP_PRIVATE;
+  if (!event.file) flags |= MAP_ANONYMOUS;  // shared memory, whose contents the event has
   uint64_t address = static_cast<uint64_t>(event.result);
   int64_t descriptor = -1;
   process_->SkipSyscall(event.result);

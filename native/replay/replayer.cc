@@ -30,7 +30,8 @@ Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const P
       patched_(std::move(patched)),
       thread_(position.thread),
       alternate_stack_(position.alternate_stack),
-      others_(position.others) {}
+      others_(position.others),
+      shared_(position.shared) {}
 
 Replayer::~Replayer() = default;
 
@@ -41,7 +42,9 @@ Error Replayer::Diverged(const std::string& what) {
                process_->pid()};
 }
 
-Position Replayer::position() { return {kind_, event_, process_->registers(), thread_, alternate_stack_, others_}; }
+Position Replayer::position() {
+  return {kind_, event_, process_->registers(), thread_, alternate_stack_, others_, shared_};
+}
 
 Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
   plan_ = &plan;

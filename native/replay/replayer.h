@@ -44,6 +44,8 @@ struct Position {
   pid_t thread = 0;
   stack_t alternate_stack{nullptr, SS_DISABLE, 0};
   ThreadContexts others{};
+  // Of the live process: memory that others write too, at times that no event tells.
+  PageSet shared{};
 };
 
 // A moment that a replay must recognize when it comes there.
@@ -170,7 +172,9 @@ class Replayer : private ProbeHost {
   Result<void> ToSyscallExit(const Event& event);
   Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
+  Result<void> AttachAgain(const Event& event, const SyscallArguments& call);
   Result<void> CheckAfter(const Event& event);
+  bool Differs(const MemoryWrite& write, const AddressRange& watched) const;
   std::optional<size_t> WatchOverlapping(const Event& event) const;
   // replay_threads.cc
   Result<void> SwitchThread(const Event& event, bool ended);
@@ -235,6 +239,7 @@ class Replayer : private ProbeHost {
   pid_t thread_ = 0;
   stack_t alternate_stack_{};
   ThreadContexts others_;
+  PageSet shared_;
   bool thread_ended_ = false;  // the current one: a switch comes next
   bool interrupting_ = false;
   uint64_t run_since_ns_ = 0;  // its CPU time when it was last let run on from a tick

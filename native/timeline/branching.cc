@@ -82,6 +82,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
 
   // == 2. What the world looked like here.
   CF_TRY_ASSIGN(std::vector<std::string> lost, RestoreDescriptors(*changed, fork_point->descriptors));
+  if (!fork_point->position.shared.empty()) lost.push_back("the memory that it shared with others");
   std::set<std::string> files = FilesWritten(fork_point->descriptors, *parent.log, from.event, parent.log->size());
   result.files.assign(files.begin(), files.end());
   if (!result.files.empty())

@@ -149,6 +149,7 @@ Position Engine::LivePosition() {
   position.thread = b.recorder->thread();
   position.alternate_stack = b.recorder->alternate_stack();
   position.others = b.recorder->OtherThreads();
+  position.shared = b.recorder->shared_memory().pages();
   return position;
 }
 
@@ -195,7 +196,8 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(true));
   b.carried = Union(b.carried, Touched(b, std::move(pages)));
   CF_TRY_ASSIGN(checkpoint->process, b.tip->Fork());
-  checkpoint->pages = std::exchange(b.carried, {});
+  CF_TRY(b.recorder->shared_memory().MakePrivate(*checkpoint->process));
+  checkpoint->pages = Union(std::exchange(b.carried, {}), b.recorder->shared_memory().pages());
   if (inserted_in_live_)
     for (const auto& [address, original] : inserted_)
       CF_TRY(checkpoint->process->memory().WriteValue(address, original));

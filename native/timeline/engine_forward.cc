@@ -137,6 +137,9 @@ Result<std::optional<StopReply>> Engine::WatchHit(Tracee& tracee) {
   size_t slot = 0;
   while (!(hits >> slot & 1)) ++slot;
   if (slot >= specs.size()) return std::optional<StopReply>();
+  // Or the next system call's event would seem to have written it.
+  if (!replay_)
+    branch().recorder->shared_memory().Accept({specs[slot].address, specs[slot].address + specs[slot].length_bytes});
   StopReply reply;
   reply.tid = pid_;
   reply.kind = StopKind::kWatchpoint;

@@ -69,6 +69,8 @@ TEST_CASE("verify: processes, rare checkpoints") { VerifyAll({"processes.c"}, 10
 TEST_CASE("verify: computing") { VerifyAll({"computing.c"}, 1); }
 TEST_CASE("verify: computing, rare checkpoints") { VerifyAll({"computing.c"}, 10); }
 TEST_CASE("verify: waiting") { VerifyAll({"waiting.c"}, 1); }
+TEST_CASE("verify: shared memory") { VerifyAll({"sharing.c"}, 1); }
+TEST_CASE("verify: shared memory, rare checkpoints") { VerifyAll({"sharing.c"}, 10); }
 TEST_CASE("verify: threads") { VerifyAll({"threads.c"}, 1); }
 TEST_CASE("verify: threads, rare checkpoints") { VerifyAll({"threads.c"}, 10); }
 TEST_CASE("verify: own state") { VerifyAll({"own_state.c"}, 1); }
