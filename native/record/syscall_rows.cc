@@ -74,9 +74,6 @@ constexpr char kAioRefusal[] =
 constexpr char kUringRefusal[] =
     "The program uses io_uring, whose results appear in memory at any time. Make it use another way of input and "
     "output, often an option or an environment variable (for libuv: UV_USE_IO_URING=0).";
-constexpr char kSegmentRefusal[] =
-    "The program attaches System V shared memory (shmat), into which others may write at any time. Make it use another "
-    "way of sharing, or none.";
 constexpr char kRemapRefusal[] =
     "The program maps the pages of a file in another order (remap_file_pages), a call that is deprecated and not "
     "recorded. Make it use mmap.";
@@ -116,7 +113,7 @@ constexpr SyscallRow kRows[] = {
     Row(27, "mincore", kEmulate, Mincore),
     Row(28, "madvise", kExecute),
     Row(29, "shmget", kSwallow),
-    Row(30, "shmat", kRefuse, Answer{ENOSYS}, kSegmentRefusal),
+    Row(30, "shmat", kExecute),
     Row(31, "shmctl", kSwallow, Shmctl),
     Row(32, "dup", kEmulate),
     Row(33, "dup2", kEmulate),

@@ -14,14 +14,17 @@ static void catch(int signal, int flags) {
   struct sigaction a = {.sa_handler = count, .sa_flags = flags};
   OK(sigaction(signal, &a, NULL));
 }
-static void soon(void) { ualarm(1500, 0); }
+// And again later: on a busy machine the first may come before the call has begun.
+static void soon(void) { ualarm(1500, 30000); }
+static void no_more(void) { ualarm(0, 0); }
 // A call that waits for ever is ended by SIGALRM.
 #define INTERRUPTED(CALLED)    \
   do {                         \
     catch(SIGALRM, 0);         \
     soon();                    \
     FAILS(CALLED, EINTR);      \
-    EXPECT(caught == 1);       \
+    no_more();                 \
+    EXPECT(caught >= 1);       \
   } while (0)
 static int ends[2];
 // A call that a child satisfies after the handler has run: it is begun again.
@@ -51,7 +54,7 @@ SITUATION(write_interrupted_in_its_middle) {
   catch(SIGALRM, 0);
   soon();
   long n = write(ends[1], memset(malloc(1 << 20), 5, 1 << 20), 1 << 20);
-  EXPECT(n > 0 && n < 1 << 20 && caught == 1);
+  EXPECT(n > 0 && n < 1 << 20 && caught >= 1);
 }
 SITUATION(wait_interrupted) {
   pid_t child = CHILD(for (;;) pause());
@@ -123,17 +126,17 @@ SITUATION(named_pipe_interrupted) {
 }
 SITUATION(read_restarted) {
   pid_t child = restarted_by();
-  EXPECT(read(ends[0], noise, 10) == 4 && caught == 1 && end_of(child) == 0);
+  EXPECT(read(ends[0], noise, 10) == 4 && caught >= 1 && end_of(child) == 0);
 }
 SITUATION(readv_restarted) {
   pid_t child = restarted_by();
   struct iovec v[2] = {{noise, 2}, {noise + 5, 2}};
-  EXPECT(readv(ends[0], v, 2) == 4 && caught == 1 && noise[6] == 'e' && end_of(child) == 0);
+  EXPECT(readv(ends[0], v, 2) == 4 && caught >= 1 && noise[6] == 'e' && end_of(child) == 0);
 }
 SITUATION(wait_restarted) {
   pid_t child = restarted_by();
   int status;
-  EXPECT(CALL(wait4, child, &status, 0, NULL) == child && caught == 1);
+  EXPECT(CALL(wait4, child, &status, 0, NULL) == child && caught >= 1);
 }
 SITUATION(futex_restarted) {
   static int *word;
@@ -142,7 +145,7 @@ SITUATION(futex_restarted) {
   soon();
   struct timespec t = {0, 6000000};
   long n = CALL(futex, word, FUTEX_WAIT, 0, &t, NULL, 0);
-  EXPECT(n == -1 && (errno == ETIMEDOUT || errno == EINTR) && caught == 1);
+  EXPECT(n == -1 && (errno == ETIMEDOUT || errno == EINTR) && caught >= 1);
 }
 SITUATION(sleep_goes_on_after_an_ignored_signal) {
   struct timespec t = {0, 6000000};

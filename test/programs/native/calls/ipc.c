@@ -173,12 +173,23 @@ SITUATION(segments_asked) {
   ASK(CALL(shmctl, id, SHM_UNLOCK, NULL));
   OK(CALL(shmctl, id, IPC_RMID, NULL));
 }
-SITUATION(segment_attached_refused) {
+SITUATION(segment_attached) {
   int id = (int)TRY(CALL(shmget, IPC_PRIVATE, 10000L, IPC_CREAT | 0600));
-  long p = CALL(shmat, id, NULL, 0), why = errno, q = CALL(shmat, id, NULL, SHM_RDONLY);
+  char *p = (char *)TRY(CALL(shmat, id, NULL, 0));
   OK(shmctl(id, IPC_RMID, NULL));
-  EXPECT(p == -1 && q == -1 && why == ENOSYS);
+  strcpy(p + 5000, "kept");
+  OK(CALL(shmctl, id, IPC_STAT, noise));
+  EXPECT(strcmp(p + 5000, "kept") == 0);
+  OK(CALL(shmdt, p));
   FAILS(CALL(shmdt, noise), EINVAL);
+}
+SITUATION(segment_attached_twice_refused) {
+  int id = (int)TRY(CALL(shmget, IPC_PRIVATE, 10000L, IPC_CREAT | 0600));
+  char *p = (char *)TRY(CALL(shmat, id, NULL, 0));
+  long q = CALL(shmat, id, NULL, SHM_RDONLY), why = errno;
+  OK(shmctl(id, IPC_RMID, NULL));
+  EXPECT(q == -1 && why == ENOMEM);
+  OK(CALL(shmdt, p));
 }
 SITUATION(missing_objects) {
   FAILS(CALL(msgget, 0x7ff12345, 0), ENOENT);
