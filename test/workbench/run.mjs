@@ -21,6 +21,7 @@ import { findBrowser } from '../../scripts/lib/requirements.mjs';
 import { buildScriptedAdapter, findVsix } from './builds.mjs';
 import { runHostSuite } from './hostSuite.mjs';
 import { resultsFolder, walkJourney } from './journey.mjs';
+import { journeys as attach } from './journeys/attach.mjs';
 import { journeys as launch } from './journeys/launch.mjs';
 import { journeys as past } from './journeys/past.mjs';
 import { journeys as stepBack } from './journeys/stepBack.mjs';
@@ -28,7 +29,7 @@ import { journeys as views } from './journeys/views.mjs';
 import { extensionHostCrashed, launchBrowser, startServer } from './server.mjs';
 import { setUpWorkbench } from './setup.mjs';
 
-const allJourneys = [...stepBack, ...views, ...past, ...launch];
+const allJourneys = [...stepBack, ...views, ...past, ...launch, ...attach];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
