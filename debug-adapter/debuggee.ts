@@ -253,21 +253,25 @@ export class Debuggee {
   }
 
   private async partFrom({ pid, link }: Attached, ending: Ending): Promise<void> {
-    const running = this.core.endState().kind === 'running';
+    // One that stands at its end makes it when the core lets go of it.
+    const ended = this.core.endState().kind !== 'running';
     try {
-      if ((ending === 'leave' || ending === 'restart') && running) {
+      if (ending === 'exit' || (ending !== 'kill' && ended)) return;
+      if (ending !== 'kill') {
         if (ending === 'restart') await link?.keep(pid);
-        await this.core.detach();
-        if (!link || ending === 'restart' || (await link.hasTakenBack(pid))) return;
+        const { parked } = await this.core.detach();
+        if (!parked || !link || ending === 'restart' || (await link.hasTakenBack(pid))) return;
         sendOutput(
           this.client,
           'important',
           `Process ${pid} was ended: the session of the program that started it is gone, and it cannot run without.\n`,
         );
       }
-      if (ending !== 'exit') process.kill(pid, 'SIGKILL');
+      process.kill(pid, 'SIGKILL');
     } catch (error) {
+      // The core ends what it cannot let go.
       log.write('error', messageOf(error));
+      if (ending !== 'kill') sendOutput(this.client, 'important', `Process ${pid} was ended. ${messageOf(error)}\n`);
     }
   }
 

@@ -135,9 +135,10 @@ export interface Core {
    * Lets an attached process go on alone as it was before; waits for nothing
    * but for it to stop. The live one goes on, also when the present is in the
    * past; what is then lost is said by a `notice`. Rejects for a process that
-   * was launched: it cannot run without its tracer.
+   * was launched: it cannot run without its tracer. One that was taken over from
+   * another core cannot either, and is parked for its guard.
    */
-  detach(): Promise<void>;
+  detach(): Promise<{ parked: boolean }>;
   /** Nobody will attach to this parked child: it runs on undebugged. */
   letChildRun(pid: number): void;
   /**

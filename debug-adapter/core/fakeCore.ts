@@ -67,12 +67,13 @@ export class FakeCore implements Core {
     return { pid, gdbSocket: `/proc/${pid}/fd/5` };
   }
 
-  async detach(): Promise<void> {
+  async detach(): Promise<{ parked: boolean }> {
     if (!this.attached) {
       const error = new Error('A program that Chronofork has started cannot be let go.');
       throw Object.assign(error, { code: 'notAttached', remedy: 'End the session instead.' });
     }
     this.detached = true;
+    return { parked: this.attached.options.guard !== undefined };
   }
 
   letChildRun(pid: number): void {

@@ -76,10 +76,7 @@ export async function attachDebuggee(context: Context, config: AttachConfig): Pr
 }
 
 async function letGoAgain(core: Core, pid: number, link: FamilyLink | undefined): Promise<void> {
-  const parked = await core.detach().then(
-    () => link !== undefined,
-    () => false,
-  );
+  const { parked } = await core.detach().catch(() => ({ parked: false }));
   if (parked) await link?.hasTakenBack(pid);
   await core.dispose({ letExit: false }).catch(() => undefined);
 }

@@ -56,6 +56,8 @@ export class FamilyLink {
    */
   async want(pid: number): Promise<void> {
     await this.ask({ want: pid }, `parked ${pid}`).catch(() => {
+      // A program that was attached to has children that need no tracer: such a one was let go before.
+      if (tracerOf(pid) === 0) return;
       throw new ChronoforkError(
         'notHandedOver',
         `The session of its parent does not hand over process ${pid}.`,

@@ -151,9 +151,13 @@ Napi::Value CoreObject::Detach(const Napi::CallbackInfo& info) {
       info.Env(),
       [timeline = timeline_]() -> Result<bool> {
         if (!timeline) return NotLaunched();
-        return Done(timeline->LetAttachedGo());
+        return timeline->LetAttachedGo();
       },
-      Undefined);
+      [](Napi::Env in, bool& parked) {
+        Napi::Object told = Napi::Object::New(in);
+        told.Set("parked", parked);
+        return told;
+      });
 }
 
 Napi::Value CoreObject::LetChildRun(const Napi::CallbackInfo& info) {

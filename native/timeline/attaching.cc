@@ -27,13 +27,14 @@ Result<pid_t> Engine::Attach(pid_t pid) {
   return pid_;
 }
 
-Result<void> Engine::Detach() {
+Result<bool> Engine::Detach() {
   if (branches_.empty() || !branches_[0]->tip || !branches_[0]->tip->attached())
     return Error{"notAttached",
                  "A program that Chronofork has started cannot be let go: its calls are caught for good.",
                  "End the session instead; or start the program elsewhere, and attach to it.", 0, pid_};
   Branch& first = *branches_[0];
-  if (first.tip->gone()) return {};
+  if (first.tip->gone()) return false;
+  const bool parked = first.tip->has_filter();
   const bool elsewhere = replay_ || branch_ != 0;
   const bool changed = std::any_of(first.line.begin(), first.line.end(), [](const auto& c) { return c->barrier; }) ||
                        (!elsewhere && barrier_wanted_);
@@ -45,14 +46,13 @@ Result<void> Engine::Detach() {
   if (inserted_in_live_)
     for (const auto& [address, original] : inserted_) patched.insert_or_assign(address, original);
   std::map<pid_t, std::vector<siginfo_t>> signals = first.recorder->SignalsToGiveBack();
-  if (first.tip->has_filter()) first.recorder->ForgetRestarts();
-  Result<void> done = first.tip->Detach(signals, patched, options_.guard);
-  if (!done.ok()) return done;
+  if (parked) first.recorder->ForgetRestarts();
+  CF_TRY(first.tip->Detach(signals, patched, options_.guard));
   CF_LOG(logger, kInfo, "detached from %d", pid_);
   if (elsewhere)
     options_.notice("info", "The program goes on where it really was, not at the moment in the past that was shown.");
   if (changed) options_.notice("info", "What was changed by hand in the live program stays changed.");
-  return {};
+  return parked;
 }
 
 }  // namespace chronofork

@@ -54,7 +54,8 @@ class Engine {
   // Takes over a running process; the present is where it was stopped.
   Result<pid_t> Attach(pid_t pid);
   // Lets the attached process go, wherever the present is; nothing is left of the past.
-  Result<void> Detach();
+  // True: it is parked for its next tracer, because it cannot run without.
+  Result<bool> Detach();
 
   // -- Running (engine_forward.cc, search.cc) --------------------------------------
   StopReply Resume(const ResumeRequest& request);

@@ -109,15 +109,15 @@ Result<pid_t> Timeline::Begin(const std::function<Result<pid_t>(Engine&)>& begin
   });
 }
 
-Result<void> Timeline::LetAttachedGo() {
+Result<bool> Timeline::LetAttachedGo() {
   Interrupt();
   Cancel();
-  return Call([this]() -> Result<void> {
+  return Call([this]() -> Result<bool> {
     if (!engine_) return NotRunning();
-    CF_TRY(engine_->Detach());
+    CF_TRY_ASSIGN(const bool parked, engine_->Detach());
     running_engine_.store(nullptr);
     engine_.reset();
-    return {};
+    return parked;
   });
 }
 

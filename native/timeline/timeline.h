@@ -72,7 +72,7 @@ class Timeline : public DebugTarget {
   Result<pid_t> Attach(pid_t pid);
   // Stops an attached process, if it runs, and lets it go on alone. Nothing of
   // the session is left. Error: "notAttached".
-  Result<void> LetAttachedGo();
+  Result<bool> LetAttachedGo();
   void Arm(TimeOperation operation, std::function<void(OperationResult, MomentView)> done);
   // Takes back what was armed and has not begun.
   void Disarm();

@@ -55,6 +55,7 @@ struct Child {
   bool fresh = true;        // has not come to its first stop
   bool followable = false;  // a process of its own, which nobody has declined
   bool shares_memory = false;
+  bool filtered = true;
   bool keep = false;           // kTaken: when it is parked again, it stays so for its next tracer
   const char* began = "fork";  // where it is due: "exec" is the end of its execve
   Traps traps;
@@ -139,6 +140,8 @@ void AdoptGrandchild(pid_t parent, int event) {
   ::ptrace(PTRACE_GETEVENTMSG, parent, nullptr, &grandchild);
   ChildOrigin origin;
   origin.shares_memory = event != PTRACE_EVENT_FORK;
+  if (auto found = state().children.find(parent); found != state().children.end())
+    origin.filtered = found->second.filtered;
   ChildProcesses::Adopt(static_cast<pid_t>(grandchild), origin);
 }
 
@@ -194,6 +197,7 @@ void ChildProcesses::Adopt(pid_t pid, const ChildOrigin& origin) {
   Child& child = state().children[pid] = Child{};
   child.shares_memory = origin.shares_memory;
   child.traps = origin.traps;
+  child.filtered = origin.filtered;
   child.followable = state().followed_by && IsProcess(pid);
   if (!origin.cpus.empty()) {
     cpu_set_t set;
@@ -206,10 +210,11 @@ void ChildProcesses::Adopt(pid_t pid, const ChildOrigin& origin) {
 
 // -- Handing over and taking back ----------------------------------------------------
 
-// Lets the process run, traced by us and debugged by nobody.
-void ChildProcesses::LetRun(Tracee& stopped) {
+// Lets the process run, debugged by nobody, and traced by us if it must be.
+void ChildProcesses::LetRun(Tracee& stopped, bool filtered) {
   const pid_t pid = stopped.pid();
   state().children.erase(pid);
+  if (!filtered) return stopped.LeaveCorePages();
   for (pid_t tid : stopped.Release()) {
     Child& child = state().children[tid] = Child{};
     child.fresh = false;
@@ -221,26 +226,43 @@ void ChildProcesses::HandOver(pid_t pid) {
   auto found = state().children.find(pid);
   if (found == state().children.end() || found->second.state != Child::State::kDue) return;
   const char* const began = found->second.began;
+  const bool filtered = found->second.filtered;
   const bool at_exec = std::strcmp(began, "exec") == 0;
   std::unique_ptr<Tracee> process(new Tracee(pid));
   const std::string program = ProgramOf(pid);
   if (at_exec && !Is64Bit(pid)) {
     Tell("Process " + std::to_string(pid) + " runs on undebugged: " + program + " is not a 64-bit x86 program.");
-    return LetRun(*process);
+    return LetRun(*process, filtered);
   }
   Result<void> parked;
-  if (at_exec) parked = process->EnterNewProgram();
-  if (parked.ok()) parked = process->Park(::getpid(), true);
+  if (at_exec) parked = filtered ? process->EnterNewProgram() : process->EnterAsItIs();
+  if (parked.ok()) parked = process->Park(::getpid(), filtered);
   if (!parked.ok()) {
     if (process->gone() || TracerOf(pid) < 0) {
       state().children.erase(pid);
       return;
     }
     Tell("Process " + std::to_string(pid) + " runs on undebugged: " + parked.error().message);
-    return LetRun(*process);
+    return LetRun(*process, filtered);
   }
+  NoteParked(pid, program, began, filtered);
+}
+
+void ChildProcesses::HandOverNow(std::unique_ptr<Tracee> process) {
+  const pid_t pid = process->pid();
+  const std::string program = ProgramOf(pid);
+  if (Result<void> parked = process->Park(::getpid(), false); !parked.ok()) {
+    Tell("Process " + std::to_string(pid) + " runs on undebugged: " + parked.error().message);
+    return LetRun(*process, false);
+  }
+  NoteParked(pid, program, "fork", false);
+}
+
+void ChildProcesses::NoteParked(pid_t pid, const std::string& program, const char* began, bool filtered) {
   Child& child = state().children[pid];
   child.state = Child::State::kParked;
+  child.filtered = filtered;
+  child.began = began;
   child.parked_at = Clock::now();
   child.pidfd = ScopedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   state().followed_by->parked(pid, program, began);
@@ -251,7 +273,7 @@ void ChildProcesses::TakeBack(pid_t pid) {
   Result<bool> unparked = taken.ok() ? (*taken)->Unpark() : Result<bool>(taken.error());
   if (unparked.ok()) {
     CF_LOG(log, kInfo, "taking back %d", pid);
-    return LetRun(**taken);
+    return LetRun(**taken, *unparked);
   }
   // Somebody was quicker, or it is gone; both show when it is looked at the next time.
   CF_LOG(log, kInfo, "cannot take back %d: %s", pid, unparked.error().message.c_str());
@@ -268,7 +290,8 @@ void ChildProcesses::LookAfter() {
     } else if (tracer > 0) {
       child.state = Child::State::kTaken;
     } else if (child.state == Child::State::kTaken) {
-      if (!IsParked(pid)) continue;
+      if (!child.filtered) gone.push_back(pid);  // its tracer has let it go
+      if (!child.filtered || !IsParked(pid)) continue;
       if (!std::exchange(child.keep, false)) {
         back.push_back(pid);
       } else {
@@ -334,12 +357,20 @@ void ChildProcesses::WishFor(pid_t pid, Wish wish) {
   state().wishes.emplace_back(pid, wish);
 }
 
+bool ChildProcesses::Follows() { return state().followed_by.has_value(); }
+
 size_t ChildProcesses::Count() { return state().children.size(); }
 
 void ChildProcesses::KillAll() {
   std::vector<pid_t> ours;
   for (const auto& [pid, child] : state().children) {
     if (child.state == Child::State::kTaken) continue;
+    if (child.state == Child::State::kParked && !child.filtered) {
+      // It can do without us.
+      Result<std::unique_ptr<Tracee>> taken = Tracee::TakeOver(pid);
+      if (taken.ok() && (*taken)->Unpark().ok()) (*taken)->LeaveCorePages();
+      continue;
+    }
     // Between its parking and now another may have come for it: it ends all the same.
     ::kill(pid, SIGKILL);
     if (child.state != Child::State::kParked) ours.push_back(pid);

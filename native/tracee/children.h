@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ struct ChildOrigin {
   std::vector<int> cpus;       // where it may run; empty: as it is
   bool shares_memory = false;  // its parent's, until it calls exec
   Traps traps;                 // that it has a copy of
+  bool filtered = true;        // has our seccomp filter: cannot run without a tracer
 };
 
 struct FollowedBy {
@@ -49,6 +51,9 @@ class ChildProcesses {
   static void Adopt(pid_t pid, const ChildOrigin& origin);
   // From now on each child is handed over.
   static void Follow(FollowedBy followed_by);
+  static bool Follows();
+  // Hands over one that stands at its first place, prepared to go its own way. It has no filter.
+  static void HandOverNow(std::unique_ptr<class Tracee> child);
   enum class Wish {
     kRun,  // nobody will debug this parked child: let it run
     // Somebody wants to debug this child: it is parked if it runs, now or when its
@@ -67,7 +72,8 @@ class ChildProcesses {
  private:
   static void HandOver(pid_t pid);
   static void TakeBack(pid_t pid);
-  static void LetRun(class Tracee& stopped);
+  static void LetRun(class Tracee& stopped, bool filtered);
+  static void NoteParked(pid_t pid, const std::string& program, const char* began, bool filtered);
   static void LookAfter();
   static void GrantWishes();
 };

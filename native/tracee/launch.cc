@@ -201,6 +201,19 @@ static Result<void> HideVdso(Tracee& tracee) {
 }
 
 Result<void> Tracee::EnterNewProgram() {
+  CF_TRY(SeeExecThrough());
+  return PrepareAfterExec();
+}
+
+Result<void> Tracee::EnterAsItIs() {
+  CF_TRY(SeeExecThrough());
+  CF_TRY(MapCorePage(TraceeAddress(registers().rip)));
+  // What its parent has is ours.
+  CF_TRY(Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_ENABLE}));
+  return {};
+}
+
+Result<void> Tracee::SeeExecThrough() {
   CF_TRY(Resume(ResumeMode::kToSyscallExit));
   if (Wait()->kind == Stop::Kind::kGone)
     return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid_};
@@ -208,7 +221,7 @@ Result<void> Tracee::EnterNewProgram() {
   for (const auto& [tid, thread] : others_) TracerThread::Unregister(tid);
   others_.clear();
   memory_.AddressSpaceChanged();
-  return PrepareAfterExec();
+  return {};
 }
 
 Result<void> Tracee::PrepareAfterExec() {

@@ -320,11 +320,24 @@ Result<void> Attachment::LetChildGo(pid_t pid, const std::map<TraceeAddress, std
   if (!shares) {
     LeavePatches(*child);
     GiveBackBytes(*child, patched);
+    if (ChildProcesses::Follows() && core_pages_) {
+      CF_TRY(child->WriteSignalMask(mask));
+      ChildProcesses::HandOverNow(std::move(child));
+      return {};
+    }
     Tell(UnmapCorePages(*child));
   }
   CF_TRY(child->WriteSignalMask(mask));
   CF_TRY(child->FlushRegisters());
   const std::vector<siginfo_t> deferred = child->TakeDeferredSignals();
+  if (shares && ChildProcesses::Follows()) {
+    // Until it calls exec.
+    child->Release();
+    child.reset();
+    ChildProcesses::Adopt(pid, {{}, true, {}, false});
+    ::ptrace(PTRACE_CONT, pid, nullptr, nullptr);
+    return {};
+  }
   ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
   child->gone_ = true;
   for (const siginfo_t& info : deferred)

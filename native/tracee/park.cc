@@ -171,6 +171,17 @@ Result<void> Tracee::Park(pid_t guard, bool filtered) {
   return {};
 }
 
+void Tracee::LeaveCorePages() {
+  // From code whose bytes are lent for it.
+  const TraceeAddress lent(registers().rip);
+  const Result<uint32_t> original = memory_.ReadValue<uint32_t>(lent);
+  if (original.ok() && memory_.WriteValue(lent, kSyscallTrap).ok()) {
+    static_cast<void>(SyscallAt(lent, SYS_munmap, {kCorePage.value, kCorePageBytes}, nullptr));
+    static_cast<void>(memory_.WriteValue(lent, original.value()));
+  }
+  for (pid_t tid : Release()) ::ptrace(PTRACE_DETACH, tid, nullptr, nullptr);
+}
+
 std::vector<pid_t> Tracee::Release() {
   const std::vector<pid_t> tids = Threads();
   for (pid_t tid : tids) {

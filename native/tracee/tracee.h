@@ -181,6 +181,10 @@ class Tracee {
   // Of a process that was just seized, all its threads stopped: where they were
   // when it was parked. Returns whether it is filtered. Error: "notParked".
   Result<bool> Unpark();
+  // Of a process without the filter that stands: its core pages are taken from it, and it runs on untraced.
+  void LeaveCorePages();
+  // After a kExec stop: to the new program's first instruction, with core pages and otherwise as it is.
+  Result<void> EnterAsItIs();
   // Seizes a parked process. Errors: "notParked", "ptraceForbidden".
   static Result<std::unique_ptr<Tracee>> TakeOver(pid_t pid);
   // CPU time used by the process, nanoseconds; 0 if gone.
@@ -201,6 +205,7 @@ class Tracee {
   // Nobody's Tracee any more, but traced: its threads, stopped.
   std::vector<pid_t> Release();
 
+  Result<void> SeeExecThrough();
   Result<void> PrepareAfterExec();
   Result<void> MapCorePage(TraceeAddress lent);
   Result<void> StopAllThreads();

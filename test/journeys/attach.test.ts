@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { AdapterClient } from '../dsl/adapterClient.js';
+import { ChildSessions } from '../dsl/childSessions.js';
 import { debugTest, Journey, type JourneyOptions } from '../dsl/debugTest.js';
 import { eventually } from '../dsl/leftovers.js';
 import { asOrdinaryUser, isRoot, readableCopy } from '../dsl/ordinaryUser.js';
@@ -155,6 +156,66 @@ describe('attach', () => {
       }
       await s.walk('break add');
       await s.walk('continue -> add');
+    },
+  );
+
+  for (const [how, result] of [
+    ['fork', 6],
+    ['vfork', 21],
+    ['spawn', 15],
+  ] as const)
+    debugTest(
+      `follows children that are begun by ${how} afterwards, and lets them go`,
+      'children.c',
+      { client: { supportsStartDebuggingRequest: true } },
+      async (s) => {
+        const running = await Running.start(s.program.executable, ['later', how]);
+        const children = new ChildSessions(s);
+        try {
+          await s.begin('attach', { pid: running.pid, followChildren: true, stopOnEntry: false });
+          await s.client.request('configurationDone');
+          running.process.kill('SIGUSR1');
+          const child = await children.next();
+          await child.walk(`
+            break sum
+            run               -> sum
+            stepBack          -> loop
+            stepBack          -> add
+            clear sum
+          `);
+          await child.client.request('disconnect', { terminateDebuggee: false });
+          await s.client.request('disconnect');
+          assert.equal(await running.ended, 0);
+          assert.equal(running.output, `ready\n${how === 'spawn' ? 'spawned' : `${how}ed`}: ${result}\n`);
+        } catch (error) {
+          if (error instanceof Error) error.stack += `\n${children.report()}`;
+          throw error;
+        } finally {
+          running.process.kill('SIGKILL');
+          await children.close();
+        }
+      },
+    );
+
+  debugTest(
+    'lets children run that nobody debugs',
+    'children.c',
+    { client: { supportsStartDebuggingRequest: true } },
+    async (s) => {
+      const running = await Running.start(s.program.executable, ['later', 'twice']);
+      try {
+        s.client.onReverseRequest = () => {
+          throw new Error('no more windows');
+        };
+        await s.begin('attach', { pid: running.pid, followChildren: true, stopOnEntry: false });
+        await s.client.request('configurationDone');
+        running.process.kill('SIGUSR1');
+        await s.stopped();
+        assert.equal(s.last?.text, 'exit 0');
+        assert.equal(running.output, 'ready\nforked: 3\nforked: 10\n');
+      } finally {
+        running.process.kill('SIGKILL');
+      }
     },
   );
 

@@ -1,4 +1,5 @@
 // A program whose children do its work, each begun in another way.
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +84,19 @@ static void pipeline(void) {
   report("reader", reader);
 }
 
+static volatile sig_atomic_t told;
+static void go_on(int signal) { told = signal; }
+
 int main(int argc, char **argv) {
   const char *how = argc > 1 ? argv[1] : "";
+  if (strcmp(how, "later") == 0) {
+    // Until somebody says so, by a signal.
+    signal(SIGUSR1, go_on);
+    how = argv[2];
+    printf("ready\n");
+    fflush(stdout);
+    while (!told) usleep(1000);
+  }
   if (strcmp(how, "work") == 0) return work(atoi(argv[2]));  //@ work
   if (strcmp(how, "fork") == 0) forked(3);
   if (strcmp(how, "exec") == 0) executed(argv[0]);

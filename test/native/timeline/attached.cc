@@ -214,7 +214,7 @@ void AttachedRun::VerifyAll() {
 
 void AttachedRun::Detach() {
   if (engine_->branches().empty()) return;
-  Result<void> detached = engine_->Detach();
+  Result<bool> detached = engine_->Detach();
   if (!detached.ok()) problems += detached.error().message + "\n";
 }
 
