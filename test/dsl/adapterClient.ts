@@ -285,6 +285,7 @@ export class AdapterClient {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`waited ${patience_ms / 1000} s in vain for ${what}`)), patience_ms);
+      timer.unref(); // mocha's own limit keeps a test going; nobody waits for a journey that is over
     });
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
   }
