@@ -1,37 +1,9 @@
 /** followChildren: the processes that a program starts, each in a session of its own. */
 import assert from 'node:assert/strict';
 import { ChildSessions } from '../dsl/childSessions.js';
+import { familyTest, following, leave } from '../dsl/familyTest.js';
 import { asOrdinaryUser, readableCopy } from '../dsl/ordinaryUser.js';
-import { debugTest, type Journey, type JourneyOptions } from '../dsl/debugTest.js';
-
-function following(how: string, more: Record<string, unknown> = {}): JourneyOptions {
-  return { launch: { args: [how], followChildren: true, ...more }, client: { supportsStartDebuggingRequest: true } };
-}
-
-/** The program has ended; so does its session. */
-async function leave(session: Journey): Promise<void> {
-  await session.client.request('continue', { threadId: session.threadId });
-  await session.client.event('terminated');
-}
-
-/** A journey with the sessions of the program's children, all of which are ended before the program's. */
-function familyTest(
-  name: string,
-  options: JourneyOptions,
-  body: (s: Journey, children: ChildSessions) => Promise<void>,
-) {
-  debugTest(name, 'children.c', options, async (s) => {
-    const children = new ChildSessions(s);
-    try {
-      await body(s, children);
-    } catch (error) {
-      if (error instanceof Error) error.stack += `\n${children.report()}`;
-      await children.close().catch(() => undefined);
-      throw error;
-    }
-    await children.close();
-  });
-}
+import { debugTest } from '../dsl/debugTest.js';
 
 describe('children that nobody follows', () => {
   for (const [how, mark, result] of [
@@ -58,6 +30,7 @@ describe('children that nobody follows', () => {
 describe('followChildren', () => {
   familyTest(
     'a forked child is a session of its own, with a past of its own',
+    'children.c',
     following('fork'),
     async (s, children) => {
       await s.launch();
@@ -86,21 +59,26 @@ describe('followChildren', () => {
     },
   );
 
-  familyTest('a breakpoint that only the child meets stops the child alone', following('fork'), async (s, children) => {
-    // The parent's session has it too, as in an editor.
-    await s.breakAt('in-child');
-    await s.client.request('configurationDone');
-    const child = await children.next();
-    await child.walk(`
+  familyTest(
+    'a breakpoint that only the child meets stops the child alone',
+    'children.c',
+    following('fork'),
+    async (s, children) => {
+      // The parent's session has it too, as in an editor.
+      await s.breakAt('in-child');
+      await s.client.request('configurationDone');
+      const child = await children.next();
+      await child.walk(`
       break in-child
       run               -> in-child
     `);
-    assert.ok(!s.client.has('stopped'), 'the parent waits for its child');
-    await child.walk('continue -> exit 6');
-    await leave(child);
-    assert.equal((await s.stopped()).text, 'exit 0');
-    assert.equal(s.client.output.stdout, 'forked: 6\n');
-  });
+      assert.ok(!s.client.has('stopped'), 'the parent waits for its child');
+      await child.walk('continue -> exit 6');
+      await leave(child);
+      assert.equal((await s.stopped()).text, 'exit 0');
+      assert.equal(s.client.output.stdout, 'forked: 6\n');
+    },
+  );
 
   for (const [how, result] of [
     ['exec', 10],
@@ -109,6 +87,7 @@ describe('followChildren', () => {
   ] as const)
     familyTest(
       `a program begun by ${how} has its recording from its first instruction`,
+      'children.c',
       following(how),
       async (s, children) => {
         await s.launch();
@@ -127,7 +106,7 @@ describe('followChildren', () => {
       },
     );
 
-  familyTest('two children of a pipeline stand side by side', following('pipe'), async (s, children) => {
+  familyTest('two children of a pipeline stand side by side', 'children.c', following('pipe'), async (s, children) => {
     await s.launch();
     await s.client.request('configurationDone');
     const writer = await children.next();
@@ -148,22 +127,28 @@ describe('followChildren', () => {
     assert.equal(s.client.output.stdout, 'writer: 6\nreader: 13\n');
   });
 
-  familyTest('a child whose session is left finishes its work undebugged', following('fork'), async (s, children) => {
-    await s.launch();
-    await s.client.request('configurationDone');
-    const child = await children.next();
-    await child.walk(`
+  familyTest(
+    'a child whose session is left finishes its work undebugged',
+    'children.c',
+    following('fork'),
+    async (s, children) => {
+      await s.launch();
+      await s.client.request('configurationDone');
+      const child = await children.next();
+      await child.walk(`
       break add
       run               -> add
       stepBack          -> loop
     `);
-    await child.client.request('disconnect', { terminateDebuggee: false });
-    assert.equal((await s.stopped()).text, 'exit 0');
-    assert.equal(s.client.output.stdout, 'forked: 6\n');
-  });
+      await child.client.request('disconnect', { terminateDebuggee: false });
+      assert.equal((await s.stopped()).text, 'exit 0');
+      assert.equal(s.client.output.stdout, 'forked: 6\n');
+    },
+  );
 
   familyTest(
     'a child whose session is stopped is ended, as its parent sees',
+    'children.c',
     following('fork'),
     async (s, children) => {
       await s.launch();
@@ -179,7 +164,7 @@ describe('followChildren', () => {
     },
   );
 
-  familyTest('stopping the program stops its children', following('fork'), async (s, children) => {
+  familyTest('stopping the program stops its children', 'children.c', following('fork'), async (s, children) => {
     await s.launch();
     await s.client.request('configurationDone');
     const child = await children.next();
@@ -191,7 +176,7 @@ describe('followChildren', () => {
     await child.client.event('terminated');
   });
 
-  familyTest('a client that refuses leaves the child undebugged', following('fork'), async (s) => {
+  familyTest('a client that refuses leaves the child undebugged', 'children.c', following('fork'), async (s) => {
     await s.launch();
     s.client.onReverseRequest = () => {
       throw new Error('no more windows');
@@ -206,6 +191,7 @@ describe('followChildren', () => {
 
   familyTest(
     'a client that cannot start sessions is told so',
+    'children.c',
     { launch: { args: ['fork'], followChildren: true } },
     async (s) => {
       assert.equal((await s.run()).text, 'exit 0');
@@ -214,7 +200,7 @@ describe('followChildren', () => {
     },
   );
 
-  familyTest('a session of a child can be begun again', following('fork'), async (s, children) => {
+  familyTest('a session of a child can be begun again', 'children.c', following('fork'), async (s, children) => {
     await s.launch();
     await s.client.request('configurationDone');
     const asked = await children.nextAsked();
@@ -258,27 +244,33 @@ describe('followChildren', () => {
   );
 
   for (const whose of ['program', 'child'] as const)
-    familyTest(`nothing is left when the adapter of the ${whose} is killed`, following('fork'), async (s, children) => {
-      await s.launch();
-      await s.client.request('configurationDone');
-      const child = await children.next();
-      await child.walk(`
+    familyTest(
+      `nothing is left when the adapter of the ${whose} is killed`,
+      'children.c',
+      following('fork'),
+      async (s, children) => {
+        await s.launch();
+        await s.client.request('configurationDone');
+        const child = await children.next();
+        await child.walk(`
         break add
         run               -> add
       `);
-      const killed = whose === 'program' ? s : child;
-      killed.client.child.kill('SIGKILL');
-      await killed.client.exited;
-      if (whose === 'program') {
-        await child.client.event('terminated');
-      } else {
-        assert.equal((await s.stopped()).text, 'exit 0');
-        assert.equal(s.client.output.stdout, 'forked: signal 9\n');
-      }
-    });
+        const killed = whose === 'program' ? s : child;
+        killed.client.child.kill('SIGKILL');
+        await killed.client.exited;
+        if (whose === 'program') {
+          await child.client.event('terminated');
+        } else {
+          assert.equal((await s.stopped()).text, 'exit 0');
+          assert.equal(s.client.output.stdout, 'forked: signal 9\n');
+        }
+      },
+    );
 
   familyTest(
     'nothing is left when the adapter is killed while a child waits for its session',
+    'children.c',
     following('fork'),
     async (s, children) => {
       await s.launch();
