@@ -119,7 +119,7 @@ async function aptInstall(missing) {
 }
 
 /** @param {string[]} command */
-function privileged(command) {
+export function privileged(command) {
   const whole = ['env', 'DEBIAN_FRONTEND=noninteractive', ...command];
   if (process.getuid?.() !== 0) whole.unshift('sudo', '-n');
   return show(whole[0], whole.slice(1));

@@ -125,6 +125,7 @@ const notRecorded: Omit<VerifyReport, 'recorded' | 'error'> = {
   refusedCalls: 0,
   recordMs: 0,
   replayMs: 0,
+  onePassMs: 0,
   recordStops: 0,
   replayStops: 0,
 };

@@ -229,7 +229,9 @@ export interface VerifyReport {
   /** System calls that were answered with an error because they cannot be recorded; those for threads among them. */
   refusedCalls: number;
   recordMs: number;
+  /** All replays together; of these, each interval once. */
   replayMs: number;
+  onePassMs: number;
   /** ptrace stops while recording and while replaying. */
   recordStops: number;
   replayStops: number;

@@ -166,6 +166,7 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("notices", notices);
   object.Set("recordMs", report.record_ms);
   object.Set("replayMs", report.replay_ms);
+  object.Set("onePassMs", report.one_pass_ms);
   object.Set("recordStops", static_cast<double>(report.record_stops));
   object.Set("replayStops", static_cast<double>(report.replay_stops));
   return object;

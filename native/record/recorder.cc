@@ -57,6 +57,7 @@ Event& Recorder::Append(Event event) {
   event.pc = r.rip;
   event.registers_digest = DigestOf(r);
   if (logger.Enabled(LogLevel::kDebug)) logger.Write(LogLevel::kDebug, "%s", Describe(event, log_.size()).c_str());
+  now_.since = Since::kEvent;
   return log_.Append(std::move(event));
 }
 
@@ -65,14 +66,10 @@ void Recorder::RequestInterrupt() {
   WakeTracer();
 }
 
-// Has nothing been executed since the last event? Equal registers say so: code
-// that came back to the instruction after an event with all registers equal
-// (rcx and r11 among them, which the event itself has set) is in the same state.
+// Has nothing been executed since the last event?
 bool Recorder::AtEventEnd() {
   if (log_.size() == 0) return false;
-  const Event& last = log_.at(log_.size() - 1);
-  const GeneralRegisters& r = live_.registers();
-  return r.rip == last.pc && DigestOf(r) == last.registers_digest;
+  return now_.since == Since::kEvent || (now_.since == Since::kResumed && live_.NothingExecuted());
 }
 
 // Signals that came while we made calls on the program's behalf.
@@ -132,6 +129,7 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
     if (Mode() == ResumeMode::kStep && signal == 0 && now_.raised.empty()) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
       if (finished) {
+        now_.since = Since::kExecuted;
         LiveStop stop;
         stop.siginfo.si_signo = SIGTRAP;
         return stop;
@@ -142,6 +140,10 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
       if (!entered.ok()) return std::move(entered).error();
       if (entered.value()) return *entered.value();
       continue;
+    }
+    if (now_.since == Since::kEvent) {
+      live_.MarkPlace();
+      now_.since = Since::kResumed;
     }
     CF_TRY(live_.Resume(Mode(), 0));
     for (bool resumed = true; resumed;) {
@@ -173,7 +175,8 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
-      CF_TRY(FinishRepString(live_));
+      CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
+      if (finished) now_.since = Since::kExecuted;
       if (!now_.at_syscall && !AtEventEnd()) {
         CF_TRY_ASSIGN(SteppedOn stepped, StepToFastPlace(live_));
         for (const siginfo_t& info : stepped.arrived) Hold(info);

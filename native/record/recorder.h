@@ -87,6 +87,7 @@ class Recorder {
   void set_at_syscall(bool at_syscall) { now_.at_syscall = at_syscall; }
   // Nothing was executed since the last event.
   bool AtEventEnd();
+  void set_at_event_end(bool at_end) { now_.since = at_end ? Since::kEvent : Since::kExecuted; }
   // A SIGTRAP that Run() reported is the program's own: it waits to be delivered.
   void AdoptTrap(const siginfo_t& info) {
     now_.undelivered = info;
@@ -101,7 +102,10 @@ class Recorder {
   // Before it is parked: waits with a time limit begin anew, for the kernel will not know what was left of them.
   void ForgetRestarts();
   // The state was changed by the user: what was held for it no longer applies.
-  void StateEdited() { now_.at_syscall = false; }
+  void StateEdited() {
+    now_.at_syscall = false;
+    now_.since = Since::kExecuted;
+  }
 
   // Whether a periodic checkpoint is wanted; `at_event`: the process stands at the end of an
   // event, the best place for one.
@@ -226,8 +230,15 @@ class Recorder {
   ResumeMode mode_ = ResumeMode::kContinue;
   std::atomic<bool> interrupt_wanted_{false};
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
+  // What a thread has done since its last event.
+  enum class Since {
+    kExecuted,  // some instructions
+    kEvent,     // nothing: it has not been resumed
+    kResumed,   // it was resumed at a marked place; see Tracee::NothingExecuted()
+  };
   // What is known of a thread beside its own state; of the current one in now_.
   struct ThreadRecord {
+    Since since = Since::kExecuted;
     bool at_syscall = false;
     bool entry_reported = false;    // the caught call at this place was shown already
     bool strike_here = false;       // the oldest held signal is raised by the next Run()

@@ -176,6 +176,7 @@ Recorder::Outcome Recorder::SwitchThread(pid_t next, SignalPlace place) {
   event.registers_digest = DigestOf(coming);
   if (logger.Enabled(LogLevel::kDebug)) logger.Write(LogLevel::kDebug, "%s", Describe(event, log_.size()).c_str());
   log_.Append(std::move(event));
+  now_.since = now_.open ? Since::kExecuted : Since::kEvent;
   if (!now_.open) return std::optional<LiveStop>();
   const Stop end = *std::exchange(now_.call_end, std::nullopt);
   if (end.kind == Stop::Kind::kSyscallExit) return CompleteCall();

@@ -108,6 +108,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   record.visible_cpus = OriginalCpus();
   record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   made->recorder = std::make_unique<Recorder>(*made->tip, *made->log, std::move(record));
+  made->recorder->set_at_event_end(from.kind == Position::Kind::kEventEnd && !was_edited);
   for (const auto& [real, known] : names) {
     const auto other = from.others.find(known);
     made->recorder->AdoptThread(real,

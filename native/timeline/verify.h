@@ -40,7 +40,8 @@ struct VerifyReport {
   std::vector<Divergence> diverged;
   std::vector<std::string> notices;
   double record_ms = 0;
-  double replay_ms = 0;
+  double replay_ms = 0;    // all replays together
+  double one_pass_ms = 0;  // all intervals, each once
   uint64_t record_stops = 0;
   uint64_t replay_stops = 0;
 };

@@ -32,6 +32,7 @@ Log log("tracee");
 constexpr size_t kMaxExtendedBytes = 16 * 1024;
 
 constexpr int64_t kAbandoned = -1;  // orig_rax: "not in a system call"
+constexpr int64_t kMarked = -77;    // the same, and MarkPlace() has put it there
 
 }  // namespace
 
@@ -314,8 +315,9 @@ void Tracee::GoOnBy(long request) {
 Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
   const bool at_entry = std::exchange(thread_.at_syscall_entry, false);
+  const auto orig_rax = static_cast<int64_t>(thread_.registers.orig_rax);
   thread_.idle_step = at_entry && mode == ResumeMode::kStep && thread_.registers_valid &&
-                      static_cast<int64_t>(thread_.registers.orig_rax) == kAbandoned;
+                      (orig_rax == kAbandoned || orig_rax == kMarked);
   thread_.stepping = mode == ResumeMode::kStep;
   thread_.skip_exit = at_entry && call_stops_ == CallStops::kByTracing && mode == ResumeMode::kContinue;
   const long request = RequestFor(mode, at_entry, signal);
@@ -457,6 +459,21 @@ std::vector<siginfo_t> Tracee::TakeDeferredSignals() { return std::exchange(thre
 
 void Tracee::AbandonSyscall() { SetRegisters(AtCallInstruction(registers())); }
 
+// The kernel keeps orig_rax as long as the thread is in it, and every way back
+// into it from the program begins with another.
+void Tracee::MarkPlace() {
+  const auto rax = static_cast<int64_t>(registers().rax);
+  const bool looks_interrupted = rax <= -512 && rax >= -517;  // -ERESTART…: the kernel would begin the call anew
+  // Only -1 skips a call at such a stop.
+  const bool at_traced_entry = thread_.at_syscall_entry && call_stops_ == CallStops::kByTracing;
+  if (looks_interrupted || at_traced_entry) return;
+  GeneralRegisters r = registers();
+  r.orig_rax = static_cast<unsigned long long>(kMarked);
+  SetRegisters(r);
+}
+
+bool Tracee::NothingExecuted() { return static_cast<int64_t>(registers().orig_rax) == kMarked; }
+
 void Tracee::SkipSyscall(int64_t result) {
   GeneralRegisters r = registers();
   r.rax = static_cast<unsigned long long>(result);
@@ -467,7 +484,7 @@ void Tracee::SkipSyscall(int64_t result) {
 Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number, std::array<uint64_t, 6> arguments,
                                   std::unique_ptr<Tracee>* forked) {
   GeneralRegisters saved = registers();
-  saved.orig_rax = static_cast<unsigned long long>(kAbandoned);
+  if (!NothingExecuted()) saved.orig_rax = static_cast<unsigned long long>(kAbandoned);
   GeneralRegisters call = saved;
   call.rip = syscall_instruction.value;
   call.rax = static_cast<unsigned long long>(number);

@@ -164,6 +164,12 @@ class Tracee {
   // instruction had not been executed; only rcx and r11 are lost.
   void AbandonSyscall();
   // At kSyscallEntry: the call is not made; it returns `result`.
+  // Marks the place where the thread is about to be resumed: as long as
+  // NothingExecuted() holds, no instruction of the program was executed since.
+  // It may not hold though nothing was; registers alone cannot tell, because a
+  // loop comes back to the same ones.
+  void MarkPlace();
+  bool NothingExecuted();
   void SkipSyscall(int64_t result);
 
   // Lets an attached process go as if nothing had been: all of its threads,

@@ -45,9 +45,9 @@ const std::map<std::string, const char*> kNoEvent = {
     {"sync", "waits for all disks of the machine"},
 };
 
-void VerifySituations(const std::string& source) {
-  // Static: a tenth of the events of a dynamic one before it begins.
-  const std::string program = BuildDebuggee("calls/" + source, "-g -O1 -static");
+// Static: a tenth of the events of a dynamic one before it begins.
+void VerifySituations(const std::string& source, const std::string& flags = "-g -O1 -static") {
+  const std::string program = BuildDebuggee("calls/" + source, flags);
   const std::vector<std::string> situations = SituationsOf(program);
   REQUIRE(!situations.empty());
   const char* only = std::getenv("CHRONOFORK_SITUATION");
@@ -83,13 +83,15 @@ TEST_CASE("calls: queues, semaphores, segments") { VerifySituations("ipc.c"); }
 TEST_CASE("calls: clocks and timers") { VerifySituations("timers.c"); }
 TEST_CASE("calls: signals") { VerifySituations("signals.c"); }
 TEST_CASE("calls: interruptions") { VerifySituations("interruptions.c"); }
+TEST_CASE("calls: signals anywhere") { VerifySituations("anywhere.c"); }
+TEST_CASE("calls: signals anywhere, in a shared library, too") { VerifySituations("anywhere.c", "-g -O2"); }
 TEST_CASE("calls: waiting") { VerifySituations("waiting.c"); }
 TEST_CASE("calls: users, limits, scheduling") { VerifySituations("identity.c"); }
 TEST_CASE("calls: threads and futexes") { VerifySituations("threads.c"); }
 TEST_CASE("calls: the system") { VerifySituations("system.c"); }
 
 TEST_CASE("calls: every row of the table is made by a situation") {
-  constexpr int kFamilies = 13;
+  constexpr int kFamilies = 15;
   if (Seen().families < kFamilies || std::getenv("CHRONOFORK_SITUATION")) return;  // only some were asked for
   CHECK(Seen().situations >= 300);
   for (const SyscallRow& row : SyscallRows()) {

@@ -1,0 +1,596 @@
+/**
+ * The programs of the corpus: what people run every day, each with a workload
+ * of about a second.
+ *
+ * A row is run in an empty folder of its own. `setup` is a shell text that makes
+ * its input there, natively; `command` is what is recorded, its first word looked
+ * for in PATH, `$PORT` a free port; `shell` a bash command line instead, with
+ * bash itself recorded. `beside` runs natively at the same time, begun when the
+ * port answers if the row names one, and ends the program. `keys` is an expect
+ * script's body for a program at a terminal. Only the program itself is recorded;
+ * its children run freely.
+ */
+
+/**
+ * @typedef {object} Program
+ * @property {string} name
+ * @property {string[]} packages Debian packages that have it; those of every machine are left out
+ * @property {string} [setup]
+ * @property {string[]} [command]
+ * @property {string} [shell]
+ * @property {string} [stdin] a file of the folder
+ * @property {string} [before] runs natively as long as the program does, begun before it: its server
+ * @property {string} [beside]
+ * @property {string} [keys]
+ * @property {Record<string, string>} [env]
+ * @property {string} [user] who runs it if we are root, because it refuses root
+ * @property {boolean} [anyExit] its exit code differs from run to run
+ */
+
+// 8 MB of lines.
+const words = `awk 'BEGIN { for (i = 1; i <= 300000; i++) print "line", i, "word" i * 7919 % 1000, i * 31 % 97 }' > words`;
+const source = `cat > big.cc <<'END'
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+int main() {
+  std::map<std::string, std::vector<int>> m;
+  for (int i = 0; i < 1000; ++i) m[std::to_string(i % 10)].push_back(i);
+  for (auto& [k, v] : m) std::sort(v.rbegin(), v.rend());
+  std::cout << std::regex_match("abc", std::regex("a.c")) << m.size() << '\\n';
+}
+END`;
+const picture = 'convert -seed 5 -size 1000x1000 plasma:red-blue in.png';
+const repository = `git init -q r && cd r && git config user.email a@b && git config user.name a &&
+for i in $(seq 1 100); do seq $i $((i * 400)) > f$((i % 7)); git add -A; git commit -qm $i; done`;
+
+/** @type {Program[]} */
+export const programs = [
+  // -- languages ---------------------------------------------------------------
+  {
+    name: 'python3: json',
+    packages: ['python3'],
+    command: [
+      'python3',
+      '-c',
+      'import json; d = [{"k%d" % i: [i, str(i), None, i / 3]} for i in range(200000)]; s = json.dumps(d); print(len(s), len(json.loads(s)))',
+    ],
+  },
+  {
+    name: 'python3: threads',
+    packages: ['python3'],
+    command: [
+      'python3',
+      '-c',
+      `import threading, queue
+q, out = queue.Queue(), []
+def work():
+    while True:
+        n = q.get()
+        if n is None: return
+        out.append(sum(i * i for i in range(n)))
+ts = [threading.Thread(target=work) for _ in range(4)]
+[t.start() for t in ts]
+[q.put(2000) for _ in range(2500)]
+[q.put(None) for _ in ts]
+[t.join() for t in ts]
+print(len(out), sum(out))`,
+    ],
+  },
+  {
+    name: 'python3: subprocess',
+    packages: ['python3'],
+    command: [
+      'python3',
+      '-c',
+      'import subprocess; print(sum(len(subprocess.run(["echo", str(i)], capture_output=True).stdout) for i in range(250)))',
+    ],
+  },
+  {
+    name: 'python3: asyncio',
+    packages: ['python3'],
+    command: [
+      'python3',
+      '-c',
+      `import asyncio
+async def serve(r, w):
+    while (line := await r.readline()): w.write(line.upper()); await w.drain()
+    w.close()
+async def ask(port):
+    r, w = await asyncio.open_connection("127.0.0.1", port)
+    for i in range(300):
+        w.write(b"hello %d\\n" % i); await r.readline()
+    w.close()
+async def main():
+    s = await asyncio.start_server(serve, "127.0.0.1", 0)
+    await asyncio.gather(*(ask(s.sockets[0].getsockname()[1]) for _ in range(10)))
+    print("done")
+asyncio.run(main())`,
+    ],
+  },
+  {
+    name: 'python3: multiprocessing',
+    packages: ['python3'],
+    command: [
+      'python3',
+      '-c',
+      'import multiprocessing as m\nif __name__ == "__main__":\n    with m.Pool(2) as p: print(sum(p.map(abs, range(-300000, 0))))',
+    ],
+  },
+  {
+    name: 'perl',
+    packages: [],
+    setup: words,
+    command: ['perl', '-ne', '$n{$1}++ while /(\\w+)/g; END { print scalar(keys %n), "\\n" }', 'words'],
+  },
+  {
+    name: 'ruby',
+    packages: ['ruby'],
+    command: [
+      'ruby',
+      '-e',
+      'puts (1..900000).map { |i| i.to_s.reverse.to_i }.select(&:even?).sum; puts Thread.new { 42 }.value',
+    ],
+  },
+  {
+    name: 'lua',
+    packages: ['lua5.4'],
+    command: [
+      'lua5.4',
+      '-e',
+      'local t = {} for i = 1, 1500000 do t[#t + 1] = (i * 7919) % 10007 end table.sort(t) print(t[1], t[#t], #table.concat(t, ","))',
+    ],
+  },
+  {
+    name: 'tcl',
+    packages: ['tcl'],
+    setup: `echo 'for {set i 0} {$i < 900000} {incr i} {dict incr d [expr {$i % 97}]}; puts [dict size $d]' > s.tcl`,
+    command: ['tclsh', 's.tcl'],
+  },
+  {
+    name: 'php',
+    packages: ['php-cli'],
+    command: [
+      'php',
+      '-r',
+      '$a = []; for ($i = 0; $i < 2000000; $i++) $a[] = md5((string)($i % 500)); echo count(array_unique($a)), "\\n";',
+    ],
+  },
+  {
+    name: 'guile',
+    packages: ['guile-3.0'],
+    command: [
+      'guile',
+      '--no-auto-compile',
+      '-c',
+      '(display (let loop ((i 0) (s 0)) (if (= i 9000000) s (loop (+ i 1) (+ s (modulo i 7))))))',
+    ],
+  },
+  {
+    name: 'node: one thread',
+    packages: [],
+    command: [
+      'node',
+      '-e',
+      'const m = new Map(); for (let i = 0; i < 3000000; i++) m.set("k" + (i % 999), i); console.log(m.size, JSON.stringify([...m]).length)',
+    ],
+  },
+  {
+    name: 'node: workers',
+    packages: [],
+    setup: `cat > w.js <<'END'
+const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+if (isMainThread) {
+  let left = 3;
+  for (let i = 0; i < 3; i++) new Worker(__filename).on('message', (m) => { console.log(m); if (!--left) console.log('done'); });
+} else { let s = 0; for (let i = 0; i < 1e8; i++) s += i % 7; parentPort.postMessage(s); }
+END`,
+    command: ['node', 'w.js'],
+  },
+  {
+    name: 'java: compiled as it runs',
+    packages: ['openjdk-17-jdk-headless'],
+    setup: `cat > H.java <<'END'
+import java.util.*;
+class H {
+  public static void main(String[] a) throws Exception {
+    Thread[] ts = new Thread[3];
+    long[] sums = new long[3];
+    for (int t = 0; t < 3; t++) { int n = t; ts[t] = new Thread(() -> {
+      Map<Integer, Integer> m = new HashMap<>();
+      for (int i = 0; i < 3000000; i++) m.merge(i % 1000, 1, Integer::sum);
+      for (int v : m.values()) sums[n] += v; }); ts[t].start(); }
+    for (Thread t : ts) t.join();
+    System.out.println(Arrays.toString(sums));
+  }
+}
+END
+javac H.java`,
+    command: ['java', '-XX:+UseSerialGC', '-Xmx64m', 'H'],
+  },
+  {
+    name: 'java: interpreted hello',
+    packages: ['openjdk-17-jdk-headless'],
+    setup: `echo 'class H { public static void main(String[] a) { System.out.println("hello"); } }' > H.java; javac H.java`,
+    command: ['java', '-Xint', '-XX:-UsePerfData', '-XX:+UseSerialGC', '-Xshare:off', 'H'],
+  },
+  {
+    name: 'go',
+    packages: ['golang-go'],
+    setup: `cat > m.go <<'END'
+package main
+import ("fmt"; "sync")
+func main() {
+	var w sync.WaitGroup
+	r := make([]int, 8)
+	for g := 0; g < 8; g++ { w.Add(1); go func(g int) { defer w.Done(); for i := 0; i < 60000000; i++ { r[g] += i % (g + 2) } }(g) }
+	w.Wait()
+	fmt.Println(r)
+}
+END
+HOME=$PWD GOFLAGS=-mod=mod go build -o m m.go`,
+    command: ['./m'],
+  },
+  {
+    name: 'rust: threads',
+    packages: ['cargo', 'rustc'],
+    setup: `mkdir src; printf '[package]\\nname = "t"\\nversion = "0.1.0"\\nedition = "2021"\\n' > Cargo.toml
+cat > src/main.rs <<'END'
+use std::{collections::HashMap, sync::{mpsc, Arc, Mutex}, thread};
+fn main() {
+    let (tx, rx) = mpsc::channel();
+    let shared = Arc::new(Mutex::new(HashMap::new()));
+    let ts: Vec<_> = (0..4).map(|n| { let (tx, shared) = (tx.clone(), shared.clone()); thread::spawn(move || {
+        for i in 0..200000u64 { *shared.lock().unwrap().entry(i % 50).or_insert(0) += n; if i % 1000 == 0 { tx.send(i * n).unwrap(); } }
+    }) }).collect();
+    drop(tx);
+    let sum: u64 = rx.iter().sum();
+    for t in ts { t.join().unwrap(); }
+    println!("{} {}", sum, shared.lock().unwrap().values().sum::<u64>());
+}
+END
+HOME=$PWD cargo build -q --offline`,
+    command: ['target/debug/t'],
+  },
+  // -- compilers and their company ----------------------------------------------
+  { name: 'gcc', packages: [], setup: source, command: ['g++', '-O1', '-c', 'big.cc', '-o', 'big.o'] },
+  {
+    name: 'cc1plus',
+    packages: [],
+    setup: source,
+    shell: 'exec $(g++ -print-prog-name=cc1plus) -quiet -imultiarch x86_64-linux-gnu -O0 -D_GNU_SOURCE big.cc -o big.s',
+  },
+  {
+    name: 'ld',
+    packages: [],
+    shell: 'exec ld.bfd -r --whole-archive $(g++ -print-file-name=libstdc++.a) -o all.o',
+  },
+  {
+    name: 'make -j2',
+    packages: [],
+    setup: `for i in $(seq 1 40); do echo "int f$i(void) { return $i; }" > f$i.c; done
+printf 'all: $(patsubst %%.c,%%.o,$(wildcard *.c))\\n\\tar rcs lib.a $^\\n' > Makefile`,
+    command: ['make', '-j2'],
+  },
+  {
+    name: 'cmake',
+    packages: ['cmake', 'ninja-build'],
+    setup: `printf 'cmake_minimum_required(VERSION 3.16)\\nproject(p C)\\nadd_executable(p m.c)\\n' > CMakeLists.txt; echo 'int main(void) { return 0; }' > m.c`,
+    command: ['cmake', '-G', 'Ninja', '-B', 'b', '.'],
+  },
+  {
+    name: 'ninja',
+    packages: ['ninja-build'],
+    setup: `printf 'rule c\\n  command = gcc -c $in -o $out\\n' > build.ninja
+for i in $(seq 1 40); do echo "int f$i(void) { return $i; }" > f$i.c; echo "build f$i.o: c f$i.c" >> build.ninja; done`,
+    command: ['ninja'],
+  },
+  {
+    name: 'flex',
+    packages: ['flex'],
+    setup: `(echo %%; for i in $(seq 1 400); do echo "\\"word$i\\"[a-z0-9]* return $i;"; done; echo '.|\\n ;'; echo %%) > l.l`,
+    command: ['flex', '-Cf', 'l.l'],
+  },
+  {
+    name: 'bison',
+    packages: ['bison'],
+    setup: `(echo %token N; for i in $(seq 1 400); do echo "%token T$i"; done; echo %%; echo "s: N"; for i in $(seq 1 400); do echo "| s T$i N T$(((i + 7) % 400 + 1))"; done; echo ";"; echo %%) > g.y`,
+    command: ['bison', '-d', 'g.y'],
+  },
+  {
+    name: 'm4',
+    packages: ['m4'],
+    setup: `echo 'define(\`loop'"'"',\`ifelse($1,0,,\`$1 loop(decr($1))'"'"')'"'"')loop(40000)' > in.m4`,
+    command: ['m4', '-L', '0', 'in.m4'],
+  },
+  {
+    name: 'OpenMP',
+    packages: [],
+    setup: `cat > o.c <<'END'
+#include <stdio.h>
+int main(void) {
+  long sum = 0;
+#pragma omp parallel for reduction(+ : sum) num_threads(4) schedule(dynamic, 1000000)
+  for (long i = 0; i < 400000000; ++i) sum += i % 7;
+  printf("%ld\\n", sum);
+}
+END
+gcc -O1 -g -fopenmp o.c -o o`,
+    command: ['./o'],
+    env: { OMP_WAIT_POLICY: 'passive' },
+  },
+  {
+    name: 'ASan',
+    packages: [],
+    setup: `printf '#include <stdlib.h>\\nint main(void) { char *p = malloc(10); free(p); return p[3]; }\\n' > a.c; gcc -g -fsanitize=address a.c -o a`,
+    command: ['./a'],
+  },
+  {
+    name: 'gdb',
+    packages: [],
+    setup: `echo 'int main(void) { return 0; }' > m.c; gcc -g m.c -o m`,
+    command: ['gdb', '-nx', '-batch', '-ex', 'info line main', './m'],
+  },
+  // -- files and text --------------------------------------------------------------
+  { name: 'git clone', packages: [], setup: repository, command: ['git', 'clone', '-q', '--no-local', 'r', 'copy'] },
+  { name: 'git gc', packages: [], setup: repository, command: ['git', '-C', 'r', 'gc', '-q'] },
+  { name: 'git log', packages: [], setup: repository, command: ['git', '-C', 'r', 'log', '-p', '--stat'] },
+  {
+    name: 'sqlite3',
+    packages: ['sqlite3'],
+    command: [
+      'sqlite3',
+      'd.db',
+      'create table t(a integer primary key, b text); with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000) insert into t select i, hex(i * 7919) from n; create index x on t(b); select count(distinct b), max(a) from t where b like "%3%"; delete from t where a % 3 = 0; vacuum;',
+    ],
+  },
+  {
+    name: 'bash pipelines',
+    packages: [],
+    setup: words,
+    shell:
+      'for i in $(seq 1 8); do sort words | uniq -c | grep $i | head -3 | wc -l; done; while read -r a b c; do x=$((x + b)); done < <(seq 1 20000); echo $x; trap "echo bye" EXIT',
+  },
+  {
+    name: 'awk',
+    packages: [],
+    setup: words,
+    command: ['awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+  },
+  {
+    name: 'gawk',
+    packages: ['gawk'],
+    setup: words,
+    command: ['gawk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+  },
+  {
+    name: 'sed',
+    packages: [],
+    setup: words,
+    command: ['sed', '-E', 's/(word[0-9]+) ([0-9]+)/\\2 \\1/; y/abc/xyz/', 'words'],
+  },
+  {
+    name: 'sort',
+    packages: [],
+    setup: `${words}; cat words words > more`,
+    command: ['sort', '--parallel=2', '-k3', '-S', '1M', 'more'],
+  },
+  { name: 'find', packages: [], command: ['find', '/usr/share', '/usr/lib', '-name', '*.gz', '-size', '+1k'] },
+  {
+    name: 'grep -r',
+    packages: [],
+    command: ['grep', '-rc', 'define', '/usr/include', '/usr/share/doc'],
+    anyExit: true,
+  },
+  { name: 'tar', packages: [], command: ['tar', 'cf', 'o.tar', '/usr/include'], anyExit: true },
+  {
+    name: 'diff',
+    packages: [],
+    setup: `${words}; sed 's/word77/WORD77/' words > other`,
+    command: ['diff', 'words', 'other'],
+  },
+  {
+    name: 'xz -T2',
+    packages: ['xz-utils'],
+    setup: `${words}; cp words in`,
+    command: ['xz', '-T2', '-1', '--block-size=1MiB', '-k', 'in'],
+  },
+  { name: 'zstd -T2', packages: ['zstd'], setup: `${words}; cp words in`, command: ['zstd', '-q', '-T2', '-12', 'in'] },
+  {
+    name: 'pigz',
+    packages: ['pigz'],
+    setup: `${words}; cat words words > in`,
+    command: ['pigz', '-p', '3', '-k', 'in'],
+  },
+  { name: 'gzip', packages: [], setup: words, command: ['gzip', '-9', '-k', 'words'] },
+  { name: 'bzip2', packages: ['bzip2'], setup: words, command: ['bzip2', '-k', 'words'] },
+  {
+    name: '7z',
+    packages: ['p7zip-full'],
+    setup: words,
+    command: ['/usr/lib/p7zip/7z', 'a', '-mx=1', '-bd', '-mmt=2', 'o.7z', 'words'],
+  },
+  {
+    name: 'busybox',
+    packages: ['busybox-static'],
+    setup: words,
+    command: ['busybox', 'awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+  },
+  { name: 'bc', packages: ['bc'], setup: 'printf "scale=2500\\n4*a(1)\\n" > in', command: ['bc', '-lq', 'in'] },
+  { name: 'dc', packages: ['dc'], command: ['dc', '-e', '2 400000 ^ p'] },
+  {
+    name: 'jq',
+    packages: ['jq'],
+    setup: `python3 -c 'import json; print(json.dumps([{"a": i, "b": str(i)} for i in range(200000)]))' > in`,
+    command: ['jq', '-c', 'map(select(.a % 3 == 0)) | group_by(.a % 10) | map(length)', 'in'],
+  },
+  // -- pictures, sound, papers -------------------------------------------------------
+  {
+    name: 'imagemagick',
+    packages: ['imagemagick'],
+    setup: picture,
+    command: ['convert', 'in.png', '-blur', '0x3', '-resize', '50%', 'out.jpg'],
+  },
+  {
+    name: 'ffmpeg',
+    packages: ['ffmpeg'],
+    command: [
+      'ffmpeg',
+      '-loglevel',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc=duration=4:size=160x120:rate=10',
+      '-threads',
+      '2',
+      '-c:v',
+      'mpeg4',
+      'o.avi',
+    ],
+  },
+  {
+    name: 'sox',
+    packages: ['sox'],
+    command: ['sox', '-R', '-n', '-r', '44100', 'o.wav', 'synth', '60', 'sine', '440', 'reverb'],
+  },
+  {
+    name: 'gnuplot',
+    packages: ['gnuplot-nox'],
+    command: ['gnuplot', '-e', 'set terminal svg; set output "o.svg"; set isosamples 250; splot sin(x)*cos(y)'],
+  },
+  {
+    name: 'ghostscript',
+    packages: ['ghostscript'],
+    setup: `(echo '%!PS'; for i in $(seq 1 300); do echo '/Times-Roman findfont 40 scalefont setfont 1 1 8 { 72 exch 80 mul moveto (hello) show } for showpage'; done) > in.ps`,
+    command: ['gs', '-q', '-dBATCH', '-dNOPAUSE', '-sDEVICE=pdfwrite', '-sOutputFile=o.pdf', 'in.ps'],
+  },
+  {
+    name: 'pdftotext',
+    packages: ['poppler-utils', 'ghostscript'],
+    setup: `(echo '%!PS'; for i in $(seq 1 1000); do echo '/Times-Roman findfont 40 scalefont setfont 72 72 moveto (hello world) show showpage'; done) > in.ps; gs -q -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile=in.pdf in.ps`,
+    command: ['pdftotext', 'in.pdf', '-'],
+  },
+  // -- servers and clients --------------------------------------------------------------
+  {
+    name: 'redis-server',
+    packages: ['redis-server', 'redis-tools'],
+    command: ['redis-server', '--port', '$PORT', '--save', '', '--appendonly', 'no'],
+    beside: 'redis-benchmark -p $PORT -n 3000 -c 5 -q -t set,get,lpush >/dev/null; redis-cli -p $PORT shutdown nosave',
+  },
+  {
+    name: 'nginx',
+    packages: ['nginx-light', 'apache2-utils'],
+    setup: `mkdir -p html logs; seq 1 500 > html/index.html
+printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { worker_connections 64; }\\nhttp { access_log a.log; server { listen 127.0.0.1:%s; root %s/html; } }\\n' $PORT $PWD > n.conf`,
+    shell: 'exec nginx -p $PWD -c n.conf -e e.log',
+    beside: 'ab -q -n 1000 -c 4 http://127.0.0.1:$PORT/ >/dev/null; kill -QUIT $(cat n.pid)',
+  },
+  {
+    name: 'memcached',
+    packages: ['memcached'],
+    command: ['memcached', '-l', '127.0.0.1', '-p', '$PORT', '-u', 'nobody', '-t', '2', '-A'],
+    beside: `for i in $(seq 1 60); do exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'set k%s 0 0 5\\r\\nhello\\r\\nget k%s\\r\\nquit\\r\\n' $i $i >&3; cat <&3; exec 3>&-; done; exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'shutdown\\r\\n' >&3; true`,
+    anyExit: true,
+  },
+  {
+    name: 'curl',
+    packages: ['curl', 'python3'],
+    setup: 'mkdir www; seq 1 20000 > www/f',
+    before: 'exec python3 -m http.server --bind 127.0.0.1 -d www $PORT',
+    command: ['curl', '-s', '-o', 'o#1', 'http://127.0.0.1:$PORT/f?[1-300]'],
+  },
+  {
+    name: 'openssl s_server',
+    packages: ['openssl'],
+    setup: 'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null',
+    command: [
+      'openssl',
+      's_server',
+      '-accept',
+      '127.0.0.1:$PORT',
+      '-key',
+      'k',
+      '-cert',
+      'c',
+      '-naccept',
+      '2',
+      '-quiet',
+      '-rev',
+    ],
+    beside:
+      'sleep 1; for i in 1 2; do (echo hello; sleep 0.3) | timeout 1 openssl s_client -connect 127.0.0.1:$PORT -quiet 2>/dev/null; done',
+  },
+  {
+    name: 'openssl s_client',
+    packages: ['openssl'],
+    setup:
+      'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null; echo hello > in',
+    before: 'exec openssl s_server -accept 127.0.0.1:$PORT -key k -cert c -quiet -www',
+    stdin: 'in',
+    command: ['openssl', 's_client', '-connect', '127.0.0.1:$PORT'],
+  },
+  {
+    name: 'openssl speed',
+    packages: ['openssl'],
+    command: ['openssl', 'speed', '-seconds', '2', '-bytes', '1024', 'sha256'],
+  },
+  { name: 'openssl genrsa', packages: ['openssl'], command: ['openssl', 'genrsa', '-out', 'k', '2048'] },
+  {
+    name: 'initdb',
+    packages: ['postgresql'],
+    user: 'nobody',
+    shell: 'exec $(ls -d /usr/lib/postgresql/*/bin | tail -1)/initdb -D $PWD/data --no-sync',
+  },
+  {
+    name: 'postgres: single user',
+    packages: ['postgresql'],
+    setup:
+      '$(ls -d /usr/lib/postgresql/*/bin | tail -1)/initdb -D $PWD/data --no-sync >/dev/null; echo "select count(*), sum(i % 7) from generate_series(1, 400000) i" > in',
+    user: 'nobody',
+    stdin: 'in',
+    shell: 'exec $(ls -d /usr/lib/postgresql/*/bin | tail -1)/postgres --single -D $PWD/data postgres',
+  },
+  // -- at a terminal or a screen -----------------------------------------------------------
+  {
+    name: 'vim',
+    packages: ['vim-tiny', 'expect'],
+    command: ['vim.tiny', '-u', 'NONE', 'text'],
+    keys: 'sleep 1; send "ihello world\\033yy20p"; sleep 0.3; send ":%s/world/there/g\\r"; sleep 0.3; send ":wq\\r"',
+  },
+  {
+    name: 'nano',
+    packages: ['nano', 'expect'],
+    command: ['nano', '-I', 'text'],
+    env: { TERM: 'xterm' },
+    keys: 'sleep 1; send "hello world\\r"; sleep 0.3; send "\\017\\r"; sleep 0.3; send "\\030"',
+  },
+  {
+    name: 'tmux server',
+    packages: ['tmux'],
+    command: ['tmux', '-L', 'corpus$PORT', '-f', '/dev/null', '-D'],
+    beside:
+      'sleep 1; tmux -L corpus$PORT new-session -d "seq 1 200; sleep 0.3"; sleep 1; tmux -L corpus$PORT kill-server',
+    anyExit: true,
+  },
+  {
+    name: 'X program (xeyes)',
+    packages: ['xvfb', 'x11-apps'],
+    before: 'echo $$ > server.pid; exec Xvfb :$DISPLAY_NUMBER -screen 0 640x480x24 -nolisten tcp',
+    command: ['xeyes'],
+    beside: 'sleep 3; kill $(cat server.pid)',
+    env: { DISPLAY: ':$DISPLAY_NUMBER' },
+    anyExit: true,
+  },
+  {
+    name: 'GTK program (zenity)',
+    packages: ['xvfb', 'zenity'],
+    before: 'exec Xvfb :$DISPLAY_NUMBER -screen 0 640x480x24 -nolisten tcp',
+    command: ['zenity', '--info', '--text=hello', '--timeout=2'],
+    env: { DISPLAY: ':$DISPLAY_NUMBER', NO_AT_BRIDGE: '1', GDK_BACKEND: 'x11' },
+    anyExit: true,
+  },
+];
