@@ -94,6 +94,13 @@ uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const Memory
 // The same comparison, with names: "rax 0x1, not 0x2"; empty when equal.
 std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegisters& actual);
 
+// What the kernel keeps of a thread, and a fork does not copy.
+struct ThreadEndings {
+  uint64_t robust_list = 0;      // set_robust_list
+  uint64_t clear_child_tid = 0;  // the word that is cleared at its end, and waited for
+  int32_t restarting = -1;       // the call that restart_syscall goes on with
+};
+
 // The one line of a timeline: its events, by number.
 class EventLog {
  public:
@@ -102,12 +109,17 @@ class EventLog {
   explicit EventLog(std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {}
   // The first `count` events of `other`, as the beginning of a branch.
   EventLog(const EventLog& other, size_t count)
-      : arena_(other.arena_), indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {}
+      : endings_at_start(other.endings_at_start),
+        arena_(other.arena_),
+        indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {}
 
   size_t size() const { return indices_.size(); }
   const Event& at(size_t index) const { return *indices_[index]; }
   Event& Append(Event event);
   size_t bytes() const { return bytes_; }
+
+  // Of threads that were there before the first event.
+  std::map<pid_t, ThreadEndings> endings_at_start;
 
  private:
   std::shared_ptr<Arena> arena_;

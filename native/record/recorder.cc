@@ -1,7 +1,9 @@
 // The loop: resume, wait, and hand each stop to its part.
 #include "record/recorder.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -19,6 +21,8 @@ constexpr uint64_t kSignalPatience = 10'000'000;  // 10 ms: below what a person 
 // A thread that makes no system call for this long is stopped where it stands,
 // which costs a pinned checkpoint, so that the others come to their turn.
 constexpr uint64_t kQuantumNs = 50'000'000;
+// A restartable sequence is a few instructions.
+constexpr int kMostSectionSteps = 1000;
 
 uint64_t MonotonicNs() {
   timespec t;
@@ -36,6 +40,11 @@ Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
     record.at_syscall = found.at_syscall;
     record.alternate_stack = found.alternate_stack;
     record.clear_child_tid = found.clear_child_tid;
+    void* robust_list = nullptr;
+    size_t length = 0;
+    ::syscall(SYS_get_robust_list, found.tid, &robust_list, &length);
+    log.endings_at_start[found.tid] = {reinterpret_cast<uint64_t>(robust_list), found.clear_child_tid,
+                                       static_cast<int32_t>(found.restarting)};
     if (found.restarting < 0) continue;
     live.SwitchTo(found.tid);
     const GeneralRegisters& r = live.registers();
@@ -181,6 +190,12 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
         CF_TRY_ASSIGN(SteppedOn stepped, StepToFastPlace(live_));
         for (const siginfo_t& info : stepped.arrived) Hold(info);
         if (stepped.instead) return OnStop(*stepped.instead);
+      }
+      // No other thread may run, and no signal strike, in a section that the kernel would then abort.
+      for (int steps = 0; steps < kMostSectionSteps && live_.InRseqSection(); ++steps) {
+        CF_TRY(live_.Resume(ResumeMode::kStep));
+        std::optional<Stop> step = live_.Wait();
+        if (step->kind != Stop::Kind::kSignal || step->siginfo.si_signo != SIGTRAP) return OnStop(*step);
       }
       LiveStop live_stop;
       if (interrupt_wanted_.exchange(false)) {

@@ -60,6 +60,7 @@ struct RecordOptions {
   pid_t visible_pid = 0;                           // what getpid shall answer; 0: the truth
   std::map<pid_t, pid_t> visible_tids;             // what threads are known by, if not by their own numbers
   std::vector<int> visible_cpus;                   // what sched_getaffinity shall answer
+  int rseq_cpu = -1;                               // rseq is registered with us, as on this CPU; -1: is refused
   std::function<void(const std::string&)> notice;  // a limit that the user must know
 };
 

@@ -212,7 +212,7 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
       result = -ENOSYS;
       break;
     case SYS_rseq:
-      if (live_.attached()) return AnsweredAsRseq(call);
+      if (options_.rseq_cpu >= 0) return AnsweredAsRseq(call);
       result = -ENOSYS;  // the kernel would write to its area behind our back
       break;
     case SYS_mmap:
@@ -239,9 +239,14 @@ bool Recorder::AnsweredByUs(const SyscallArguments& call) {
 // A C library that has registered its first thread insists on the others.
 bool Recorder::AnsweredAsRseq(const SyscallArguments& call) {
   constexpr uint64_t kUnregister = 1;
-  MemoryWrite write{TraceeAddress(call.values[0]),
-                    live_.NoteRseq(TraceeAddress(call.values[0]), static_cast<uint32_t>(call.values[1]),
-                                   (call.values[2] & kUnregister) != 0, static_cast<uint32_t>(call.values[3]))};
+  const bool unregister = (call.values[2] & kUnregister) != 0;
+  constexpr int32_t kUninitialized = -1;
+  // cpu_id_start and cpu_id, which do not change as long as the thread stays on its CPU.
+  const int32_t words[] = {unregister ? 0 : options_.rseq_cpu, unregister ? kUninitialized : options_.rseq_cpu};
+  const auto bytes = std::as_bytes(std::span(words));
+  MemoryWrite write{TraceeAddress(call.values[0]), {bytes.begin(), bytes.end()}};
+  live_.NoteRseq(write.address, static_cast<uint32_t>(call.values[1]), unregister,
+                 static_cast<uint32_t>(call.values[3]));
   Event event = NewEvent(EventKind::kSyscall);
   event.number = static_cast<int32_t>(call.number);
   event.arguments = call.values;

@@ -327,6 +327,7 @@ Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>
   for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start)) {
     if (patched_.contains(found.address)) continue;
     patched_[found.address] = code[found.address - range.start];
+    live_.NoteHidden(found.address, code[found.address - range.start]);
     CF_TRY(live_.memory().WriteValue(found.address, kInt3));
     if (patched) patched->push_back(found.address);
     CF_LOG(logger, kInfo, "random instruction at 0x%llx traps", static_cast<unsigned long long>(found.address.value));

@@ -34,12 +34,7 @@ struct ThreadContext {
 // By tid, as the program knows it.
 using ThreadContexts = std::map<pid_t, std::shared_ptr<const ThreadContext>>;
 
-// What the kernel keeps of a thread for its end, and a fork does not copy.
-struct ThreadEndings {
-  uint64_t robust_list = 0;      // set_robust_list
-  uint64_t clear_child_tid = 0;  // the word that is cleared, and waited for
-};
-// Of thread `tid` after the first `events` of the log, in which it was made.
+// What the kernel keeps of thread `tid` after the first `events` of the log, in which it was made.
 ThreadEndings EndingsOf(const EventLog& log, size_t events, pid_t tid);
 
 }  // namespace chronofork

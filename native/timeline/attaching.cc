@@ -18,8 +18,10 @@ Result<pid_t> Engine::Attach(pid_t pid) {
   BecomeTracerThread();
   PinToOneCpu();
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> live, Tracee::Attach(pid, cpu_));
-  std::vector<int> cpus = live->AffinityOf(live->tid());
-  Result<void> begun = BeginRecording(std::move(live), cpus.empty() ? OriginalCpus() : std::move(cpus));
+  visible_cpus_ = live->AffinityOf(live->tid());
+  if (visible_cpus_.empty()) visible_cpus_ = OriginalCpus();
+  attached_ = true;
+  Result<void> begun = BeginRecording(std::move(live));
   if (!begun.ok()) {
     if (!branches_.empty()) static_cast<void>(Detach());
     return std::move(begun).error();

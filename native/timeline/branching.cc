@@ -31,19 +31,36 @@ Result<void> GiveEndings(Tracee& copy, const ThreadEndings& endings) {
   return {};
 }
 
+// A wait with a time limit that was to go on by restart_syscall: the kernel knows
+// of it in the process that waited alone. In a copy it begins anew.
+bool BeginAnew(Tracee& copy, const ThreadEndings& endings) {
+  GeneralRegisters r = copy.registers();
+  Result<uint16_t> code = copy.memory().ReadValue<uint16_t>(TraceeAddress(r.rip));
+  constexpr uint16_t kSyscall = 0x050f;
+  if (r.rax != SYS_restart_syscall || endings.restarting < 0 || !code.ok() || code.value() != kSyscall) return false;
+  r.rax = static_cast<uint64_t>(endings.restarting);
+  copy.SetRegisters(r);
+  return true;
+}
+
 // Makes the threads of `position` anew in a copy, which has only the running
 // one. A thread that waits in a call stands at its instruction and begins it anew.
-Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog& log) {
+// `changed`: it is not in all what it was.
+Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog& log, bool* changed) {
   Names names{{copy.tid(), position.thread}};
   const pid_t running = copy.tid();
-  CF_TRY(GiveEndings(copy, EndingsOf(log, position.event, position.thread)));
+  const ThreadEndings its = EndingsOf(log, position.event, position.thread);
+  CF_TRY(GiveEndings(copy, its));
+  if (BeginAnew(copy, its)) *changed = true;
   for (const auto& [known, context] : position.others) {
     CF_TRY_ASSIGN(const pid_t tid, copy.MakeThread());
     names[tid] = known;
     copy.SwitchTo(tid);
     copy.SetRegisters(context->registers);
     CF_TRY(copy.WriteExtended(context->vector_state));
-    CF_TRY(GiveEndings(copy, EndingsOf(log, position.event, known)));
+    const ThreadEndings endings = EndingsOf(log, position.event, known);
+    CF_TRY(GiveEndings(copy, endings));
+    if (BeginAnew(copy, endings)) *changed = true;
     if (!(context->alternate_stack.ss_flags & SS_DISABLE)) {
       stack_t wanted = context->alternate_stack;
       wanted.ss_flags &= SS_DISABLE;
@@ -69,7 +86,8 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   // == 1. A copy with all its threads, and the line up to here, ending in a checkpoint of the unchanged state.
   bool was_edited = edited_;
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> changed, replay_->Copy());
-  CF_TRY_ASSIGN(const Names names, MakeThreads(*changed, from, *parent.log));
+  bool begins_anew = false;
+  CF_TRY_ASSIGN(const Names names, MakeThreads(*changed, from, *parent.log, &begins_anew));
   if (was_edited) {
     std::map<TraceeAddress, std::byte> patched = replay_->patched();
     replay_ = std::make_unique<Replayer>(std::move(pristine_), *parent.log, pristine_position_, std::move(patched));
@@ -102,11 +120,9 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   made->line.assign(parent.line.begin(), end + 1);
   made->tip = std::move(changed);
   made->tip->CountCpuTimeFrom(fork_point->time_ns);
-  RecordOptions record;
+  RecordOptions record = OptionsForRecording();
   record.visible_pid = pid_;
   record.visible_tids = names;
-  record.visible_cpus = OriginalCpus();
-  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   made->recorder = std::make_unique<Recorder>(*made->tip, *made->log, std::move(record));
   made->recorder->set_at_event_end(from.kind == Position::Kind::kEventEnd && !was_edited);
   for (const auto& [real, known] : names) {
@@ -119,15 +135,16 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   made->recorder->set_at_syscall(from.kind == Position::Kind::kAtSyscall);
   CF_TRY_ASSIGN(made->dirty, WatchPages(*made->tip));
   made->recorder->dirty_pages = made->dirty.get();
-  made->tip_at_last = !was_edited;
+  const bool differs = was_edited || begins_anew;
+  made->tip_at_last = !differs;
   result.id = made->id;
   int id = made->id;
   branches_.push_back(std::move(made));
   replay_.reset();
   branch_ = id;
   base_ = branch().line.size() - 1;
-  at_base_ = !was_edited;
-  barrier_wanted_ = was_edited;
+  at_base_ = !differs;
+  barrier_wanted_ = differs;
   last_checkpoint_ns_ = branch().tip->CpuTimeNs();
   PresentMoved();
   CF_LOG(logger, kInfo, "branch %d from event %zu, pid %d", id, from.event, branch().tip->pid());
@@ -150,10 +167,8 @@ StopReply Engine::RestartAfterExec() {
   std::unique_ptr<Branch> fresh = std::make_unique<Branch>();
   fresh->log = std::make_unique<EventLog>(arena_);
   fresh->tip = std::move(b.tip);
-  RecordOptions record;
+  RecordOptions record = OptionsForRecording();
   record.visible_pid = pid_;
-  record.visible_cpus = OriginalCpus();
-  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
   fresh->recorder = std::make_unique<Recorder>(*fresh->tip, *fresh->log, std::move(record));
   branches_.clear();
   branches_.push_back(std::move(fresh));

@@ -90,21 +90,27 @@ Result<pid_t> Engine::Launch(LaunchSpec spec) {
   PinToOneCpu();
   spec.cpu = cpu_;
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> live, Tracee::Launch(spec));
-  CF_TRY(BeginRecording(std::move(live), OriginalCpus()));
+  visible_cpus_ = OriginalCpus();
+  CF_TRY(BeginRecording(std::move(live)));
   return pid_;
 }
 
-Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live, std::vector<int> visible_cpus) {
+RecordOptions Engine::OptionsForRecording() {
+  RecordOptions record;
+  record.visible_cpus = visible_cpus_;
+  if (attached_) record.rseq_cpu = cpu_;
+  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
+  return record;
+}
+
+Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live) {
   auto root = std::make_unique<Branch>();
   root->log = std::make_unique<EventLog>(arena_);
   root->tip = std::move(live);
   pid_ = root->tip->pid();
   if (options_.follow_children)
     ChildProcesses::Follow({options_.child_parked, [this](const std::string& text) { options_.notice("info", text); }});
-  RecordOptions record;
-  record.visible_cpus = std::move(visible_cpus);
-  record.notice = [this](const std::string& text) { options_.notice("warning", text); };
-  root->recorder = std::make_unique<Recorder>(*root->tip, *root->log, std::move(record));
+  root->recorder = std::make_unique<Recorder>(*root->tip, *root->log, OptionsForRecording());
   branches_.push_back(std::move(root));
   Branch& b = branch();
   CF_TRY(b.recorder->PatchAllExecutable());
@@ -206,7 +212,7 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   // attached to, only its first three descriptors are that.
   DescriptorTable inherited =
       branches_[0]->line.empty() ? checkpoint->descriptors : branches_[0]->line.front()->descriptors;
-  if (branches_[0]->tip->attached()) std::erase_if(inherited, [](const auto& entry) { return entry.first > 2; });
+  if (attached_) std::erase_if(inherited, [](const auto& entry) { return entry.first > 2; });
   CF_TRY(LetGoOfDescriptors(*checkpoint->process, checkpoint->descriptors, inherited));
   checkpoint->id = next_id_++;
   checkpoint->moment = present_moment_ && b.tip_moment == present_moment_ && reason != CheckpointReason::kInterval
@@ -552,7 +558,7 @@ void Engine::Arm(TimeOperation operation, std::function<void(OperationResult)> d
 }
 
 void Engine::LetGo(bool let_exit) {
-  if (!branches_.empty() && branches_[0]->tip && branches_[0]->tip->attached()) static_cast<void>(Detach());
+  if (attached_) static_cast<void>(Detach());
   replay_.reset();
   pristine_.reset();
   for (auto& b : branches_) {

@@ -146,7 +146,8 @@ class Engine {
 
   // engine.cc
   void PinToOneCpu();
-  Result<void> BeginRecording(std::unique_ptr<Tracee> live, std::vector<int> visible_cpus);
+  Result<void> BeginRecording(std::unique_ptr<Tracee> live);
+  RecordOptions OptionsForRecording();
   Result<void> VerifyUntil(size_t index, const EndMarker& end, std::vector<struct Divergence>* diverged);
   void Thin();
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
@@ -196,6 +197,8 @@ class Engine {
   uint64_t budget_bytes_ = 0;
   pid_t pid_ = 0;
   int cpu_ = -1;
+  std::vector<int> visible_cpus_;  // what the program may use, as it knows
+  bool attached_ = false;
   std::shared_ptr<EventLog::Arena> arena_;
   std::vector<std::unique_ptr<Branch>> branches_;
   int branch_ = 0;

@@ -108,6 +108,7 @@ Result<void> Engine::InsertInto(Tracee& tracee) {
   for (const auto& [address, breakpoint] : breakpoints) {
     Result<std::byte> original = tracee.memory().ReadValue<std::byte>(address);
     if (!original.ok()) continue;  // its library is not mapped now
+    tracee.NoteHidden(address, original.value());
     CF_TRY(tracee.memory().WriteValue(address, kInt3));
     inserted_.emplace_back(address, original.value());
   }
@@ -155,6 +156,7 @@ Result<void> Engine::RemoveFrom(Tracee& tracee) {
   for (const auto& [address, original] : inserted_) {
     Result<void> restored = tracee.memory().WriteValue(address, original);
     if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());  // unmapped meanwhile
+    tracee.ForgetHidden(address);
   }
   return ClearWatches(tracee);
 }

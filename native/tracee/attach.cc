@@ -32,12 +32,13 @@
 #include "tracee/tracer_thread.h"
 
 namespace chronofork {
+
+const long kAttachOptions =
+    PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+
 namespace {
 
 Log logger("attach");
-
-constexpr long kAttachOptions =
-    PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 
 // A thread that waits for a disk, or for a child of vfork, cannot be stopped before that is over.
 constexpr auto kPatience = std::chrono::seconds(10);

@@ -138,25 +138,36 @@ Result<void> Attachment::Prepare() {
   }
   tracee_.SwitchTo(first);
   std::stable_partition(taken_over.begin(), taken_over.end(), [first](const auto& t) { return t.tid == first; });
+  if (!has_filter_) StartGuardian();
   return MakeForker();
+}
+
+// The code of the restartable sequence that the current thread says it is in.
+std::optional<rseq_cs> Attachment::SectionOf(const Thread& thread) {
+  if (thread.rseq_address == 0) return std::nullopt;
+  const TraceeAddress pointer(thread.rseq_address + offsetof(struct rseq, rseq_cs));
+  Result<uint64_t> section = tracee_.memory().ReadValue<uint64_t>(pointer);
+  if (!section.ok() || section.value() == 0) return std::nullopt;
+  Result<rseq_cs> code = tracee_.memory().ReadValue<rseq_cs>(TraceeAddress(section.value()));
+  if (!code.ok() || tracee_.registers().rip - code->start_ip >= code->post_commit_offset) return std::nullopt;
+  return code.value();
+}
+
+bool Tracee::InRseqSection() {
+  if (!attachment_) return false;
+  auto thread = attachment_->threads.find(tid_);
+  return thread != attachment_->threads.end() && attachment_->SectionOf(thread->second).has_value();
 }
 
 // The kernel aborts a section when the thread is interrupted in it; it cannot
 // once rseq is unregistered.
 Result<void> Attachment::LeaveRseqSection(const Thread& thread) {
-  if (thread.rseq_address == 0) return {};
-  const TraceeAddress pointer(thread.rseq_address + offsetof(struct rseq, rseq_cs));
-  Result<uint64_t> section = tracee_.memory().ReadValue<uint64_t>(pointer);
-  if (!section.ok() || section.value() == 0) return {};
-  Result<rseq_cs> code = tracee_.memory().ReadValue<rseq_cs>(TraceeAddress(section.value()));
-  if (code.ok()) {
-    GeneralRegisters r = tracee_.registers();
-    if (r.rip - code->start_ip < code->post_commit_offset) {
-      r.rip = code->abort_ip;
-      tracee_.SetRegisters(r);
-    }
-  }
-  return tracee_.memory().WriteValue(pointer, uint64_t{0});
+  std::optional<rseq_cs> section = SectionOf(thread);
+  if (!section) return {};
+  GeneralRegisters r = tracee_.registers();
+  r.rip = section->abort_ip;
+  tracee_.SetRegisters(r);
+  return tracee_.memory().WriteValue(TraceeAddress(thread.rseq_address + offsetof(struct rseq, rseq_cs)), uint64_t{0});
 }
 
 // Steps the current thread on until it is back in the program.
@@ -277,6 +288,7 @@ Result<void> Attachment::PrepareAfterExec() {
   // The memory is another one, and what the kernel kept for the thread is gone.
   forker_.reset();
   core_pages_ = false;
+  taken_over.clear();
   const pid_t tid = tracee_.tid();
   Thread thread = threads.contains(tid) ? threads.at(tid) : threads.begin()->second;
   thread.rseq_address = 0;
@@ -287,6 +299,8 @@ Result<void> Attachment::PrepareAfterExec() {
   CF_TRY(MapCorePages());
   CF_TRY(PatchVdso());
   CF_TRY(tracee_.Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_SIGSEGV}));
+  guardian_.reset();
+  StartGuardian();
   return MakeForker();
 }
 
@@ -298,6 +312,7 @@ void Attachment::ThreadMade(pid_t tid) {
     thread.tsc_mode = maker->second.tsc_mode;
   }
   threads[tid] = std::move(thread);
+  NoteThreads();
 }
 
 // -- 2. Copies ----------------------------------------------------------------------------

@@ -16,6 +16,8 @@
 // that the debuggee must not have, so that they stop by it.
 #pragma once
 
+#include <linux/rseq.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +26,7 @@
 #include <vector>
 
 #include "tracee/core_page.h"
+#include "tracee/guardian.h"
 #include "tracee/tracee.h"
 
 namespace chronofork {
@@ -34,6 +37,9 @@ struct VdsoPatch {
   std::vector<std::byte> original;
   std::vector<std::byte> code;
 };
+
+// How a process is traced that survives us.
+extern const long kAttachOptions;
 
 // `result`: what clone has answered.
 Error ForkRefused(int64_t result, pid_t pid);
@@ -50,7 +56,16 @@ class Attachment {
   Result<void> Prepare();
   // The same for the program that has replaced it.
   Result<void> PrepareAfterExec();
-  void ProcessGone() { forker_.reset(); }
+  void ProcessGone() {
+    forker_.reset();
+    guardian_.reset();
+  }
+
+  // == In case that we are killed (guardian.cc).
+  void StartGuardian();
+  void NoteThreads();
+  void Restore(const Leftovers& left);
+  Guardian* guardian() { return guardian_.get(); }
 
   // A copy of the current thread and its memory, stopped.
   Result<std::unique_ptr<Tracee>> Copy();
@@ -77,6 +92,8 @@ class Attachment {
   // What the kernel keeps in a thread's area for restartable sequences: the
   // processor, which does not change for as long as the thread is ours.
   std::vector<std::byte> RseqArea(bool registered) const;
+
+  std::optional<rseq_cs> SectionOf(const Thread& thread);
 
   // Takes an interrupted call back to its instruction. `by_us`: nothing but our
   // own interrupt has ended it.
@@ -112,6 +129,7 @@ class Attachment {
   bool core_pages_ = false;
   bool has_filter_ = false;
   std::unique_ptr<Tracee> forker_;
+  std::unique_ptr<Guardian> guardian_;
 };
 
 }  // namespace chronofork

@@ -75,17 +75,18 @@ void Tracee::NoteAffinity(pid_t tid, std::span<const std::byte> cpus) {
   std::vector<std::byte> wanted(sizeof(cpu_set_t));
   std::copy_n(cpus.begin(), std::min(cpus.size(), wanted.size()), wanted.begin());
   found->second.cpus = std::move(wanted);
+  attachment_->NoteThreads();
 }
 
-std::vector<std::byte> Tracee::NoteRseq(TraceeAddress area, uint32_t length, bool unregister, uint32_t signature) {
-  if (!attachment_) return {};
+void Tracee::NoteRseq(TraceeAddress area, uint32_t length, bool unregister, uint32_t signature) {
+  if (!attachment_) return;
   Attachment::Thread& thread = attachment_->threads[tid_];
   thread.found.tid = tid_;
   thread.rseq_address = unregister ? 0 : area.value;
   thread.rseq_length = length;
   thread.rseq_signature = signature;
   thread.rseq_removed = !unregister;
-  return attachment_->RseqArea(!unregister);
+  attachment_->NoteThreads();
 }
 
 std::vector<int> Tracee::AffinityOf(pid_t tid) const {
@@ -283,6 +284,7 @@ Result<void> Attachment::Undo(const std::map<pid_t, std::vector<siginfo_t>>& giv
       CF_LOG(logger, kError, "thread %d is not let go: errno %d", tid, errno);
   for (int signal : after) ::kill(tracee_.leader_, signal);
   tracee_.gone_ = true;
+  guardian_.reset();
   CF_LOG(logger, kInfo, "let %d go", tracee_.leader_);
   return {};
 }

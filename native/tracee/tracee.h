@@ -64,6 +64,7 @@ struct ThreadTakenOver {
 };
 
 class Attachment;
+struct Leftovers;
 
 class Tracee {
  public:
@@ -140,8 +141,17 @@ class Tracee {
   void NoteAffinity(pid_t tid, std::span<const std::byte> cpus);
   std::vector<int> AffinityOf(pid_t tid) const;  // as it was before any pinning
   // The current thread registers its area for restartable sequences, or takes it
-  // back. The kernel is told when it is let go; until then this is what it would write there.
-  std::vector<std::byte> NoteRseq(TraceeAddress area, uint32_t length, bool unregister, uint32_t signature);
+  // back. The kernel is told when it is let go.
+  void NoteRseq(TraceeAddress area, uint32_t length, bool unregister, uint32_t signature);
+  // Of an attached process: the current thread is in a restartable sequence, which the kernel no longer watches.
+  bool InRseqSection();
+  // Whether Detach() can be: not of a child of a launched program, which has the filter.
+  bool CanBeLetGo() const { return attachment_ && call_stops_ == CallStops::kByTracing; }
+  // A byte of the program's that an int3 of ours is about to hide, or does not hide any more.
+  void NoteHidden(TraceeAddress address, std::byte original);
+  void ForgetHidden(TraceeAddress address);
+  // What the guardian does when we are gone (guardian.h).
+  static void PutInOrder(pid_t pid, const Leftovers& leftovers);
   void NoteAlternateStack(const stack_t& stack) { thread_.alternate_stack = stack; }
   // The current thread has made `child`, a process: it stays traced because of the
   // filter, or is let go if there is none. `patched`: bytes that int3s of ours hide in it.

@@ -6,14 +6,18 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "attached.h"
 #include "core_child.h"
+#include "debugged.h"
 #include "debuggee.h"
 
 namespace chronofork {
@@ -22,6 +26,16 @@ namespace {
 using namespace timeline_test;
 
 constexpr std::chrono::seconds kPatience{40};
+
+// A target in the middle of what it does.
+std::unique_ptr<Target> Begin(const std::string& situation, const std::string& flags = "-g -O1",
+                              const std::vector<std::string>& added = {}) {
+  auto target =
+      std::make_unique<Target>(std::vector<std::string>{BuildDebuggee("attachable.c", flags), situation}, added);
+  REQUIRE(target->WaitUntilReady());
+  ::usleep(100'000);
+  return target;
+}
 
 // Attaches, records `slices` stretches of time, goes back and forth, proves all of it, lets go.
 std::string AttachRecordAndLetGo(pid_t pid, int slices, int slice_ms) {
@@ -36,6 +50,7 @@ std::string AttachRecordAndLetGo(pid_t pid, int slices, int slice_ms) {
 TEST_CASE("attach: programs go on as if nobody had come") {
   const std::string program = BuildDebuggee("attachable.c");
   for (const std::string& situation : SituationsOf(program)) {
+    if (situation == "sandboxed" || situation == "parent_of_two") continue;  // for tests of their own
     const char* only = std::getenv("CHRONOFORK_SITUATION");
     if (only && situation != only) continue;
     INFO(situation);
@@ -52,6 +67,171 @@ TEST_CASE("attach: programs go on as if nobody had come") {
     const NativeRun native = RunNatively({program, situation}, "first\nsecond\n", kPatience);
     CHECK(target.output() == native.output);
   }
+}
+
+TEST_CASE("attach: a hundred times in a row") {
+  for (const char* situation : {"four_threads", "asks_the_clock", "timer"}) {
+    INFO(std::string(situation));
+    auto target = Begin(situation, "-g -O1", {"ATTACHABLE_SCALE=4"});
+    const std::string before = target->Traces();
+    const ChildEnd end = RunInCoreChild(kPatience, [&] {
+      std::string problems;
+      for (int i = 0; i < 100 && problems.empty(); ++i) {
+        AttachedRun run(target->pid());
+        if (i % 10 == 0 && run.problems.empty()) run.RunFor(2);
+        run.Detach();
+        problems = run.problems;
+        if (!problems.empty()) problems += "the " + std::to_string(i + 1) + "th time\n";
+      }
+      return problems;
+    });
+    CHECK(TroubleOf(end) + end.text == "");
+    if (!target->ended()) CHECK(target->Traces() == before);
+    CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  }
+}
+
+TEST_CASE("attach: neither the program nor its parent ever sees a process of ours") {
+  auto family = Begin("parent_of_two");
+  const pid_t child = std::atoi(family->output().c_str() + std::string("ready\n").size());
+  REQUIRE(child > 0);
+  for (pid_t attached : {child, family->pid()}) {
+    const ChildEnd end = RunInCoreChild(kPatience, [attached] { return AttachRecordAndLetGo(attached, 5, 50); });
+    CHECK(TroubleOf(end) + end.text == "");
+  }
+  CHECK(family->WaitForEnd(kPatience) == "exit 0");
+}
+
+TEST_CASE("attach: from the past the live program goes on, and that is said") {
+  auto target = Begin("asks_the_clock");
+  const ChildEnd end = RunInCoreChild(kPatience, [&] {
+    AttachedRun run(target->pid());
+    run.RunFor(100);
+    TimeOperation to_begin;
+    run.Do(to_begin);
+    run.Expect("the present is in the past", !run.engine().live());
+    run.Detach();
+    run.Expect("it is said", run.notices.size() == 1 && run.notices[0].find("really was") != std::string::npos);
+    return run.problems;
+  });
+  CHECK(TroubleOf(end) + end.text == "");
+  CHECK(target->WaitForEnd(kPatience) == "exit 0");
+}
+
+TEST_CASE("attach: on a branch of its past the program runs on as a copy, and is itself let go") {
+  for (const char* situation : {"own_state", "four_threads", "sleeps"}) {
+    INFO(std::string(situation));
+    auto target = Begin(situation);
+    const std::string before = target->Traces();
+    const ChildEnd end = RunInCoreChild(kPatience, [&] {
+      AttachedRun run(target->pid());
+      run.RunFor(100);
+      TimeOperation to_begin;
+      run.Do(to_begin);
+      Result<Engine::BranchResult> branch = run.engine().StartBranch("");
+      run.Expect("there is a branch", branch.ok());
+      run.RunFor(150);
+      run.Expect("it is live", run.engine().live() && run.engine().process().pid() != target->pid());
+      run.VerifyAll();
+      run.Detach();
+      return run.problems;
+    });
+    CHECK(TroubleOf(end) + end.text == "");
+    if (!target->ended()) CHECK(target->Traces() == before);
+    CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  }
+}
+
+TEST_CASE("attach: a breakpoint stops it, and is gone when it is let go") {
+  auto target = Begin("says_so_at_its_end", "-g -O1 -no-pie");
+  const Symbols symbols(BuildDebuggee("attachable.c", "-g -O1 -no-pie"));
+  const ChildEnd end = RunInCoreChild(kPatience, [&] {
+    AttachedRun run(target->pid());
+    run.engine().breakpoints[symbols.at("compute")] = {};
+    for (int i = 0; i < 3; ++i)
+      run.Expect("it stops there", run.engine().Resume({ResumeKind::kContinue, 0, {}}).kind == StopKind::kBreakpoint);
+    run.Expect("and again on the way back",
+               run.engine().Resume({ResumeKind::kReverseContinue, 0, {}}).kind == StopKind::kBreakpoint);
+    run.Detach();
+    return run.problems;
+  });
+  CHECK(TroubleOf(end) + end.text == "");
+  CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  CHECK(target->output() == "ready\nsaid\n");
+}
+
+// Not own_state: until the guardian has come, it sees the one CPU of its tracer.
+TEST_CASE("attach: the program survives that we are killed, wherever it stands") {
+  for (const char* situation : {"asks_the_clock", "four_threads", "sleeps", "epolls", "timer", "says_so_at_its_end"}) {
+    for (const bool while_it_runs : {false, true}) {
+      INFO(std::string(situation), std::string(while_it_runs ? ", while it runs" : ", while it stands"));
+      auto target = Begin(situation, "-g -O1 -no-pie");
+      const Symbols symbols(BuildDebuggee("attachable.c", "-g -O1 -no-pie"));
+      const std::string before = target->Traces();
+      const ChildEnd end = RunInCoreChild(kPatience, [&]() -> std::string {
+        AttachedRun run(target->pid());
+        run.engine().breakpoints[symbols.at("says_so")] = {};
+        run.RunFor(100);
+        if (!run.problems.empty()) return run.problems;
+        std::thread killer([&] {
+          if (while_it_runs) ::usleep(100'000);
+          ::kill(::getpid(), SIGKILL);
+        });
+        if (while_it_runs) run.RunFor(30'000);
+        killer.join();
+        return "not killed";
+      });
+      CHECK(end.text == "");
+      CHECK(end.crashed == SIGKILL);
+      ::usleep(200'000);  // the guardian comes
+      if (!target->ended()) CHECK(target->Traces() == before);
+      CHECK(target->WaitForEnd(kPatience) == "exit 0");
+    }
+  }
+}
+
+// The child of a launched program waits for a session of its own.
+TEST_CASE("attach: a parked child goes on where it stood, under its new tracer") {
+  const std::string program = BuildDebuggee("family_of_one.c");
+  TemporaryFolder files;
+  const ChildEnd end = RunInCoreChild(kPatience, [&]() -> std::string {
+    BecomeTracerThread();
+    LaunchSpec spec;
+    spec.program = program;
+    spec.environment = TestEnvironment();
+    spec.stdio = {::open("/dev/null", O_RDONLY),
+                  ::open((files.path() + "/out").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), 2};
+    Result<std::unique_ptr<Tracee>> launched = Tracee::Launch(spec);
+    if (!launched.ok()) return launched.error().message;
+    Tracee& parent = **launched;
+    // Nobody answers for its time stamps here.
+    if (!parent.Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_ENABLE}).ok()) return "rdtsc goes on faulting";
+    std::string problems;
+    while (!parent.gone()) {
+      if (!parent.Resume(ResumeMode::kContinue).ok()) return "the parent cannot be resumed";
+      std::optional<Stop> stop = parent.Wait();
+      if (stop->kind != Stop::Kind::kNewProcess) continue;
+      std::unique_ptr<Tracee> child = Tracee::TakeChild(stop->new_pid);
+      const GeneralRegisters registers = child->registers();
+      if (!child->Park({}).ok()) return "the child cannot be parked";
+      child.reset();
+      ::usleep(50'000);  // it waits
+      AttachedRun run(stop->new_pid);
+      if (!run.problems.empty()) return run.problems;
+      run.Expect("it stands where it was parked: " + DifferenceOf(registers, run.engine().process().registers()),
+                 DifferenceOf(registers, run.engine().process().registers()).empty());
+      StopReply reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
+      run.Expect("it comes to its end", reply.kind == StopKind::kHistoryEnd);
+      run.VerifyAll();
+      Result<void> detached = run.engine().Detach();
+      run.Expect("it cannot be let go", !detached.ok() && detached.error().code == "notAttached");
+      run.engine().LetGo(true);
+      problems += run.problems;
+    }
+    return problems;
+  });
+  CHECK(TroubleOf(end) + end.text == "");
+  CHECK(ReadWholeFile(files.path() + "/out") == "the child computes\nthe parent was told 42\n");
 }
 
 }  // namespace

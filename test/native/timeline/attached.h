@@ -16,7 +16,8 @@ namespace chronofork::timeline_test {
 // Started and owned by the test, not by the core. Killed at its end.
 class Target {
  public:
-  explicit Target(const std::vector<std::string>& command);
+  // `added`: to its environment.
+  explicit Target(const std::vector<std::string>& command, const std::vector<std::string>& added = {});
   ~Target();
   pid_t pid() const { return pid_; }
   // Until it has said "ready".

@@ -3,7 +3,9 @@
 #include "situations.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -30,7 +32,14 @@ static double now(void) {
 }
 
 // How long the long ones last; being stopped for a while makes none shorter.
-static const double kSeconds = 2.5;
+// ATTACHABLE_SCALE: so many times as long.
+static long scale = 1;
+static double kSeconds = 2.5;
+__attribute__((constructor)) static void read_scale(void) {
+  const char *text = getenv("ATTACHABLE_SCALE");
+  if (text) scale = atol(text);
+  kSeconds *= scale;
+}
 
 SITUATION(computes) {
   ready();
@@ -116,7 +125,7 @@ static long counts[4], total;
 
 static void *counter(void *mine) {
   uint64_t x = 88172645463325252;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 3000 * scale; ++i) {
     pthread_mutex_lock(&mutex);
     ++total;
     pthread_mutex_unlock(&mutex);
@@ -220,7 +229,7 @@ SITUATION(timer) {
   struct itimerval every = {{0, 20000}, {0, 20000}};
   EXPECT(setitimer(ITIMER_REAL, &every, 0) == 0);
   ready();
-  while (ticks < 100) {
+  while (ticks < 100 * scale) {
     if (ticks & 1)
       pause();
     else
@@ -277,4 +286,60 @@ SITUATION(makes_children) {
   EXPECT(waitpid(-1, 0, __WALL) == -1 && errno == ECHILD);
   EXPECT(made > 3);
   printf("all well\n");
+}
+
+// Its calls may end it: nothing that could is forbidden, but who knows.
+SITUATION(sandboxed) {
+  struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog program = {1, &allow};
+  EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  EXPECT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+  ready();
+  usleep(100000);
+  printf("alone\n");
+}
+
+static volatile int children_told;
+static void child_ended(int signal) {
+  (void)signal;
+  ++children_told;
+}
+
+// Prints its children's numbers, so it is not among those whose output is compared.
+SITUATION(parent_of_two) {
+  struct sigaction action = {.sa_handler = child_ended, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+  EXPECT(sigaction(SIGCHLD, &action, 0) == 0);
+  pid_t children[2];
+  for (int i = 0; i < 2; ++i) {
+    if ((children[i] = fork()) != 0) continue;
+    double begun = now();
+    while (now() - begun < kSeconds + i) compute(1);
+    _exit(40 + i);
+  }
+  ready();
+  printf("%d %d\n", children[0], children[1]);
+  fflush(stdout);
+  for (int i = 0; i < 2; ++i) {
+    int status;
+    pid_t ended = waitpid(-1, &status, __WALL);
+    EXPECT(ended == children[0] || ended == children[1]);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == (ended == children[0] ? 40 : 41));
+  }
+  EXPECT(waitpid(-1, 0, __WALL) == -1 && errno == ECHILD);
+  EXPECT(children_told == 2);
+}
+
+__attribute__((noinline)) void says_so(double time) {
+  if (time < 0) abort();
+  printf("said\n");
+}
+
+SITUATION(says_so_at_its_end) {
+  ready();
+  double begun = now(), time = 0;
+  while (time < kSeconds) {
+    compute(1);
+    time = now() - begun;
+  }
+  says_so(time);
 }
