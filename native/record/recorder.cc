@@ -40,6 +40,8 @@ Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
     record.at_syscall = found.at_syscall;
     record.alternate_stack = found.alternate_stack;
     record.clear_child_tid = found.clear_child_tid;
+    std::vector<int> cpus = live.AffinityOf(found.tid);
+    if (!cpus.empty() && cpus != options_.visible_cpus) processors_[found.tid] = std::move(cpus);
     void* robust_list = nullptr;
     size_t length = 0;
     ::syscall(SYS_get_robust_list, found.tid, &robust_list, &length);

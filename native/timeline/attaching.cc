@@ -16,7 +16,7 @@ Log logger("timeline");
 
 Result<pid_t> Engine::Attach(pid_t pid) {
   BecomeTracerThread();
-  PinToOneCpu();
+  PinToOneCpu(pid);
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> live, Tracee::Attach(pid, cpu_));
   visible_cpus_ = live->AffinityOf(live->tid());
   if (visible_cpus_.empty()) visible_cpus_ = OriginalCpus();

@@ -77,9 +77,12 @@ Engine::Engine(EngineOptions options) : options_(std::move(options)), arena_(std
 Engine::~Engine() { LetGo(false); }
 
 // Tracer and tracee take turns: on one CPU a stop costs a third (7 µs against 44 µs in a VM).
-void Engine::PinToOneCpu() {
+void Engine::PinToOneCpu(pid_t with) {
   cpu_ = ::sched_getcpu();
   cpu_set_t set;
+  if (with != 0 && ::sched_getaffinity(with, sizeof set, &set) == 0 && !CPU_ISSET(static_cast<size_t>(cpu_), &set))
+    for (int cpu : OriginalCpus())
+      if (CPU_ISSET(static_cast<size_t>(cpu), &set)) cpu_ = cpu;
   CPU_ZERO(&set);
   CPU_SET(cpu_, &set);
   ::sched_setaffinity(0, sizeof set, &set);

@@ -145,7 +145,7 @@ class Engine {
   struct Trap;
 
   // engine.cc
-  void PinToOneCpu();
+  void PinToOneCpu(pid_t with = 0);  // 0: nobody who may not run there
   Result<void> BeginRecording(std::unique_ptr<Tracee> live);
   RecordOptions OptionsForRecording();
   Result<void> VerifyUntil(size_t index, const EndMarker& end, std::vector<struct Divergence>* diverged);

@@ -19,6 +19,7 @@
 #include "core_child.h"
 #include "debugged.h"
 #include "debuggee.h"
+#include "tracee/memory.h"
 
 namespace chronofork {
 namespace {
@@ -50,7 +51,8 @@ std::string AttachRecordAndLetGo(pid_t pid, int slices, int slice_ms) {
 TEST_CASE("attach: programs go on as if nobody had come") {
   const std::string program = BuildDebuggee("attachable.c");
   for (const std::string& situation : SituationsOf(program)) {
-    if (situation == "sandboxed" || situation == "parent_of_two") continue;  // for tests of their own
+    if (situation == "sandboxed" || situation == "parent_of_two" || situation == "replaces_itself")
+      continue;  // for tests of their own
     const char* only = std::getenv("CHRONOFORK_SITUATION");
     if (only && situation != only) continue;
     INFO(situation);
@@ -139,6 +141,69 @@ TEST_CASE("attach: on a branch of its past the program runs on as a copy, and is
     CHECK(TroubleOf(end) + end.text == "");
     if (!target->ended()) CHECK(target->Traces() == before);
     CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  }
+}
+
+TEST_CASE("attach: the program that replaces it is recorded, and let go") {
+  auto target = Begin("replaces_itself");
+  const ChildEnd end = RunInCoreChild(kPatience, [&] {
+    AttachedRun run(target->pid());
+    run.Expect("it is replaced", run.RunFor(5000).kind == StopKind::kExec);
+    run.RunFor(200);
+    run.VerifyAll();
+    run.Detach();
+    return run.problems;
+  });
+  CHECK(TroubleOf(end) + end.text == "");
+  const std::string traces = target->Traces();
+  for (const char* line : {"TracerPid:\t0\n", "Seccomp:\t0\n", "NoNewPrivs:\t0\n"})
+    CHECK(traces.find(line) != std::string::npos);
+  CHECK(traces.find("6f0000000000-") == std::string::npos);
+  CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  CHECK(target->output() == "ready\nready\nsaid\n");
+}
+
+// A shell stands still, is attached to as it is, and becomes the program: all of
+// that one's run is recorded, its calls stopped by tracing.
+TEST_CASE("attach: whatever a program does is recorded without a filter") {
+  constexpr char kInput[] = "first line\nsecond\nthird\n";
+  constexpr int kCannotPlay = 77;
+  for (const char* source : {"clocks.c", "memory.c", "files.c", "signals.c", "threads.c", "waiting.c", "processes.c",
+                             "computing.c", "own_state.c"}) {
+    const std::string program = BuildDebuggee(source);
+    for (const std::string& situation : SituationsOf(program)) {
+      const char* only = std::getenv("CHRONOFORK_SITUATION");
+      if (only && situation != only) continue;
+      if (situation == "vsyscall") continue;  // is not seen without a filter, see attach.cc
+      const NativeRun native = RunNatively({program, situation}, kInput, kPatience);
+      if (native.exit_code == kCannotPlay) continue;
+      INFO(std::string(source), " ", situation);
+      TemporaryFolder folder;
+      Target target(
+          {"/bin/sh", "-c", "cd " + folder.path() + "; kill -STOP $$; exec \"$0\" \"$1\"", program, situation});
+      for (int i = 0; i < 1000 && ReadProcText(target.pid(), "status").find("State:\tT") == std::string::npos; ++i)
+        ::usleep(1000);
+      target.Write(kInput);
+      const ChildEnd end = RunInCoreChild(kPatience, [&] {
+        AttachedRun run(target.pid(), 5);
+        StopReply reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
+        run.Expect("the shell is replaced", reply.kind == StopKind::kExec);
+        while (reply.kind == StopKind::kExec || reply.kind == StopKind::kSignal)
+          reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
+        run.Expect("it comes to its end", reply.kind == StopKind::kHistoryEnd);
+        run.VerifyAll();
+        run.Detach();
+        return run.problems;
+      });
+      CHECK(TroubleOf(end) + end.text == "");
+      // As it was before it was attached to, it is stopped.
+      ::kill(target.pid(), SIGCONT);
+      const std::string ended =
+          native.signal ? "signal " + std::to_string(native.signal) : "exit " + std::to_string(native.exit_code);
+      const std::string how = target.WaitForEnd(kPatience);
+      CHECK(how.substr(0, how.find(':')) == ended);
+      CHECK(target.output() == native.output);
+    }
   }
 }
 

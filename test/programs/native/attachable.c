@@ -343,3 +343,9 @@ SITUATION(says_so_at_its_end) {
   }
   says_so(time);
 }
+
+SITUATION(replaces_itself) {
+  ready();
+  usleep(500000);
+  execl("/proc/self/exe", "attachable", "says_so_at_its_end", (char *)0);
+}
