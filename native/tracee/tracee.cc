@@ -415,6 +415,8 @@ std::optional<Stop> Tracee::Wait(bool wakeable) {
     if (!status) return std::nullopt;
     const bool asked = thread_.interrupt_asked;
     if (std::optional<Stop> stop = Interpret(*status)) {
+      // While its group is stopped (and we let it run) the kernel calls an interrupt a group stop.
+      if (stop->kind == Stop::Kind::kInterrupted && asked) stop->group_stop_signal = 0;
       if (stop->kind == Stop::Kind::kInterrupted && stop->group_stop_signal == 0 && FaultIsPending()) {
         thread_.interrupt_again = true;
         thread_.interrupt_asked = false;

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,7 +187,7 @@ TEST_CASE("attach: whatever a program does is recorded without a filter") {
         StopReply reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
         run.Expect("the shell is replaced", reply.kind == StopKind::kExec);
         while (reply.kind == StopKind::kExec || reply.kind == StopKind::kSignal)
-          reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
+          reply = run.engine().Resume({ResumeKind::kContinue, reply.kind == StopKind::kSignal ? reply.signal : 0, {}});
         run.Expect("it comes to its end", reply.kind == StopKind::kHistoryEnd);
         run.VerifyAll();
         run.Detach();
@@ -253,50 +251,6 @@ TEST_CASE("attach: the program survives that we are killed, wherever it stands")
       CHECK(target->WaitForEnd(kPatience) == "exit 0");
     }
   }
-}
-
-// The child of a launched program waits for a session of its own.
-TEST_CASE("attach: a parked child goes on where it stood, under its new tracer") {
-  const std::string program = BuildDebuggee("family_of_one.c");
-  TemporaryFolder files;
-  const ChildEnd end = RunInCoreChild(kPatience, [&]() -> std::string {
-    BecomeTracerThread();
-    LaunchSpec spec;
-    spec.program = program;
-    spec.environment = TestEnvironment();
-    spec.stdio = {::open("/dev/null", O_RDONLY),
-                  ::open((files.path() + "/out").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), 2};
-    Result<std::unique_ptr<Tracee>> launched = Tracee::Launch(spec);
-    if (!launched.ok()) return launched.error().message;
-    Tracee& parent = **launched;
-    // Nobody answers for its time stamps here.
-    if (!parent.Syscall(SYS_prctl, {PR_SET_TSC, PR_TSC_ENABLE}).ok()) return "rdtsc goes on faulting";
-    std::string problems;
-    while (!parent.gone()) {
-      if (!parent.Resume(ResumeMode::kContinue).ok()) return "the parent cannot be resumed";
-      std::optional<Stop> stop = parent.Wait();
-      if (stop->kind != Stop::Kind::kNewProcess) continue;
-      std::unique_ptr<Tracee> child = Tracee::TakeChild(stop->new_pid);
-      const GeneralRegisters registers = child->registers();
-      if (!child->Park({}).ok()) return "the child cannot be parked";
-      child.reset();
-      ::usleep(50'000);  // it waits
-      AttachedRun run(stop->new_pid);
-      if (!run.problems.empty()) return run.problems;
-      run.Expect("it stands where it was parked: " + DifferenceOf(registers, run.engine().process().registers()),
-                 DifferenceOf(registers, run.engine().process().registers()).empty());
-      StopReply reply = run.engine().Resume({ResumeKind::kContinue, 0, {}});
-      run.Expect("it comes to its end", reply.kind == StopKind::kHistoryEnd);
-      run.VerifyAll();
-      Result<void> detached = run.engine().Detach();
-      run.Expect("it cannot be let go", !detached.ok() && detached.error().code == "notAttached");
-      run.engine().LetGo(true);
-      problems += run.problems;
-    }
-    return problems;
-  });
-  CHECK(TroubleOf(end) + end.text == "");
-  CHECK(ReadWholeFile(files.path() + "/out") == "the child computes\nthe parent was told 42\n");
 }
 
 }  // namespace
