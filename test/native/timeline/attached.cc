@@ -104,7 +104,8 @@ std::string Target::Traces(bool all_threads) const {
     for (std::string line; std::getline(status, line);)
       for (const char* key : {"TracerPid:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cpus_allowed:", "SigBlk:",
                               "SigPnd:", "SigIgn:", "SigCgt:"})
-        if (line.starts_with(key)) text << line << "\n";
+        // One that makes threads blocks all signals while it does.
+        if (line.starts_with(key) && (all_threads || !line.starts_with("SigBlk"))) text << line << "\n";
     // struct ptrace_rseq_configuration
     struct {
       uint64_t address;
