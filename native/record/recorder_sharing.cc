@@ -122,6 +122,8 @@ void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& 
                       (call.number == SYS_mmap && IsSharedType(call.values[3]) && !(call.values[3] & MAP_ANONYMOUS));
   if (!shares && shared_.empty()) return;
   shared_.Refresh();
+  // What was found as the call began, and is unmapped by it, can be written nowhere.
+  std::erase_if(shared_changes_, [this](const MemoryWrite& w) { return !Contains(shared_.pages(), w.address); });
   switch (call.number) {
     case SYS_mmap:
       // A replay gets the contents from the event.

@@ -57,6 +57,17 @@ SITUATION(posix_object) {
   file_is_written_both_ways(fd);
 }
 
+SITUATION(unmapped_at_once) {
+  int fd = temporary_file(2 * kPage);
+  for (int i = 0; i < 3; ++i) {
+    char *p = map_shared(fd, 2 * kPage, 0);
+    EXPECT(p[kPage] == i);
+    p[kPage] = (char)(i + 1);
+    EXPECT(munmap(p, 2 * kPage) == 0);
+    compute(1);
+  }
+}
+
 SITUATION(parts_of_a_file) {
   int fd = temporary_file(4 * kPage);
   char *parts[4];
