@@ -112,6 +112,9 @@ inline constexpr int kAdviceDontNeedLocked = 24;
 inline constexpr int kAdviceGuardInstall = 102;  // 6.13
 inline constexpr int kAdviceGuardRemove = 103;
 
+// -- include/uapi/linux/futex.h -----------------------------------------------------
+inline constexpr int kFutexLockPi2 = 13;  // 5.14
+
 // -- include/uapi/linux/keyctl.h ---------------------------------------------------
 inline constexpr uint32_t kKeyctlDescribe = 6;
 inline constexpr uint32_t kKeyctlRead = 11;

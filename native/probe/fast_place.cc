@@ -55,19 +55,6 @@ bool MayBeStepped(const Instruction& instruction) {
   }
 }
 
-// A timer's signal has a positive code, too.
-bool IsFault(const siginfo_t& info) {
-  switch (info.si_signo) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGFPE:
-    case SIGILL:
-    case SIGTRAP:
-    case SIGSYS: return info.si_code > 0;
-    default: return false;
-  }
-}
-
 }  // namespace
 
 Result<SteppedOn> StepToFastPlace(Tracee& process) {

@@ -23,14 +23,13 @@ namespace chronofork {
 namespace {
 
 bool InheritsPriority(uint64_t futex_operation) {
-  constexpr uint64_t kFutexLockPi2 = 13;  // Linux 5.14
   switch (futex_operation & FUTEX_CMD_MASK & 0xffffffff) {
     case FUTEX_LOCK_PI:
     case FUTEX_UNLOCK_PI:
     case FUTEX_TRYLOCK_PI:
     case FUTEX_WAIT_REQUEUE_PI:
     case FUTEX_CMP_REQUEUE_PI:
-    case kFutexLockPi2: return true;
+    case uapi::kFutexLockPi2: return true;
     default: return false;
   }
 }

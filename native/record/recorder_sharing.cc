@@ -7,12 +7,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/uapi.h"
 #include "record/recorder.h"
 
 namespace chronofork {
 namespace {
-
-constexpr uint64_t kDontNeedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
 
 bool IsSharedType(uint64_t flags) {
   return (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
@@ -43,11 +42,9 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     if (!IsSharedType(call.values[3]) || (call.values[3] & MAP_ANONYMOUS)) return std::nullopt;
     const std::string link =
         "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
-    char target[4096];
-    const ssize_t n = ::readlink(link.c_str(), target, sizeof target);
+    const std::string path = ReadProcLink(live_.pid(), "fd/" + std::to_string(static_cast<int>(call.values[4])));
     struct stat status {};
-    if (n < 0 || ::stat(link.c_str(), &status) != 0) return std::nullopt;
-    const std::string path(target, static_cast<size_t>(n));
+    if (path.empty() || ::stat(link.c_str(), &status) != 0) return std::nullopt;
     // Files that live in memory are there for others to write, and a file that was opened for writing may be mapped for
     // it later, or be written by calls.
     const bool in_memory = path.starts_with("/dev/shm/") || path.starts_with("/memfd:");
@@ -97,22 +94,20 @@ void Recorder::LookAtShared(const SyscallArguments& call) {
 
 void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& event) {
   const TraceeAddress first(call.values[0]), made(static_cast<uint64_t>(result));
-  auto whole_pages = [](TraceeAddress start, uint64_t length) {
-    return AddressRange{start.PageStart(), start.PageStart() + ((length + 4095) & ~uint64_t{4095})};
-  };
+  auto pages = [](TraceeAddress start, uint64_t length) { return MakePageSet({{start, start + length}}); };
   switch (call.number) {
     case SYS_mmap: {
-      const PageSet range{whole_pages(made, call.values[1])};
+      const PageSet range = pages(made, call.values[1]);
       const bool stands_for_shared = (call.values[3] & MAP_TYPE) == MAP_SHARED && (call.values[3] & MAP_ANONYMOUS);
       alone_ = stands_for_shared ? Union(alone_, range) : Subtract(alone_, range);
       break;
     }
-    case SYS_munmap: alone_ = Subtract(alone_, {whole_pages(first, call.values[1])}); break;
+    case SYS_munmap: alone_ = Subtract(alone_, pages(first, call.values[1])); break;
     case SYS_mremap: {
-      const PageSet from{whole_pages(first, call.values[1])};
+      const PageSet from = pages(first, call.values[1]);
       const bool moved = !Intersect(alone_, from).empty();
       alone_ = Subtract(alone_, from);
-      if (moved) alone_ = Union(alone_, {whole_pages(made, call.values[2])});
+      if (moved) alone_ = Union(alone_, pages(made, call.values[2]));
       break;
     }
     case SYS_shmdt: event.mapped = shared_.PieceAt(first); break;
@@ -141,8 +136,8 @@ void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& 
       break;
     case SYS_madvise:
       // Where it drops the contents of private memory, it drops them in a replay alone.
-      if (call.values[2] == MADV_DONTNEED || call.values[2] == kDontNeedLocked)
-        shared_.Forget(whole_pages(first, call.values[1]));
+      if (call.values[2] == MADV_DONTNEED || call.values[2] == uapi::kAdviceDontNeedLocked)
+        shared_.Forget(pages(first, call.values[1]));
       break;
     default: break;
   }

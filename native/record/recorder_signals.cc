@@ -35,18 +35,6 @@ struct KernelSigaction {
   uint64_t mask;
 };
 
-bool IsFault(const siginfo_t& info) {
-  switch (info.si_signo) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGFPE:
-    case SIGILL:
-    case SIGTRAP:
-    case SIGSYS: return info.si_code > 0;
-    default: return false;
-  }
-}
-
 uint64_t MonotonicNs() {
   timespec t;
   ::clock_gettime(CLOCK_MONOTONIC, &t);

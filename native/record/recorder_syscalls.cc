@@ -110,12 +110,7 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     return std::optional(stop);
   }
   if (AnsweredAtFixedAddress(call) || AnsweredByUs(call)) return std::optional<LiveStop>();
-  auto descriptor_path = [this](int fd) {
-    char target[256];
-    std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(fd);
-    ssize_t n = ::readlink(link.c_str(), target, sizeof target);
-    return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
-  };
+  auto descriptor_path = [this](int fd) { return ReadProcLink(live_.pid(), "fd/" + std::to_string(fd)); };
   if (std::optional<std::string> refusal = RefusalFor(call, descriptor_path)) {
     ++refused_calls;
     Tell(*refusal);
@@ -132,13 +127,15 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
 }
 
 void Recorder::FinishSyscall(Event event) {
-  // What the call itself has written comes last but for what was found after it.
-  std::vector<MemoryWrite> writes = std::exchange(shared_changes_, {});
-  LookAtShared({event.number, event.arguments});
-  for (std::vector<MemoryWrite>* more : {&event.writes, &shared_changes_})
-    for (MemoryWrite& write : *more) writes.push_back(std::move(write));
-  shared_changes_.clear();
-  event.writes = std::move(writes);
+  if (!shared_.empty() || !shared_changes_.empty()) {
+    // What the call itself has written comes last but for what was found after it.
+    std::vector<MemoryWrite> writes = std::exchange(shared_changes_, {});
+    LookAtShared({event.number, event.arguments});
+    for (std::vector<MemoryWrite>* more : {&event.writes, &shared_changes_})
+      for (MemoryWrite& write : *more) writes.push_back(std::move(write));
+    shared_changes_.clear();
+    event.writes = std::move(writes);
+  }
   Append(std::move(event));
 }
 
@@ -166,9 +163,7 @@ Result<void> Recorder::PrepareCall(const SyscallArguments& call) {
 // What was opened, so that a branch can open it again.
 void Recorder::NoteOpened(int descriptor, Event& event) {
   std::string link = "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(descriptor);
-  char target[4096];
-  ssize_t n = ::readlink(link.c_str(), target, sizeof target);
-  if (n > 0) event.descriptor_path.assign(target, static_cast<size_t>(n));
+  event.descriptor_path = ReadProcLink(live_.pid(), "fd/" + std::to_string(descriptor));
   struct stat status {};
   own_memory_open_ = own_memory_open_ || IsMemoryFile(event.descriptor_path);
   event.descriptor_is_file = ::stat(link.c_str(), &status) == 0 && S_ISREG(status.st_mode);
@@ -201,9 +196,7 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
       file->size_bytes = status.st_size;
       file->modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
     }
-    char target[1024];
-    ssize_t n = ::readlink(link.c_str(), target, sizeof target);
-    if (n > 0) file->path.assign(target, static_cast<size_t>(n));
+    file->path = ReadProcLink(live_.pid(), "fd/" + std::to_string(static_cast<int>(call.values[4])));
     event.file = std::move(file);
   }
   NoteSharing(call, result, event);

@@ -20,6 +20,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "kernel/uapi.h"
 #include "record/recorder.h"
 
 namespace chronofork {
@@ -118,12 +119,11 @@ bool Recorder::SliceIsOver(uint64_t slice_ns) const {
 // The word that a waiting call for a priority-inheriting futex has changed
 // already: it tells the owner that somebody waits.
 std::optional<AddressRange> Recorder::WordOfWaiter(const SyscallArguments& call) {
-  constexpr uint64_t kFutexLockPi2 = 13;  // Linux 5.14
   if (call.number != SYS_futex) return std::nullopt;
   uint64_t address = 0;
   switch (call.values[1] & FUTEX_CMD_MASK & 0xffffffff) {
     case FUTEX_LOCK_PI:
-    case kFutexLockPi2: address = call.values[0]; break;
+    case uapi::kFutexLockPi2: address = call.values[0]; break;
     case FUTEX_WAIT_REQUEUE_PI: address = call.values[4]; break;
     default: return std::nullopt;
   }

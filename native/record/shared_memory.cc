@@ -128,11 +128,10 @@ std::vector<MemoryWrite> SharedMemory::Changes() {
   return changes;
 }
 
-void SharedMemory::Forget(const AddressRange& range) {
-  for (Piece& piece : pieces_) {
-    const TraceeAddress start = std::max(range.start, piece.range.start), end = std::min(range.end, piece.range.end);
-    if (start < end) std::memset(piece.known.data() + (start - piece.range.start), 0, end - start);
-  }
+void SharedMemory::Forget(const PageSet& pages) {
+  for (Piece& piece : pieces_)
+    for (const AddressRange& range : Intersect(pages, {piece.range}))
+      std::memset(piece.known.data() + (range.start - piece.range.start), 0, range.length());
 }
 
 void SharedMemory::Accept(const AddressRange& range) {

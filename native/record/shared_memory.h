@@ -46,8 +46,8 @@ class SharedMemory {
 
   // What it holds now and did not when this was last asked.
   std::vector<MemoryWrite> Changes();
-  // The contents of `range` are not what a replay has there.
-  void Forget(const AddressRange& range);
+  // The contents of `pages` are not what a replay has there.
+  void Forget(const PageSet& pages);
   // `range` has changed by the program's own doing: no change any more.
   void Accept(const AddressRange& range);
   // A fork of the live process, just made, gets memory of its own with the same contents.

@@ -136,7 +136,7 @@ Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
   if (!event.handled) return std::optional<ReplayStop>();
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo));
   if (other) return OnStop(*other, mode);
-  for (const MemoryWrite& frame : event.writes) CF_TRY(process_->memory().Write(frame.address, frame.bytes));
+  CF_TRY(ApplyWrites(event));
   kind_ = Position::Kind::kComputing;
   return mode == ResumeMode::kStep ? std::optional(ReplayStop{}) : std::optional<ReplayStop>();
 }

@@ -114,9 +114,9 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
   }
   if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
-    for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+    CF_TRY(ApplyWrites(event));
   } else {
-    for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+    CF_TRY(ApplyWrites(event));
     CF_TRY_ASSIGN(std::optional<TraceeAddress> mask, MaskOfWait(event, call));
     if (mask) {
       CF_TRY(WaitWithMask(event, *mask));
@@ -149,6 +149,11 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     return std::optional(stop);
   }
   return std::optional<ReplayStop>();
+}
+
+Result<void> Replayer::ApplyWrites(const Event& event) {
+  for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+  return {};
 }
 
 Result<void> Replayer::CheckAfter(const Event& event) {

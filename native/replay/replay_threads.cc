@@ -42,7 +42,7 @@ Result<void> Replayer::SwitchThread(const Event& event, bool ended) {
   left->alternate_stack = alternate_stack_;
   if (!ended && event.output_digest != DigestOf(left->registers))
     return Diverged("the registers differ at " + Describe(event, event_));
-  for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+  CF_TRY(ApplyWrites(event));
   GeneralRegisters r = coming->registers;
   if (r.rip != event.pc || DigestOf(r) != event.registers_digest)
     return Diverged("the registers of the other thread differ after " + Describe(event, event_));
@@ -51,10 +51,7 @@ Result<void> Replayer::SwitchThread(const Event& event, bool ended) {
     // Settle first: a call on its behalf begins and ends with these registers,
     // and the kernel looks whether the stack pointer is on the old stack.
     process_->SetRegisters(r);
-    stack_t wanted = coming->alternate_stack;
-    wanted.ss_flags &= SS_DISABLE;
-    CF_TRY(process_->memory().WriteValue(kScratchArea, wanted));
-    CF_TRY(process_->Syscall(SYS_sigaltstack, {kScratchArea.value, 0}));
+    CF_TRY(process_->SetAlternateStack(coming->alternate_stack));
     alternate_stack_ = coming->alternate_stack;
   }
   process_->SetRegisters(r);
@@ -81,7 +78,7 @@ Result<void> Replayer::MakeThread(const Event& event) {
 // The current thread, one of several, is about to end: it stays at its call,
 // and the switch that comes next leaves it for good.
 Replayer::Outcome Replayer::EndThread(const Event& event) {
-  for (const MemoryWrite& write : event.writes) CF_TRY(process_->memory().Write(write.address, write.bytes));
+  CF_TRY(ApplyWrites(event));
   process_->AbandonSyscall();
   CF_TRY(CheckAfter(event));
   thread_ended_ = true;

@@ -173,6 +173,7 @@ class Replayer : private ProbeHost {
   Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
   Result<void> AttachAgain(const Event& event, const SyscallArguments& call);
+  Result<void> ApplyWrites(const Event& event);
   Result<void> CheckAfter(const Event& event);
   bool Differs(const MemoryWrite& write, const AddressRange& watched) const;
   std::optional<size_t> WatchOverlapping(const Event& event) const;

@@ -61,12 +61,7 @@ Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog
     const ThreadEndings endings = EndingsOf(log, position.event, known);
     CF_TRY(GiveEndings(copy, endings));
     if (BeginAnew(copy, endings)) *changed = true;
-    if (!(context->alternate_stack.ss_flags & SS_DISABLE)) {
-      stack_t wanted = context->alternate_stack;
-      wanted.ss_flags &= SS_DISABLE;
-      CF_TRY(copy.memory().WriteValue(kScratchArea, wanted));
-      CF_TRY(copy.Syscall(SYS_sigaltstack, {kScratchArea.value, 0}));
-    }
+    if (!(context->alternate_stack.ss_flags & SS_DISABLE)) CF_TRY(copy.SetAlternateStack(context->alternate_stack));
     CF_TRY(copy.WriteSignalMask(context->signal_mask));
     copy.SwitchTo(running);
   }
@@ -159,10 +154,7 @@ StopReply Engine::RestartAfterExec() {
   reply.kind = StopKind::kExec;
   Result<void> entered = b.tip->EnterNewProgram();
   if (!entered.ok()) return Failed(entered.error());
-  char path[4096];
-  std::string link = "/proc/" + std::to_string(b.tip->pid()) + "/exe";
-  ssize_t n = ::readlink(link.c_str(), path, sizeof path);
-  if (n > 0) reply.exec_path.assign(path, static_cast<size_t>(n));
+  reply.exec_path = ReadProcLink(b.tip->pid(), "exe");
   options_.notice("info", "The program was replaced by " + reply.exec_path + ": the recording begins anew with it.");
   std::unique_ptr<Branch> fresh = std::make_unique<Branch>();
   fresh->log = std::make_unique<EventLog>(arena_);

@@ -18,12 +18,7 @@
 namespace chronofork {
 namespace {
 
-std::string LinkOf(pid_t pid, int fd) {
-  char target[4096];
-  std::string link = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(fd);
-  ssize_t n = ::readlink(link.c_str(), target, sizeof target);
-  return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
-}
+std::string LinkOf(pid_t pid, int fd) { return ReadProcLink(pid, "fd/" + std::to_string(fd)); }
 
 int64_t NumberAfter(const std::string& text, const char* key, int base) {
   size_t at = text.find(key);

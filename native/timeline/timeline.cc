@@ -267,12 +267,7 @@ void Timeline::Dispose(bool let_exit) {
 
 // -- DebugTarget -------------------------------------------------------------------------
 
-std::string Timeline::ExecutablePath() const {
-  char path[4096];
-  std::string link = "/proc/" + std::to_string(pid_) + "/exe";
-  ssize_t n = ::readlink(link.c_str(), path, sizeof path);
-  return n > 0 ? std::string(path, static_cast<size_t>(n)) : std::string();
-}
+std::string Timeline::ExecutablePath() const { return ReadProcLink(pid_, "exe"); }
 
 Result<std::vector<std::byte>> Timeline::ReadAuxv() {
   std::string text = ReadProcText(pid_, "auxv");
@@ -308,10 +303,7 @@ Result<std::string> Timeline::ReadProcFile(const std::string& name) {
   return Call([&]() -> Result<std::string> {
     if (!engine_) return NotRunning();
     pid_t shown = engine_->process().pid();
-    if (name != "cwd" && name != "root") return ReadProcText(shown, name);
-    char target[4096];
-    ssize_t n = ::readlink(("/proc/" + std::to_string(shown) + "/" + name).c_str(), target, sizeof target);
-    return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
+    return name == "cwd" || name == "root" ? ReadProcLink(shown, name) : ReadProcText(shown, name);
   });
 }
 

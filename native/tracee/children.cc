@@ -104,11 +104,7 @@ bool IsProcess(pid_t tid) {
   return at != std::string::npos && std::strtol(status.c_str() + at + 7, nullptr, 10) == tid;
 }
 
-std::string ProgramOf(pid_t pid) {
-  char path[4096];
-  const ssize_t n = ::readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), path, sizeof path);
-  return n > 0 ? std::string(path, static_cast<size_t>(n)) : "";
-}
+std::string ProgramOf(pid_t pid) { return ReadProcLink(pid, "exe"); }
 
 bool Is64Bit(pid_t pid) {
   ScopedFd exe(::open(("/proc/" + std::to_string(pid) + "/exe").c_str(), O_RDONLY | O_CLOEXEC));

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -95,6 +96,12 @@ std::string ReadProcText(pid_t pid, const std::string& name) {
   char buffer[16384];
   for (ssize_t n; (n = ::read(fd.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(n));
   return text;
+}
+
+std::string ReadProcLink(pid_t pid, const std::string& name) {
+  char target[PATH_MAX];
+  const ssize_t n = ::readlink(("/proc/" + std::to_string(pid) + "/" + name).c_str(), target, sizeof target);
+  return n > 0 ? std::string(target, static_cast<size_t>(n)) : std::string();
 }
 
 std::vector<Mapping> ReadMappings(pid_t pid) {

@@ -62,6 +62,9 @@ struct Mapping {
 // All mappings of a process, in order. Empty if the process is gone.
 std::vector<Mapping> ReadMappings(pid_t pid);
 
+// Where the link /proc/PID/NAME ("exe", "fd/3") leads; empty when it cannot be read.
+std::string ReadProcLink(pid_t pid, const std::string& name);
+
 // The whole of /proc/PID/NAME; nullopt-like empty string when it cannot be read.
 std::string ReadProcText(pid_t pid, const std::string& name);
 

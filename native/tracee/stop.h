@@ -29,6 +29,19 @@ struct Stop {
   bool foreign_call = false;  // kSyscallEntry: by the 32-bit entry into the kernel
 };
 
+// By an instruction itself. A timer's signal has a positive code, too: the number counts.
+inline bool IsFault(const siginfo_t& info) {
+  switch (info.si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS: return info.si_code > 0;
+    default: return false;
+  }
+}
+
 const char* StopKindName(Stop::Kind kind);
 
 }  // namespace chronofork

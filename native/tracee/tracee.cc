@@ -210,6 +210,14 @@ Result<void> Tracee::WriteSiginfo(const siginfo_t& info) {
   return {};
 }
 
+Result<void> Tracee::SetAlternateStack(const stack_t& stack) {
+  stack_t wanted = stack;
+  wanted.ss_flags &= SS_DISABLE;  // that the thread is on it is no setting
+  CF_TRY(memory_.WriteValue(kScratchArea, wanted));
+  CF_TRY(Syscall(SYS_sigaltstack, {kScratchArea.value, 0}));
+  return {};
+}
+
 Result<uint64_t> Tracee::ReadSignalMask() {
   uint64_t mask = 0;
   if (::ptrace(PTRACE_GETSIGMASK, tid_, sizeof mask, &mask) != 0)

@@ -119,6 +119,9 @@ class Tracee {
   Result<void> WriteExtended(const ExtendedRegisters& registers);
   Result<siginfo_t> ReadSiginfo();
   Result<void> WriteSiginfo(const siginfo_t& info);
+  // By a call on its behalf: the registers must be settled, as the kernel refuses while the thread is on the former
+  // one.
+  Result<void> SetAlternateStack(const stack_t& stack);
   Result<uint64_t> ReadSignalMask();
   Result<void> WriteSignalMask(uint64_t mask);
   // Debug registers: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
