@@ -90,12 +90,20 @@ void EmitCompareDirection(bool is_down, const ScratchSlots& slots, CodeBuffer::L
 
 }  // namespace
 
+bool IsAsked(const ProbeSpec& spec) { return !spec.conditions.empty() || !spec.log.empty(); }
+
 EmittedTrap EmitTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress counters, const ScratchSlots& slots,
                            CodeBuffer& to) {
   const bool keeps_flags = spec.rsp_range.has_value();
   const CodeBuffer::Label done = to.NewLabel();
   const CodeBuffer::Label limit = to.NewLabel();
   const EmittedTrap trap{to.NewLabel(), to.NewLabel()};
+  if (IsAsked(spec)) {
+    to.Bind(trap.int3);
+    to.Emit({0xCC});
+    to.Bind(trap.resume);
+    return trap;
+  }
 
   EmitSave(slots, keeps_flags, to);
   if (spec.rsp_range) EmitRspCheck(*spec.rsp_range, done, to);

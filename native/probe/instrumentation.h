@@ -47,7 +47,11 @@ struct EmittedTrap {
 inline constexpr uint64_t kMaxTransitionCodeBytes = 192;
 inline constexpr uint64_t kMaxMatchCodeBytes = 4096;
 
-// Counts an execution; falls through to what is emitted next.
+// Whether a probe's conditions and log are evaluated by the tracer: its code is nothing but a trap.
+bool IsAsked(const ProbeSpec& spec);
+
+// Counts an execution, or, if it IsAsked(), traps so that the tracer does it;
+// falls through to what is emitted next.
 EmittedTrap EmitTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress counters, const ScratchSlots& slots,
                            CodeBuffer& to);
 

@@ -240,8 +240,9 @@ bool ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
 void ClusterLayout::Record(const Site& site, const CodeBuffer& code) {
   for (const auto& [at, point] : points_) layout_.points[at] = point;
   for (const PendingTrap& pending : traps_) {
-    layout_.traps[code.AddressOf(pending.trap.int3)] = {pending.probe, false, pending.address,
-                                                        code.AddressOf(pending.trap.resume)};
+    layout_.traps[code.AddressOf(pending.trap.int3)] = {
+        pending.probe, IsAsked(specs_[pending.probe]) ? TrapKind::kAsk : TrapKind::kLimit, pending.address,
+        code.AddressOf(pending.trap.resume)};
   }
   for (const PendingMatch& pending : matches_) {
     layout_.matches[pending.probe] = {slots_, pending.block, code.AddressOf(pending.next), pending.address, {}};
@@ -369,7 +370,7 @@ std::vector<std::byte> LayOutMatch(size_t probe, const MatchCondition& condition
   match.mismatch = to.AddressOf(emitted.mismatch);
   const AddressRange block{match.block, match.block + kMaxMatchCodeBytes};
   std::erase_if(layout.traps, [&](const auto& trap) { return block.Contains(trap.first); });
-  layout.traps[to.AddressOf(emitted.trap.int3)] = {probe, true, match.place, match.next};
+  layout.traps[to.AddressOf(emitted.trap.int3)] = {probe, TrapKind::kMatch, match.place, match.next};
   layout.points[match.block] = {match.place, PointState::kInside};
   return {to.bytes().begin(), to.bytes().end()};
 }

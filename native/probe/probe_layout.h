@@ -37,9 +37,15 @@ struct CodePoint {
   PointState state = PointState::kPlain;
 };
 
+enum class TrapKind {
+  kLimit,  // it has counted up to the limit
+  kMatch,  // its match holds
+  kAsk,    // nothing is done yet: the tracer is to count
+};
+
 struct TrapPoint {
   size_t probe = 0;
-  bool is_match = false;
+  TrapKind kind = TrapKind::kLimit;
   TraceeAddress address;  // the original place
   TraceeAddress resume;
 };

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "probe/hit_log.h"
 #include "probe/instrumentation.h"
 #include "probe/probe_layout.h"
 #include "probe/site_plan.h"
@@ -82,6 +83,7 @@ struct ProbeSet::Parts {
   std::vector<ProbeSpec> specs;
   ProbeLayout layout;
   uint64_t limit = 0;
+  HitLog log;
 
   // The point that `pc`, in our pages, belongs to; nullptr if no code is there.
   const CodePoint* PointOf(TraceeAddress pc) const {
@@ -110,6 +112,27 @@ struct ProbeSet::Parts {
     return true;
   }
 
+  void Conceal(TraceeAddress address, std::span<std::byte> bytes) const;
+
+  // A transition probe in C++: true if it stops here.
+  Result<bool> Count(ProbeHost& host, size_t probe, const GeneralRegisters& registers) {
+    const ProbeSpec& spec = specs[probe];
+    if (spec.rsp_range && !spec.rsp_range->Contains(TraceeAddress(registers.rsp))) return false;
+    const MemoryReader read = [&](TraceeAddress address, std::span<std::byte> out) -> Result<void> {
+      CF_TRY(host.Read(address, out));
+      Conceal(address, out);
+      return {};
+    };
+    if (!AnyHolds(spec.conditions, registers, read)) return false;
+    CF_TRY_ASSIGN(SharedCounters counters, ReadCounters(host));
+    const uint64_t before = counters.remaining;
+    const bool stops = CountTransition(spec, static_cast<uint32_t>(probe), registers.rsp, counters);
+    if (counters.remaining == before) return false;  // the same group again
+    if (!spec.log.empty()) log.Append(spec, probe, limit - counters.remaining, registers, read);
+    CF_TRY(WriteCounters(host, counters));
+    return stops;
+  }
+
   // The probes of an int3 place from number `next` on, in C++.
   Result<TrapOutcome> Evaluate(ProbeHost& host, TraceeAddress address, size_t next, GeneralRegisters& registers) {
     const Place& place = layout.places.at(address);
@@ -121,9 +144,7 @@ struct ProbeSet::Parts {
       if (spec.match) {
         stops = Matches(host, *spec.match, registers);
       } else {
-        CF_TRY_ASSIGN(SharedCounters counters, ReadCounters(host));
-        stops = CountTransition(spec, static_cast<uint32_t>(probe), registers.rsp, counters);
-        CF_TRY(WriteCounters(host, counters));
+        CF_TRY_ASSIGN(stops, Count(host, probe, registers));
       }
       if (!stops) continue;
       return TrapOutcome{.action = TrapAction::kStop,
@@ -147,12 +168,29 @@ struct ProbeSet::Parts {
   }
 };
 
+void ProbeSet::Parts::Conceal(TraceeAddress address, std::span<std::byte> bytes) const {
+  const AddressRange read{address, address + bytes.size()};
+  const auto& patches = layout.patches;
+  // A patch that begins up to four bytes before may reach in.
+  auto patch = std::lower_bound(patches.begin(), patches.end(), address, [](const Patch& p, TraceeAddress a) {
+    return p.address.value + p.original.size() <= a.value;
+  });
+  for (; patch != patches.end() && patch->address < read.end; ++patch) {
+    for (size_t i = 0; i < patch->original.size(); ++i) {
+      const TraceeAddress at = patch->address + i;
+      if (read.Contains(at) && bytes[at - address] == patch->patched[i]) bytes[at - address] = patch->original[i];
+    }
+  }
+}
+
 ProbeSet::ProbeSet(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 ProbeSet::~ProbeSet() = default;
 
 Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<const ProbeSpec> specs) {
   for (const ProbeSpec& spec : specs) {
     CHRONOFORK_ASSERT(!spec.match || spec.match->words.size() <= kMaxMatchWords);
+    CHRONOFORK_ASSERT(spec.log.size() <= kMaxLogItems);
+    for (const LogItem& item : spec.log) CHRONOFORK_ASSERT(item.length_bytes <= kMaxLoggedBlock);
   }
   auto parts = std::make_unique<Parts>();
   parts->specs.assign(specs.begin(), specs.end());
@@ -244,13 +282,18 @@ Result<TrapOutcome> ProbeSet::HandleTrap(ProbeHost& host, GeneralRegisters& regi
   const ProbeLayout& layout = parts_->layout;
   const TraceeAddress at(registers.rip - 1);
   if (const auto trap = layout.traps.find(at); trap != layout.traps.end()) {
-    registers.rip = trap->second.address.value;
-    return TrapOutcome{.action = TrapAction::kStop,
-                       .probe = trap->second.probe,
-                       .is_match = trap->second.is_match,
-                       .address = trap->second.address,
-                       .resume = trap->second.resume,
-                       .next = 0};
+    const TrapPoint& point = trap->second;
+    registers.rip = point.address.value;
+    TrapOutcome outcome{.action = TrapAction::kStop,
+                        .probe = point.probe,
+                        .is_match = point.kind == TrapKind::kMatch,
+                        .address = point.address,
+                        .resume = point.resume,
+                        .next = 0};
+    if (point.kind != TrapKind::kAsk) return outcome;
+    CF_TRY_ASSIGN(const bool stops, parts_->Count(host, point.probe, registers));
+    if (stops) return outcome;
+    return GoOn(host, outcome, registers);
   }
   if (const auto interior = layout.interior.find(at); interior != layout.interior.end()) {
     registers.rip = interior->second.value;
@@ -335,20 +378,11 @@ bool ProbeSet::IsAfterProbes(TraceeAddress pc) const {
   return point != nullptr && point->state == PointState::kAfter;
 }
 
-void ProbeSet::Conceal(TraceeAddress address, std::span<std::byte> bytes) const {
-  const AddressRange read{address, address + bytes.size()};
-  const auto& patches = parts_->layout.patches;
-  // A patch that begins up to four bytes before may reach in.
-  auto patch = std::lower_bound(patches.begin(), patches.end(), address, [](const Patch& p, TraceeAddress a) {
-    return p.address.value + p.original.size() <= a.value;
-  });
-  for (; patch != patches.end() && patch->address < read.end; ++patch) {
-    for (size_t i = 0; i < patch->original.size(); ++i) {
-      const TraceeAddress at = patch->address + i;
-      if (read.Contains(at) && bytes[at - address] == patch->patched[i]) bytes[at - address] = patch->original[i];
-    }
-  }
-}
+void ProbeSet::Conceal(TraceeAddress address, std::span<std::byte> bytes) const { parts_->Conceal(address, bytes); }
+
+bool ProbeSet::LogWaits() const { return parts_->log.IsLong(); }
+
+Result<std::vector<ProbeLogEntry>> ProbeSet::TakeLog(ProbeHost&) { return parts_->log.Take(); }
 
 std::vector<AddressRange> ProbeSet::OwnRanges() const { return parts_->layout.regions; }
 

@@ -33,6 +33,7 @@
 
 #include "base/result.h"
 #include "base/tracee_address.h"
+#include "probe/agent_expression.h"
 #include "probe/probe_host.h"
 #include "tracee/registers.h"
 
@@ -51,12 +52,33 @@ struct MatchCondition {
 };
 inline constexpr size_t kMaxMatchWords = 48;
 
+// A value that is noted at each counted hit.
+struct LogItem {
+  AgentCode code;             // the value; with `length_bytes`, the address of a block of memory
+  uint32_t length_bytes = 0;  // of the block, at most kMaxLoggedBlock; 0: the value itself is noted
+};
+inline constexpr uint32_t kMaxLoggedBlock = 4096;
+inline constexpr size_t kMaxLogItems = 64;
+// What an item takes of an entry's values: a block is filled up to whole words.
+inline constexpr size_t LoggedBytesOf(const LogItem& item) {
+  return item.length_bytes == 0 ? 8 : (size_t{item.length_bytes} + 7) / 8 * 8;
+}
+
+// What a probe has noted at one hit.
+struct ProbeLogEntry {
+  size_t probe = 0;
+  uint64_t count = 0;                 // transitions, this hit included
+  uint64_t failed = 0;                // bit i: item i cannot be evaluated at this hit; its bytes are 0
+  std::span<const std::byte> values;  // LoggedBytesOf() each item, in their order
+};
+
 // Something to do each time *before* the instruction at `address` executes.
 //
 // Without `match` it is a transition probe. If rsp is outside `rsp_range`:
+// nothing. If there are conditions, and all can be evaluated and are 0:
 // nothing. If group == last_group: nothing. Else last_group = group,
-// ++transitions, and if transitions == limit: stop there. Group 0 counts every
-// execution, and leaves last_group alone.
+// ++transitions, `log` is noted, and if transitions == limit: stop there.
+// Group 0 counts every execution, and leaves last_group alone.
 //
 // With `match` it stops when the condition holds, and counts nothing. Match
 // probes are tested before transition probes at the same address; otherwise
@@ -64,8 +86,10 @@ inline constexpr size_t kMaxMatchWords = 48;
 struct ProbeSpec {
   TraceeAddress address;
   uint32_t group = 0;
-  std::optional<AddressRange> rsp_range;  // [start, end)
-  std::optional<MatchCondition> match;
+  std::optional<AddressRange> rsp_range = {};  // [start, end)
+  std::optional<MatchCondition> match = {};
+  std::vector<AgentCode> conditions = {};
+  std::vector<LogItem> log = {};
 };
 
 enum class ProbeKind {
@@ -121,6 +145,10 @@ class ProbeSet {
   Result<uint32_t> LastGroup(ProbeHost& host);
   // The probe that counted last; nullopt if none has.
   Result<std::optional<size_t>> LastCounted(ProbeHost& host);
+  // What was noted since the last time, in the order of the hits; valid until
+  // the next call. To be asked for when LogWaits(), and before Uninstall().
+  Result<std::vector<ProbeLogEntry>> TakeLog(ProbeHost& host);
+  bool LogWaits() const;
   // Replaces the condition of match probe `probe`. One Write().
   Result<void> SetMatch(ProbeHost& host, size_t probe, const MatchCondition& condition);
 

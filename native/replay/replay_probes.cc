@@ -190,6 +190,7 @@ Result<void> Replayer::Disarm() {
     process_->SetRegisters(r);
   }
   CF_TRY(NoteCounts());
+  CF_TRY(DeliverLog());
   CF_TRY(probes_->Uninstall(*this));
   probes_.reset();
   return {};
@@ -220,6 +221,14 @@ Result<void> Replayer::NoteCounts() {
   return {};
 }
 
+Result<void> Replayer::DeliverLog() {
+  CF_TRY_ASSIGN(std::vector<ProbeLogEntry> entries, probes_->TakeLog(*this));
+  if (!plan_->on_log || entries.empty()) return {};
+  for (ProbeLogEntry& entry : entries) entry.probe = probe_indices_[entry.probe - matches_installed_];
+  plan_->on_log(entries);
+  return {};
+}
+
 // Matches are looked for only in the gap between events where they lie.
 Result<void> Replayer::UpdateMatches() {
   bool want_end =
@@ -242,6 +251,7 @@ Result<void> Replayer::UpdateMatches() {
 
 // Carries out what the probes say: go on, step over, or look closer.
 Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegisters& registers) {
+  if (probes_->LogWaits()) CF_TRY(DeliverLog());
   GeneralRegisters r = registers;
   r.orig_rax = ~0ull;
   switch (outcome.action) {

@@ -66,7 +66,10 @@ struct WatchSpec {
 
 struct ReplayPlan {
   std::vector<ProbeSpec> probes;  // transition probes
-  uint64_t limit = 0;             // stop when so many were counted; 0: never
+  // What their `log` items have noted, in the order of the hits, all of it before Run() returns. `probe` is the
+  // index in `probes`; the spans are valid during the call. The replay must not be asked or changed from within.
+  std::function<void(std::span<const ProbeLogEntry>)> on_log;
+  uint64_t limit = 0;  // stop when so many were counted; 0: never
   // If set, every counted hit is asked whether to stop there.
   std::function<Result<bool>(size_t probe, const GeneralRegisters&)> accept;
   uint64_t accept_from = 0;        // the first hit that is asked; those before are only counted
@@ -206,6 +209,7 @@ class Replayer : private ProbeHost {
   Result<void> Arm();
   Result<void> Disarm();
   Result<void> NoteCounts();
+  Result<void> DeliverLog();
   Result<void> UpdateMatches();
   Outcome OnProbe(const TrapOutcome& outcome, GeneralRegisters registers);
   Outcome OnMatch(ActiveMatch& match, const TrapOutcome& outcome, GeneralRegisters registers);

@@ -1,7 +1,6 @@
 // Z: insert, z: remove. Types 0 and 1 are breakpoints, with conditions, 2 and
 // 4 watchpoints (write, access). Type 3 (read only) is not there: x86 has no
 // such thing, and gdb then uses 4.
-#include "rsp/agent_expression.h"
 #include "rsp/handlers.h"
 
 namespace chronofork {
@@ -22,15 +21,15 @@ std::optional<Request> ParseRequest(PacketCursor& packet) {
 }
 
 // `;X LEN,CODE` once or several times, with or without a `;` before each.
-std::optional<std::vector<BreakpointCondition>> ParseConditions(PacketCursor& packet) {
-  std::vector<BreakpointCondition> conditions;
+std::optional<std::vector<AgentCode>> ParseConditions(PacketCursor& packet) {
+  std::vector<AgentCode> conditions;
   while (!packet.AtEnd()) {
     packet.Consume(';');
     if (!packet.Consume('X')) return std::nullopt;
     std::optional<uint64_t> length = packet.HexThen(',');
     auto code = length ? packet.HexBytes(*length) : std::nullopt;
     if (!code) return std::nullopt;
-    conditions.push_back(AgentExpression::Condition(std::move(*code)));
+    conditions.push_back(std::move(*code));
   }
   return conditions;
 }
@@ -38,8 +37,7 @@ std::optional<std::vector<BreakpointCondition>> ParseConditions(PacketCursor& pa
 bool IsKnown(uint64_t type) { return type <= 2 || type == 4; }
 
 // One side of the packet's two; `Z` and `z` differ in nothing else.
-Result<void> Carry(DebugTarget& target, bool insert, const Request& request,
-                   std::vector<BreakpointCondition> conditions) {
+Result<void> Carry(DebugTarget& target, bool insert, const Request& request, std::vector<AgentCode> conditions) {
   if (request.type <= 1) {
     BreakpointKind kind = request.type == 0 ? BreakpointKind::kSoftware : BreakpointKind::kHardware;
     return insert ? target.InsertBreakpoint(kind, request.address, std::move(conditions))

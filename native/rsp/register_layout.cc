@@ -233,14 +233,4 @@ bool RegisterLayout::Write(size_t number, std::span<const std::byte> value, Gene
   return true;
 }
 
-std::optional<uint64_t> GeneralRegisterValue(size_t number, const GeneralRegisters& general) {
-  static const RegisterLayout layout(0);
-  if (number >= layout.registers().size()) return std::nullopt;
-  const RegisterSpec& spec = layout.registers()[number];
-  if (spec.place != RegisterPlace::kGeneral) return std::nullopt;
-  uint64_t value = 0;
-  bool known = layout.Read(number, general, {}, {reinterpret_cast<std::byte*>(&value), spec.length_bytes()});
-  return known ? std::optional(value) : std::nullopt;
-}
-
 }  // namespace chronofork

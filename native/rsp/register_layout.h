@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,8 +71,5 @@ class RegisterLayout {
 };
 
 constexpr size_t kMaxRegisterBytes = 64;
-
-// The value of one of the registers that GeneralRegisters holds.
-std::optional<uint64_t> GeneralRegisterValue(size_t number, const GeneralRegisters& general);
 
 }  // namespace chronofork

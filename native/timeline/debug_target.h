@@ -25,18 +25,13 @@
 
 #include "base/result.h"
 #include "base/tracee_address.h"
+#include "probe/agent_expression.h"
 #include "tracee/registers.h"
 
 namespace chronofork {
 
 enum class BreakpointKind { kSoftware, kHardware };
 enum class WatchKind { kWrite, kAccess };  // kAccess: read or write
-
-// Evaluates a breakpoint condition at a stop; made by rsp/ from gdb's agent
-// expression bytecode. `read` gives memory of the stopped debuggee. An error
-// counts as "stop", so that gdb looks for itself.
-using MemoryReader = std::function<Result<void>(TraceeAddress, std::span<std::byte>)>;
-using BreakpointCondition = std::function<Result<bool>(const GeneralRegisters&, const MemoryReader& read)>;
 
 enum class ResumeKind {
   kContinue,         // vCont;c
@@ -126,9 +121,10 @@ class DebugTarget {
 
   // -- Breakpoints ----------------------------------------------------------
   // Inserting the same place twice replaces its conditions. A breakpoint is
-  // hit when any of its conditions holds, or when it has none.
+  // hit when any of its conditions holds or cannot be evaluated (then gdb looks
+  // for itself), or when it has none.
   virtual Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
-                                        std::vector<BreakpointCondition> conditions) = 0;
+                                        std::vector<AgentCode> conditions) = 0;
   virtual Result<void> RemoveBreakpoint(BreakpointKind kind, TraceeAddress address) = 0;
   virtual Result<void> InsertWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) = 0;
   virtual Result<void> RemoveWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) = 0;

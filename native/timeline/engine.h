@@ -97,7 +97,7 @@ class Engine {
   // -- Breakpoints: as gdb has set them ---------------------------------------------
   struct Breakpoint {
     BreakpointKind kind = BreakpointKind::kSoftware;
-    std::vector<BreakpointCondition> conditions;
+    std::vector<AgentCode> conditions;
   };
   std::map<TraceeAddress, Breakpoint> breakpoints;
   struct Watch {

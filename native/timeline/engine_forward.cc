@@ -82,13 +82,8 @@ Result<std::vector<WatchSpec>> Engine::WatchSpecs(const std::vector<Watch>& want
 Result<bool> Engine::ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& shown) {
   auto found = breakpoints.find(address);
   if (found == breakpoints.end()) return false;
-  if (found->second.conditions.empty()) return true;
   MemoryReader read = [&shown](TraceeAddress a, std::span<std::byte> out) { return shown.memory().Read(a, out); };
-  for (const BreakpointCondition& condition : found->second.conditions) {
-    Result<bool> holds = condition(registers, read);
-    if (!holds.ok() || holds.value()) return true;  // what cannot be evaluated, gdb looks at itself
-  }
-  return false;
+  return AnyHolds(found->second.conditions, registers, read);
 }
 
 std::optional<StopReply> Engine::BreakpointHere() {

@@ -455,7 +455,7 @@ Result<StopReply> Search::LastTransition(const TimeOperation& operation, Operati
   goal.probes = operation.places;
   if (operation.stop_at_breakpoints)
     for (const auto& [address, breakpoint] : engine_.breakpoints) {
-      goal.probes.push_back(ProbeSpec{address, 0, {}, {}});
+      goal.probes.push_back(ProbeSpec{address});
       goal.conditional = goal.conditional || !breakpoint.conditions.empty();
     }
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
@@ -474,7 +474,7 @@ Result<StopReply> Search::LastTransition(const TimeOperation& operation, Operati
 Result<StopReply> Search::ReverseContinue(OperationResult* result) {
   Goal goal;
   for (const auto& [address, breakpoint] : engine_.breakpoints) {
-    goal.probes.push_back(ProbeSpec{address, 0, {}, {}});
+    goal.probes.push_back(ProbeSpec{address});
     goal.conditional = goal.conditional || !breakpoint.conditions.empty();
   }
   CF_TRY_ASSIGN(goal.watches, engine_.WatchSpecs(engine_.watches));

@@ -41,7 +41,7 @@ std::vector<ProbeSpec> Search::Predecessors(const std::vector<AddressRange>& fun
   TraceeAddress pc(engine_.process().registers().rip);
   auto add = [&](TraceeAddress address) {
     if (std::none_of(places.begin(), places.end(), [&](const ProbeSpec& p) { return p.address == address; }))
-      places.push_back(ProbeSpec{address, 0, {}, {}});
+      places.push_back(ProbeSpec{address});
   };
   auto add_before = [&](TraceeAddress end) {
     TraceeAddress start = std::max(end.PageStart(), end - 512 < end ? end - 512 : end.PageStart());
@@ -206,7 +206,7 @@ std::vector<ProbeSpec> Search::ReturnsWithin(TraceeAddress entry, const GeneralR
   const AddressRange on_stack{TraceeAddress(after.rsp - 8), TraceeAddress(after.rsp - 7)};
   for (TraceeAddress start : FindInstructionStarts(code, entry)) {
     auto instruction = DecodeInstruction(std::span(code).subspan(start - entry), start);
-    if (instruction && instruction->is_return()) places.push_back(ProbeSpec{start, 0, on_stack, {}});
+    if (instruction && instruction->is_return()) places.push_back(ProbeSpec{start, 0, on_stack});
   }
   return places;
 }

@@ -55,7 +55,7 @@ std::vector<ProbeSpec> Search::WriterPlaces(const WatchHit& hit) {
   Result<uint64_t> top = engine_.process().memory().ReadValue<uint64_t>(TraceeAddress(hit.after.rsp));
   if (top.ok()) add_before(TraceeAddress(top.value()));
   std::vector<ProbeSpec> places;
-  for (TraceeAddress address : addresses) places.push_back(ProbeSpec{address, 0, {}, {}});
+  for (TraceeAddress address : addresses) places.push_back(ProbeSpec{address});
   return places;
 }
 

@@ -397,8 +397,7 @@ Result<void> Timeline::WriteSiginfo(pid_t, const siginfo_t& info) {
   });
 }
 
-Result<void> Timeline::InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
-                                        std::vector<BreakpointCondition> conditions) {
+Result<void> Timeline::InsertBreakpoint(BreakpointKind kind, TraceeAddress address, std::vector<AgentCode> conditions) {
   return Call([&]() -> Result<void> {
     if (!engine_) return NotRunning();
     // In the past a library may not be mapped yet: the breakpoint is for when it is.

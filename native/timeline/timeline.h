@@ -102,8 +102,7 @@ class Timeline : public DebugTarget {
   Result<void> WriteMemory(TraceeAddress address, std::span<const std::byte> bytes) override;
   Result<siginfo_t> ReadSiginfo(pid_t tid) override;
   Result<void> WriteSiginfo(pid_t tid, const siginfo_t& info) override;
-  Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
-                                std::vector<BreakpointCondition> conditions) override;
+  Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address, std::vector<AgentCode> conditions) override;
   Result<void> RemoveBreakpoint(BreakpointKind kind, TraceeAddress address) override;
   Result<void> InsertWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;
   Result<void> RemoveWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;

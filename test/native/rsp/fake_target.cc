@@ -122,7 +122,7 @@ Result<void> FakeTarget::WriteSiginfo(pid_t, const siginfo_t& info) {
 }
 
 Result<void> FakeTarget::InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
-                                          std::vector<BreakpointCondition> conditions) {
+                                          std::vector<AgentCode> conditions) {
   std::string name = kind == BreakpointKind::kSoftware ? "break " : "hbreak ";
   Note(name + HexOf(address.value) + " conditions " + std::to_string(conditions.size()));
   breakpoints_[{kind, address.value}] = std::move(conditions);
@@ -247,12 +247,8 @@ bool FakeTarget::BreaksHere() {
   };
   for (const auto& [place, conditions] : breakpoints_) {
     if (place.second != registers.rip) continue;
-    if (conditions.empty()) return true;
-    for (const BreakpointCondition& condition : conditions) {
-      ++evaluated_conditions;
-      Result<bool> holds = condition(registers, read);
-      if (!holds || *holds) return true;
-    }
+    evaluated_conditions += static_cast<int>(conditions.size());
+    if (AnyHolds(conditions, registers, read)) return true;
   }
   return false;
 }

@@ -52,8 +52,7 @@ class FakeTarget : public DebugTarget {
   Result<void> WriteMemory(TraceeAddress address, std::span<const std::byte> bytes) override;
   Result<siginfo_t> ReadSiginfo(pid_t) override { return siginfo; }
   Result<void> WriteSiginfo(pid_t tid, const siginfo_t& info) override;
-  Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address,
-                                std::vector<BreakpointCondition> conditions) override;
+  Result<void> InsertBreakpoint(BreakpointKind kind, TraceeAddress address, std::vector<AgentCode> conditions) override;
   Result<void> RemoveBreakpoint(BreakpointKind kind, TraceeAddress address) override;
   Result<void> InsertWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;
   Result<void> RemoveWatchpoint(WatchKind kind, TraceeAddress address, uint64_t length_bytes) override;
@@ -101,7 +100,7 @@ class FakeTarget : public DebugTarget {
 
   std::vector<Moment> history_;
   size_t now_ = 0;
-  std::map<std::pair<BreakpointKind, uint64_t>, std::vector<BreakpointCondition>> breakpoints_;
+  std::map<std::pair<BreakpointKind, uint64_t>, std::vector<AgentCode>> breakpoints_;
   std::set<std::pair<uint64_t, uint64_t>> watches_;  // address, length
 
   std::mutex mutex_;  // of what follows

@@ -109,9 +109,9 @@ OperationResult Debugged::SeekCheckpoint(int id) {
   return Do(seek);
 }
 
-void Debugged::Break(const std::string& symbol, BreakpointCondition condition) {
-  std::vector<BreakpointCondition> conditions;
-  if (condition) conditions.push_back(std::move(condition));
+void Debugged::Break(const std::string& symbol, AgentCode condition) {
+  std::vector<AgentCode> conditions;
+  if (!condition.empty()) conditions.push_back(std::move(condition));
   engine_->breakpoints[symbols_.at(symbol)] = {BreakpointKind::kSoftware, std::move(conditions)};
 }
 

@@ -57,7 +57,7 @@ class Debugged {
   OperationResult Do(TimeOperation operation);
   OperationResult Try(TimeOperation operation);
   OperationResult SeekCheckpoint(int id);
-  void Break(const std::string& symbol, BreakpointCondition condition = nullptr);
+  void Break(const std::string& symbol, AgentCode condition = {});
   void Clear() { engine_->breakpoints.clear(); }
   void Watch(const std::string& symbol, uint64_t length_bytes = 8);
 

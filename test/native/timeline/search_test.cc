@@ -33,12 +33,18 @@ void FromTheEnd(const std::vector<std::string>& arguments, double interval_ms,
   CHECK(end.text == "");
 }
 
-BreakpointCondition WhenWordIs(TraceeAddress address, uint64_t value) {
-  return [=](const GeneralRegisters&, const MemoryReader& read) -> Result<bool> {
-    uint64_t word = 0;
-    CF_TRY(read(address, std::as_writable_bytes(std::span(&word, 1))));
-    return word == value;
+AgentCode WhenWordIs(TraceeAddress address, uint64_t value) {
+  AgentCode code;
+  auto push = [&](uint64_t constant) {
+    code.push_back(std::byte{0x25});  // const64
+    for (int shift = 56; shift >= 0; shift -= 8) code.push_back(static_cast<std::byte>(constant >> shift));
   };
+  push(address.value);
+  code.push_back(std::byte{0x1a});  // ref64
+  push(value);
+  code.push_back(std::byte{0x13});  // equal
+  code.push_back(std::byte{0x27});  // end
+  return code;
 }
 
 void ExpectBreak(Debugged& d, const StopReply& stop, const std::string& symbol) {
@@ -203,7 +209,7 @@ TEST_CASE("search: the frame of a recursion that one is in") {
     TimeOperation operation;
     operation.kind = TimeOperation::Kind::kLastTransition;
     operation.places = {
-        {d.symbols().at("mark_before_descent"), 1, AddressRange{TraceeAddress(sp), TraceeAddress(sp + 1)}, {}}};
+        {d.symbols().at("mark_before_descent"), 1, AddressRange{TraceeAddress(sp), TraceeAddress(sp + 1)}}};
     OperationResult result = d.Do(operation);
     d.Expect("found in the same frame", result.outcome == OperationResult::Outcome::kFound && result.group == 1u);
     d.Equal("depth", 5u, d.Word("depth"));
@@ -225,7 +231,7 @@ TEST_CASE("search: a group counts once for a run of hits") {
       // From the end: visits 19991 … 19999 are one run, whose start is the first visit after a tenth one.
       TimeOperation operation;
       operation.kind = TimeOperation::Kind::kLastTransition;
-      operation.places = {{d.symbols().at("mark_visit"), 1, {}, {}}, {d.symbols().at("mark_tenth"), 2, {}, {}}};
+      operation.places = {{d.symbols().at("mark_visit"), 1}, {d.symbols().at("mark_tenth"), 2}};
       OperationResult result = d.Do(operation);
       d.Expect("the visits are one run", result.group == 1u);
       d.Equal("its start", 19991u, d.Word("current"));

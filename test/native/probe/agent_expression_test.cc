@@ -1,6 +1,6 @@
 // Conditions as gdb sends them: what they are worth, and that nothing
 // malformed does harm.
-#include "rsp/agent_expression.h"
+#include "probe/agent_expression.h"
 
 #include <doctest/doctest.h>
 
@@ -31,10 +31,10 @@ Result<int64_t> Evaluate(std::string_view hex) {
   registers.fs_base = 99;
   auto code = PacketCursor(hex).HexBytes();
   REQUIRE(code);
-  return AgentExpression(*code).Evaluate(registers, ReadTable);
+  return EvaluateAgentCode(*code, registers, ReadTable);
 }
 
-TEST_CASE("rsp condition: values") {
+TEST_CASE("probe condition: values") {
   constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
   const std::pair<const char*, int64_t> table[] = {
       {"22ff27", 255},                 // const8
@@ -134,7 +134,7 @@ TEST_CASE("rsp condition: values") {
 
 // The bytes that gdb 13.1 sends for `if i == 2 && total < 7` in a function
 // compiled with -O0: i at rbp - 4, total at 0x555555558024.
-TEST_CASE("rsp condition: what gdb makes of an expression with a local and a global") {
+TEST_CASE("probe condition: what gdb makes of an expression with a local and a global") {
   constexpr const char* kCode =
       "26000622100222ec16080219162022021320001721003125000055555555802419162022071420002c2100312201210033220027";
   constexpr uint64_t kTotal = 0x555555558024, kBase = 0x7fffffffe000;
@@ -148,16 +148,15 @@ TEST_CASE("rsp condition: what gdb makes of an expression with a local and a glo
       };
       GeneralRegisters registers{};
       registers.rbp = kBase;
-      Result<bool> holds = AgentExpression::Condition(*PacketCursor(kCode).HexBytes())(registers, read);
+      const AgentCode code = *PacketCursor(kCode).HexBytes();
       CAPTURE(i);
       CAPTURE(total);
-      REQUIRE(holds.ok());
-      CHECK(*holds == (i == 2 && total < 7));
+      CHECK(AnyHolds({&code, 1}, registers, read) == (i == 2 && total < 7));
     }
   }
 }
 
-TEST_CASE("rsp condition: what is malformed is an error") {
+TEST_CASE("probe condition: what is malformed is an error") {
   const char* const table[] = {
       "",              // no end
       "22",            // cut
@@ -199,7 +198,7 @@ TEST_CASE("rsp condition: what is malformed is an error") {
   }
 }
 
-TEST_CASE("rsp condition: random bytecode neither crashes nor hangs") {
+TEST_CASE("probe condition: random bytecode neither crashes nor hangs") {
   std::mt19937 random(20240711);
   GeneralRegisters registers{};
   int values = 0;
@@ -208,18 +207,24 @@ TEST_CASE("rsp condition: random bytecode neither crashes nor hangs") {
     // Mostly known operations, so that the interesting ones are reached.
     for (std::byte& b : code) b = static_cast<std::byte>(random() % 4 == 0 ? random() : random() % 0x35);
     if (random() % 2 == 0 && !code.empty()) code.back() = std::byte{0x27};
-    values += AgentExpression(code).Evaluate(registers, ReadTable).ok();
+    values += EvaluateAgentCode(code, registers, ReadTable).ok();
   }
   CHECK(values > 0);
 }
 
-TEST_CASE("rsp condition: holds unless it is zero") {
+TEST_CASE("probe condition: any of them, unless it is zero") {
   GeneralRegisters registers{};
-  BreakpointCondition zero = AgentExpression::Condition({std::byte{0x22}, std::byte{0}, std::byte{0x27}});
-  BreakpointCondition one = AgentExpression::Condition({std::byte{0x22}, std::byte{1}, std::byte{0x27}});
-  CHECK_FALSE(*zero(registers, ReadTable));
-  CHECK(*one(registers, ReadTable));
-  CHECK_FALSE(AgentExpression::Condition({})(registers, ReadTable).ok());
+  const AgentCode zero{std::byte{0x22}, std::byte{0}, std::byte{0x27}};
+  const AgentCode one{std::byte{0x22}, std::byte{1}, std::byte{0x27}};
+  const AgentCode invalid;
+  const auto any = [&](std::vector<AgentCode> conditions) { return AnyHolds(conditions, registers, ReadTable); };
+  CHECK_FALSE(any({zero}));
+  CHECK_FALSE(any({zero, zero}));
+  CHECK(any({one}));
+  CHECK(any({zero, one}));
+  CHECK(any({invalid}));
+  CHECK(any({zero, invalid}));
+  CHECK(any({}));
 }
 
 }  // namespace

@@ -1,14 +1,12 @@
 // A stack machine on 64-bit integers. All arithmetic is done unsigned, where
 // overflow is defined; divisions that a CPU would trap on are errors.
-#include "rsp/agent_expression.h"
+#include "probe/agent_expression.h"
 
 #include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <string>
-
-#include "rsp/register_layout.h"
 
 namespace chronofork {
 namespace {
@@ -18,45 +16,7 @@ constexpr size_t kMaxStack = 100;
 // Conditions have no loops; a corrupt one must not hang the debugger.
 constexpr size_t kMaxOperations = 100'000;
 
-enum Operation : uint8_t {
-  kAdd = 0x02,
-  kSub,
-  kMul,
-  kDivSigned,
-  kDivUnsigned,
-  kRemSigned,
-  kRemUnsigned,
-  kShiftLeft,
-  kShiftRightSigned,
-  kShiftRightUnsigned,
-  kLogNot = 0x0e,
-  kBitAnd,
-  kBitOr,
-  kBitXor,
-  kBitNot,
-  kEqual,
-  kLessSigned,
-  kLessUnsigned,
-  kSignExtend,
-  kRef8,
-  kRef16,
-  kRef32,
-  kRef64,
-  kIfGoto = 0x20,
-  kGoto,
-  kConst8,
-  kConst16,
-  kConst32,
-  kConst64,
-  kReg,
-  kEnd,
-  kDup,
-  kPop,
-  kZeroExtend,
-  kSwap,
-  kPick = 0x32,
-  kRotate,
-};
+using enum AgentOperation;
 
 Error Invalid(std::string what) {
   return Error{"badCondition", "A breakpoint condition sent by gdb cannot be evaluated: " + what + ".", "", 0, 0};
@@ -73,11 +33,11 @@ class Machine {
   Result<int64_t> Run() {
     for (size_t operations = 0; operations < kMaxOperations; ++operations) {
       CF_TRY_ASSIGN(uint64_t operation, Operand(1));
-      if (operation == kEnd) {
+      if (operation == static_cast<uint64_t>(kEnd)) {
         if (depth_ == 0) return Invalid("it has no value");
         return Signed(stack_[depth_ - 1]);
       }
-      CF_TRY(Execute(static_cast<uint8_t>(operation)));
+      CF_TRY(Execute(static_cast<AgentOperation>(operation)));
     }
     return Invalid("it does not end");
   }
@@ -109,7 +69,7 @@ class Machine {
     return {};
   }
 
-  Result<void> Execute(uint8_t operation) {
+  Result<void> Execute(AgentOperation operation) {
     switch (operation) {
       case kConst8: return PushOperand(1);
       case kConst16: return PushOperand(2);
@@ -144,11 +104,6 @@ class Machine {
     return Binary(operation);
   }
 
-  static bool IsUnary(uint8_t operation) {
-    return operation == kLogNot || operation == kBitNot || operation == kSignExtend || operation == kZeroExtend ||
-           (operation >= kRef8 && operation <= kRef64);
-  }
-
   Result<void> PushOperand(size_t count) {
     CF_TRY_ASSIGN(uint64_t value, Operand(count));
     return Push(value);
@@ -156,7 +111,7 @@ class Machine {
 
   Result<void> PushRegister() {
     CF_TRY_ASSIGN(uint64_t number, Operand(2));
-    std::optional<uint64_t> value = GeneralRegisterValue(number, registers_);
+    std::optional<uint64_t> value = AgentRegisterValue(number, registers_);
     if (!value) return Invalid("register " + std::to_string(number) + " is not a general one");
     return Push(*value);
   }
@@ -167,7 +122,7 @@ class Machine {
     return Push(stack_[depth_ - 1 - index]);
   }
 
-  Result<void> Unary(uint8_t operation) {
+  Result<void> Unary(AgentOperation operation) {
     uint64_t& top = stack_[depth_ - 1];
     switch (operation) {
       case kLogNot: top = top == 0; return {};
@@ -182,7 +137,7 @@ class Machine {
       }
       default: {
         uint64_t value = 0;
-        size_t length_bytes = size_t{1} << (operation - kRef8);
+        size_t length_bytes = size_t{1} << (static_cast<int>(operation) - static_cast<int>(kRef8));
         CF_TRY(read_(TraceeAddress(top), {reinterpret_cast<std::byte*>(&value), length_bytes}));
         top = value;
         return {};
@@ -190,9 +145,10 @@ class Machine {
     }
   }
 
-  Result<void> Binary(uint8_t operation) {
+  Result<void> Binary(AgentOperation operation) {
     // A known operation is told from an unknown one before its operands are looked at.
-    if (!IsBinary(operation)) return Invalid("operation " + std::to_string(operation) + " is not supported");
+    if (!IsBinary(operation))
+      return Invalid("operation " + std::to_string(static_cast<int>(operation)) + " is not supported");
     CF_TRY(Require(2));
     uint64_t right = stack_[depth_ - 1], left = stack_[depth_ - 2];
     CF_TRY_ASSIGN(uint64_t value, Compute(operation, left, right));
@@ -200,12 +156,7 @@ class Machine {
     return {};
   }
 
-  static bool IsBinary(uint8_t operation) {
-    return (operation >= kAdd && operation <= kShiftRightUnsigned) || (operation >= kBitAnd && operation <= kBitXor) ||
-           (operation >= kEqual && operation <= kLessUnsigned);
-  }
-
-  static Result<uint64_t> Compute(uint8_t operation, uint64_t left, uint64_t right) {
+  static Result<uint64_t> Compute(AgentOperation operation, uint64_t left, uint64_t right) {
     switch (operation) {
       case kAdd: return left + right;
       case kSub: return left - right;
@@ -226,7 +177,7 @@ class Machine {
     }
   }
 
-  static Result<uint64_t> Divide(uint8_t operation, uint64_t left, uint64_t right) {
+  static Result<uint64_t> Divide(AgentOperation operation, uint64_t left, uint64_t right) {
     if (right == 0) return Invalid("it divides by zero");
     if (operation == kDivUnsigned) return left / right;
     if (operation == kRemUnsigned) return left % right;
@@ -244,16 +195,40 @@ class Machine {
 
 }  // namespace
 
-Result<int64_t> AgentExpression::Evaluate(const GeneralRegisters& registers, const MemoryReader& read) const {
-  return Machine(code_, registers, read).Run();
+bool IsUnary(AgentOperation operation) {
+  return operation == kLogNot || operation == kBitNot || operation == kSignExtend || operation == kZeroExtend ||
+         (operation >= kRef8 && operation <= kRef64);
 }
 
-BreakpointCondition AgentExpression::Condition(std::vector<std::byte> code) {
-  return [expression = AgentExpression(std::move(code))](const GeneralRegisters& registers,
-                                                         const MemoryReader& read) -> Result<bool> {
-    CF_TRY_ASSIGN(int64_t value, expression.Evaluate(registers, read));
-    return value != 0;
-  };
+bool IsBinary(AgentOperation operation) {
+  return (operation >= kAdd && operation <= kShiftRightUnsigned) || (operation >= kBitAnd && operation <= kBitXor) ||
+         (operation >= kEqual && operation <= kLessUnsigned);
+}
+
+std::optional<uint64_t> AgentRegisterValue(uint64_t number, const GeneralRegisters& registers) {
+  const GeneralRegisters& r = registers;
+  // Those from eflags to gs are 32 bits.
+  const uint64_t core[] = {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi,    r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11,
+                           r.r12, r.r13, r.r14, r.r15, r.rip, r.eflags, r.cs,  r.ss,  r.ds, r.es, r.fs,  r.gs};
+  constexpr uint64_t kFirstOf32Bits = 17, kOrigRax = 57, kFsBase = 58, kGsBase = 59;
+  if (number < std::size(core)) return number < kFirstOf32Bits ? core[number] : core[number] & 0xFFFFFFFF;
+  if (number == kOrigRax) return r.orig_rax;
+  if (number == kFsBase) return r.fs_base;
+  if (number == kGsBase) return r.gs_base;
+  return std::nullopt;
+}
+
+Result<int64_t> EvaluateAgentCode(std::span<const std::byte> code, const GeneralRegisters& registers,
+                                  const MemoryReader& read) {
+  return Machine(code, registers, read).Run();
+}
+
+bool AnyHolds(std::span<const AgentCode> conditions, const GeneralRegisters& registers, const MemoryReader& read) {
+  for (const AgentCode& condition : conditions) {
+    const Result<int64_t> value = EvaluateAgentCode(condition, registers, read);
+    if (!value.ok() || value.value() != 0) return true;  // what cannot be evaluated, gdb looks at itself
+  }
+  return conditions.empty();
 }
 
 }  // namespace chronofork
