@@ -527,14 +527,16 @@ void Engine::RequestInterrupt() {
 Error Engine::Gone() { return Error{"debuggeeGone", "The program was killed from outside.", "", 0, pid_}; }
 
 StopReply Engine::Resume(const ResumeRequest& request) {
+  const bool backwards = request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep;
   present_siginfo_.reset();
   if (!replay_ && !at_base_ && !barrier_wanted_ && branch().end.kind == EndState::Kind::kRunning &&
-      std::chrono::steady_clock::now() - stopped_at_ > kSeenByAPerson && request.kind != ResumeKind::kReverseContinue &&
-      request.kind != ResumeKind::kReverseStep) {
+      std::chrono::steady_clock::now() - stopped_at_ > kSeenByAPerson && !backwards) {
     Result<std::shared_ptr<Checkpoint>> kept = CheckpointLive(CheckpointReason::kStop, false);
     if (!kept.ok()) options_.notice("warning", kept.error().message + " " + kept.error().remedy);
   }
+  if (!backwards) preparation_.reset();
   last_stop_ = RunForward(request);
+  preparation_.reset();
   last_stop_.tid = present_tid();
   Disarm();  // whoever armed hears of it, whatever became of the resume
   interrupt_wanted.store(false);
@@ -562,6 +564,7 @@ void Engine::Arm(TimeOperation operation, std::function<void(OperationResult)> d
 
 void Engine::LetGo(bool let_exit) {
   if (attached_) static_cast<void>(Detach());
+  preparation_.reset();
   replay_.reset();
   pristine_.reset();
   for (auto& b : branches_) {

@@ -25,6 +25,7 @@
 #include "timeline/debug_target.h"
 #include "timeline/history.h"
 #include "timeline/operations.h"
+#include "timeline/preparation.h"
 #include "timeline/step_window.h"
 #include "tracee/children.h"
 
@@ -137,11 +138,16 @@ class Engine {
   // The same as far as line[index + 1], whose memory is compared.
   Result<void> VerifyInterval(size_t index, std::vector<struct Divergence>* diverged);
 
+  // While nobody waits: makes the next step back short. Gives way when `busy`;
+  // true: there is nothing left to do.
+  bool Prepare(const std::function<bool()>& busy);
+
   // The natural end: a program that stands at its exit leaves with its own status.
   void LetGo(bool let_exit);
 
  private:
   friend class Search;
+  friend class Preparation;
   struct Trap;
 
   // engine.cc
@@ -166,6 +172,14 @@ class Engine {
   void GoLive();
   void PresentMoved();
   Error Gone();
+
+  // engine_copies.cc
+  using Copies = std::vector<std::shared_ptr<Checkpoint>>;
+  // A copy of `replay` as it stands, free of probes; null: the kernel refuses. Not yet in the line.
+  std::shared_ptr<Checkpoint> CopyOnTheWay(Replayer& replay);
+  static void DropCopy(Copies& copies, size_t index);  // not the last
+  size_t InsertCopies(size_t start, Copies copies);
+  void TakePrepared();
 
   // engine_forward.cc
   StopReply RunForward(const ResumeRequest& request);
@@ -207,6 +221,7 @@ class Engine {
   std::shared_ptr<Checkpoint> in_use_;       // not to be thinned: a search is about to arrive from it
   bool at_base_ = false;                     // the present is exactly line[base_]
   std::unique_ptr<StepWindow> step_window_;  // what `bs` is answered from
+  std::unique_ptr<Preparation> preparation_;
   int next_id_ = 1;
   int next_moment_ = 1;
   int present_moment_ = 0;

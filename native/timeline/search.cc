@@ -70,6 +70,8 @@ StopReply Search::Reverse(const ResumeRequest& request) {
 }
 
 Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult* result) {
+  const bool seeks = engine_.armed_ && engine_.armed_->kind <= TimeOperation::Kind::kSeekEnd;
+  if (!seeks) engine_.TakePrepared();
   if (!engine_.armed_) {
     if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(result);
     return ReverseContinue(result);
@@ -337,24 +339,6 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
   }
 }
 
-std::shared_ptr<Checkpoint> Search::CopyAsCheckpoint(Replayer& replay) {
-  Result<PageSet> pages = ExclusivePages(replay.process().pid());
-  Position position = replay.position();
-  Result<std::unique_ptr<Tracee>> copy = replay.Copy();
-  if (!pages.ok() || !copy.ok()) return nullptr;
-  auto checkpoint = std::make_shared<Checkpoint>();
-  checkpoint->pages = std::move(pages).value();
-  checkpoint->process = std::move(copy).value();
-  checkpoint->position = position;
-  checkpoint->position.registers = checkpoint->process->registers();
-  checkpoint->id = engine_.next_id_++;
-  checkpoint->moment = engine_.next_moment_++;
-  checkpoint->branch = engine_.branch_;
-  checkpoint->reason = CheckpointReason::kSearch;
-  checkpoint->patched = replay.patched();
-  return checkpoint;
-}
-
 // A copy from within the counting of an interval, with the count so far. Not at
 // a counted place: whether this very hit is in the count nobody can tell.
 void Search::NotePassed(Replayer& replay, const Goal& goal) {
@@ -365,13 +349,13 @@ void Search::NotePassed(Replayer& replay, const Goal& goal) {
   Result<uint64_t> transitions = replay.CountNow();
   Result<uint32_t> group = replay.GroupNow();
   if (!transitions.ok() || !group.ok()) return;
-  std::shared_ptr<Checkpoint> copy = CopyAsCheckpoint(replay);
+  std::shared_ptr<Checkpoint> copy = engine_.CopyOnTheWay(replay);
   if (!copy) return;
   passed_.push_back(std::move(copy));
   passed_counts_.push_back({transitions.value(), group.value()});
   if (passed_.size() <= kKept) return;
   const size_t dropped = passed_.size() / 2;
-  Drop(passed_, dropped);
+  Engine::DropCopy(passed_, dropped);
   passed_counts_.erase(passed_counts_.begin() + static_cast<long>(dropped));
 }
 
@@ -404,8 +388,8 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   // Copies at growing density towards the answer: the next step back starts from the last one.
   plan.tick = [&] {
     constexpr size_t kKept = 6;
-    if (auto copy = CopyAsCheckpoint(*replay)) copies_.push_back(std::move(copy));
-    if (copies_.size() > kKept) Drop(copies_, copies_.size() / 2);
+    if (auto copy = engine_.CopyOnTheWay(*replay)) copies_.push_back(std::move(copy));
+    if (copies_.size() > kKept) Engine::DropCopy(copies_, copies_.size() / 2);
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
@@ -431,17 +415,9 @@ void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_star
   auto& line = engine_.branch().line;
   start = static_cast<size_t>(std::find(line.begin(), line.end(), engine_.in_use_) - line.begin());
   engine_.in_use_.reset();
-  size_t index = start;
-  for (auto& copy : copies) {
-    copy->descriptors = line[start]->descriptors;
-    for (size_t i = line[start]->position.event; i < copy->position.event; ++i)
-      CarryForward(copy->descriptors, engine_.branch().log->at(i));
-    copy->time_ns = copy->position.event > 0
-                        ? std::max(line[start]->time_ns, engine_.branch().log->at(copy->position.event - 1).time_ns)
-                        : line[start]->time_ns;
-    line.insert(line.begin() + static_cast<long>(++index), copy);
-  }
-  if (!copies.empty()) {
+  const bool any = !copies.empty();
+  const size_t index = engine_.InsertCopies(start, std::move(copies));
+  if (any) {
     // The last copy may have been made when the replay had arrived already: then there is no way between the two.
     Result<bool> at_copy = replay->StandsAt(engine_.MarkerOf(index));
     at_start = at_copy.ok() && at_copy.value();

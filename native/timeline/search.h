@@ -76,7 +76,6 @@ class Search {
   std::vector<ProbeSpec> WriterPlaces(const WatchHit& hit);
   Result<size_t> Split(const Interval& interval, const std::map<uint64_t, WatchHit>& writers);
   using Pieces = std::vector<std::shared_ptr<Checkpoint>>;
-  static void Drop(Pieces& copies, size_t index);  // not the last
   Result<Pieces> SplitByHits(const Interval& interval, std::vector<ProbeSpec> places);
   Result<Pieces> SplitByTime(const Interval& interval, double tick_ms);
   Result<std::unique_ptr<Replayer>> Narrow(std::unique_ptr<Replayer> from, const EndMarker& end);
@@ -96,7 +95,6 @@ class Search {
   // Makes `replay`, reached from line[start], the present; `copies` were left on the way.
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
               std::vector<std::shared_ptr<Checkpoint>> copies);
-  std::shared_ptr<Checkpoint> CopyAsCheckpoint(Replayer& replay);
   void NotePassed(Replayer& replay, const Goal& goal);
   Result<std::unique_ptr<Replayer>> ReplayTowards(const Hit& hit);
   ReplayPlan Plan();

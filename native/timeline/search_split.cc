@@ -22,12 +22,6 @@ constexpr size_t kPieces = 12;
 
 }  // namespace
 
-// What was written up to the dropped copy was written up to the next one.
-void Search::Drop(Pieces& copies, size_t index) {
-  copies[index + 1]->pages = Union(copies[index + 1]->pages, copies[index]->pages);
-  copies.erase(copies.begin() + static_cast<long>(index));
-}
-
 Result<Search::Pieces> Search::SplitByHits(const Interval& interval, std::vector<ProbeSpec> places) {
   Pieces copies;
   if (places.empty()) return copies;
@@ -45,7 +39,7 @@ Result<Search::Pieces> Search::SplitByHits(const Interval& interval, std::vector
     CF_TRY_ASSIGN(stop, replay->Run(plan));
     if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
     if (stop.kind != ReplayStop::Kind::kProbe) break;
-    if (auto copy = CopyAsCheckpoint(*replay)) copies.push_back(std::move(copy));
+    if (auto copy = engine_.CopyOnTheWay(*replay)) copies.push_back(std::move(copy));
     plan.count_first = false;  // it was counted when the replay stopped at it
   }
   return copies;
@@ -59,10 +53,10 @@ Result<Search::Pieces> Search::SplitByTime(const Interval& interval, double tick
   plan.end = interval.end;
   plan.tick = [&] {
     if (++ticks % every != 0) return;
-    if (auto copy = CopyAsCheckpoint(*replay)) copies.push_back(std::move(copy));
+    if (auto copy = engine_.CopyOnTheWay(*replay)) copies.push_back(std::move(copy));
     if (copies.size() < 2 * kPieces) return;
     for (size_t i = copies.size(); i-- > 0;)
-      if (i % 2 == 0) Drop(copies, i);
+      if (i % 2 == 0) Engine::DropCopy(copies, i);
     every *= 2;
   };
   WakeTimer timer(tick_ms);

@@ -20,6 +20,9 @@ Log logger("timeline");
 // How often the debuggee's children are served while it stands still.
 constexpr auto kIdlePoll = std::chrono::milliseconds(5);
 
+// After a stop gdb and the editor ask for what they show; then nobody asks any more.
+constexpr auto kSettled = std::chrono::milliseconds(30);
+
 Error NotRunning() { return Error{"noDebuggee", "There is no program being debugged.", "", 0, 0}; }
 
 bool SameLibraries(const TargetLibraries& a, const TargetLibraries& b) {
@@ -49,13 +52,20 @@ void Timeline::Loop() {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
+      const auto idle_since = std::chrono::steady_clock::now();
       while (tasks_.empty() && !stopping_) {
-        if (engine_ && ChildProcesses::Count() > 0) {
-          wake_.wait_for(lock, kIdlePoll);
-          if (tasks_.empty()) TracerThread::Poll();
-        } else {
+        const bool children = engine_ && ChildProcesses::Count() > 0;
+        const bool unprepared = engine_ && unprepared_;
+        if (children || unprepared)
+          wake_.wait_for(lock, children ? kIdlePoll : kSettled);
+        else
           wake_.wait(lock);
-        }
+        if (!tasks_.empty() || stopping_) break;
+        if (children) TracerThread::Poll();
+        if (!unprepared || std::chrono::steady_clock::now() - idle_since < kSettled) continue;
+        lock.unlock();
+        Prepare();
+        lock.lock();
       }
       if (tasks_.empty()) break;
       task = std::move(tasks_.front());
@@ -68,12 +78,25 @@ void Timeline::Loop() {
   ResignAsTracerThread();
 }
 
+// Copies towards the present, for the first step back from here.
+void Timeline::Prepare() {
+  preparing_.store(true);
+  unprepared_ = !engine_->Prepare([this] { return Busy(); });
+  preparing_.store(false);
+}
+
+bool Timeline::Busy() {
+  std::lock_guard lock(mutex_);
+  return !tasks_.empty() || stopping_;
+}
+
 void Timeline::Post(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
+  if (preparing_.load()) WakeTracer();
 }
 
 template <typename F>
@@ -461,6 +484,7 @@ StopReply Timeline::ResumeHere(const ResumeRequest& request) {
   TargetLibraries before;
   if (backwards) before = ReadLibraryList(engine_->process());
   StopReply reply = engine_->Resume(request);
+  unprepared_ = true;
   Publish();
   if (backwards && reply.kind != StopKind::kKilled && !SameLibraries(before, ReadLibraryList(engine_->process()))) {
     held_stop_ = reply;

@@ -116,6 +116,8 @@ class Timeline : public DebugTarget {
 
  private:
   void Loop();
+  void Prepare();
+  bool Busy();
   Result<pid_t> Begin(const std::function<Result<pid_t>(Engine&)>& begin);
   void Post(std::function<void()> task);
   // Runs `work` on the tracer thread and waits for its value.
@@ -140,6 +142,8 @@ class Timeline : public DebugTarget {
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;
   bool stopping_ = false;
+  bool unprepared_ = false;             // tracer thread: the present has not been prepared for a step back
+  std::atomic<bool> preparing_{false};  // … and is just now
   std::mutex view_mutex_;
   TimelineView view_;
   std::thread thread_;

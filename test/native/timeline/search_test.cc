@@ -111,6 +111,65 @@ TEST_CASE("search: copies made while counting do not change what is counted") {
   CHECK(end.text == "");
 }
 
+// While nobody waits, copies are made on the way to the present.
+TEST_CASE("search: a step back that was prepared finds what one finds without") {
+  const std::string program = Moves();
+  // How often the preparation may ask whether somebody waits until somebody does.
+  for (const size_t patience : {1000000, 1, 7}) {
+    CAPTURE(patience);
+    const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+      Debugged d(program, {"loops"}, {0, "", "/dev/null", 1});
+      const uint64_t rounds = 30'000'000;
+      d.Break("mark_begin");
+      d.Continue();
+      d.Expect("more rounds",
+               d.engine().WriteMemory(d.symbols().at("rounds"), std::as_bytes(std::span(&rounds, 1))).ok());
+      d.Clear();
+      d.Break("mark_end");
+      d.Continue();
+      d.Clear();
+      d.Break("mark_visit");
+      const size_t before = d.engine().branch().line.size();
+      size_t interruptions = 0;
+      for (bool done = false; !done;) {
+        size_t asked = 0;
+        done = d.engine().Prepare([&] { return ++asked > patience; });
+        interruptions += done ? 0 : 1;
+        d.Expect("no checkpoint yet", d.engine().branch().line.size() == before);
+      }
+      d.Expect("interrupted only where somebody waits", (interruptions > 0) == (patience < 1000));
+      ExpectBreak(d, d.ReverseContinue(), "mark_visit");
+      d.Equal("current", rounds - 1, d.Word("current"));
+      d.Equal("total", (rounds - 2) * (rounds - 1) / 2, d.Word("total"));
+      d.Expect("started near by", d.engine().base() >= before);
+      ExpectBreak(d, d.ReverseContinue(), "mark_visit");
+      d.Equal("the one before", rounds - 2, d.Word("current"));
+      return d.problems;
+    });
+    CHECK(TroubleOf(end) == "");
+    CHECK(end.text == "");
+  }
+}
+
+TEST_CASE("search: what was prepared for one moment is not taken for another") {
+  FromTheEnd({"loops"}, 0, [](Debugged& d) {
+    d.Expect("prepared", d.engine().Prepare([] { return false; }));
+    const size_t before = d.engine().branch().line.size();
+    TimeOperation to_begin;
+    to_begin.kind = TimeOperation::Kind::kSeekBegin;
+    d.Do(to_begin);
+    d.Expect("nothing was added", d.engine().branch().line.size() == before);
+    d.Expect("at a checkpoint there is nothing to do", d.engine().Prepare([] { return false; }));
+    d.Break("mark_visit");
+    ExpectBreak(d, d.Continue(), "mark_visit");
+    d.Equal("current", 0u, d.Word("current"));
+    d.Expect("prepared again", d.engine().Prepare([] { return false; }));
+    d.Clear();
+    d.Expect("forwards", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Expect("still nothing", d.engine().branch().line.size() == before);
+  });
+}
+
 TEST_CASE("search: the nearest of two breakpoints, and conditions") {
   for (double interval_ms : {0.0, 2.0}) {
     FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {

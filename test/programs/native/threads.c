@@ -446,3 +446,29 @@ SITUATION(many_at_once) {
   for (int i = 0; i < kThreads; ++i) sum += join(threads[i]);
   printf("%ld\n", sum);
 }
+
+enum { kAlive = 500 };
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t all_there = PTHREAD_COND_INITIALIZER;
+static int there;
+static __thread long mine;
+static void *wait_for_the_last(void *argument) {
+  mine = (long)argument;
+  pthread_mutex_lock(&door);
+  if (++there == kAlive) pthread_cond_broadcast(&all_there);
+  while (there < kAlive) pthread_cond_wait(&all_there, &door);
+  pthread_mutex_unlock(&door);
+  return (void *)mine;
+}
+SITUATION(five_hundred_alive) {
+  static pthread_t threads[kAlive];
+  pthread_attr_t attributes;
+  long sum = 0;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 65536);
+  for (long i = 0; i < kAlive; ++i)
+    EXPECT(pthread_create(&threads[i], &attributes, wait_for_the_last, (void *)i) == 0);
+  for (int i = 0; i < kAlive; ++i) sum += join(threads[i]);
+  EXPECT(there == kAlive);
+  printf("%ld\n", sum);
+}
