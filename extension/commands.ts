@@ -55,6 +55,12 @@ const sessionCommands: Record<string, Command> = {
     if (expression) await goToLastWrite(session, expression);
     else void vscode.window.showInformationMessage('Put the cursor on a variable, or select an expression.');
   },
+  async runBackToCursor(session) {
+    const editor = vscode.window.activeTextEditor;
+    if (editor?.document.uri.scheme !== 'file') throw new Error('Put the cursor on a line of the program first.');
+    const line = editor.selection.active.line + 1;
+    tellArrival(await session.request('chronofork/runBackTo', { path: editor.document.uri.fsPath, line }));
+  },
   async createCheckpoint(session) {
     const { checkpoint } = await session.request('chronofork/checkpoint', { action: 'create' });
     if (checkpoint) vscode.window.setStatusBarMessage(`Checkpoint made at ${placeOf(checkpoint)}`, 4000);

@@ -50,7 +50,10 @@ export interface AttachOptions {
 export interface SearchPlace {
   /** 0x… */
   address: string;
-  /** Counts only when it differs from the group counted last: all starts of one source line share a group. */
+  /**
+   * Counts only when it differs from the group counted last: all starts of one
+   * source line share a group. 0: counts each time.
+   */
   group: number;
   /** Counts only while `rspMin <= rsp < rspMax` (0x…): the same stack frame. Absent: always. */
   rspMin?: string;

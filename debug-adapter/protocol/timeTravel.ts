@@ -127,6 +127,12 @@ export interface TimeTravelRequests {
     ),
     Arrival & { expression: string; address: string; size: number; oldValue?: string; newValue?: string },
   ];
+  /**
+   * To the last time before now that a line was executed, in whichever stack
+   * frame. `line` of the answer is the one that has code: a line without any
+   * stands for the next that has. Breakpoints that were met later win.
+   */
+  'chronofork/runBackTo': [{ path: string; line: number }, Arrival & { line: number }];
   /** Goes on live from the present past moment; the former line stays. */
   'chronofork/branch': [{ name?: string }, { branch: Branch; message?: string; files: readonly string[] }];
   /**

@@ -10,7 +10,7 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { basename } from 'node:path';
-import { messageOf } from '../errors.js';
+import { ChronoforkError, messageOf } from '../errors.js';
 import type { Gdb } from '../gdb/miConnection.js';
 import { quoteMi, text, tuple, type MiTuple } from '../gdb/miParser.js';
 
@@ -89,6 +89,26 @@ export class BreakpointTable {
       if (entry) found.push(entry.id);
     }
     return found;
+  }
+
+  /** Where a breakpoint on a source line would be, as 0x…, and on which line. None is left. */
+  async placesOf(path: string, line: number): Promise<{ addresses: string[]; line: number }> {
+    const inserted = await this.gdb
+      .command(`-break-insert --source ${quoteMi(path)} --line ${line}`)
+      .catch(() => undefined);
+    if (!inserted)
+      throw new ChronoforkError(
+        'noCodeThere',
+        `No code of the program was built from line ${line} of ${basename(path)}, or from one after it.`,
+        'Choose a line with a statement. If the program was built elsewhere, set "sourceMap".',
+      );
+    const shown = tuple(inserted, 'bkpt');
+    await this.gdb.command(`-break-delete ${text(shown, 'number')}`);
+    const places = text(shown, 'addr') === '<MULTIPLE>' ? locationsOf(shown) : [shown];
+    return {
+      addresses: places.map((place) => text(place, 'addr')),
+      line: Number(text(places[0] ?? shown, 'line')) || line,
+    };
   }
 
   /** After a stop at it: a breakpoint for the N-th hit is spent, one for every N-th waits again. */

@@ -2,6 +2,7 @@
  * The custom requests about time (protocol/timeTravel.ts): each answers with
  * where it arrived, and a `stopped` event follows.
  */
+import { basename } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Progress } from '../progress.js';
 import type { OperationResult, TimeOperation } from '../core/core.js';
@@ -256,6 +257,25 @@ async function lastWrite(
   };
 }
 
+async function runBackTo(
+  context: Context,
+  args: ArgumentsOf<'chronofork/runBackTo'>,
+): Promise<ResponseOf<'chronofork/runBackTo'>> {
+  const { path, line } = args;
+  if (typeof path !== 'string' || !Number.isInteger(line) || line < 1)
+    throw new ChronoforkError('invalidArguments', 'chronofork/runBackTo needs a "path" and a "line", from 1 on.');
+  const debuggee = context.debuggee();
+  debuggee.requireStopped();
+  const places = await debuggee.breakpoints.placesOf(path, line);
+  const title = `Looking for the last time at line ${places.line}`;
+  const arrived = await jumpFor(context, title, 'goto', async ({ reverseSteps }) => {
+    const result = await reverseSteps.backTo(places.addresses);
+    const never = `Line ${places.line} of ${basename(path)} was not executed before: this is the beginning of the recording.`;
+    return { result, ...(result.outcome === 'begin' ? { message: never } : {}) };
+  });
+  return { ...arrivalOf(arrived), line: places.line };
+}
+
 async function branch(
   context: Context,
   args: ArgumentsOf<'chronofork/branch'>,
@@ -317,6 +337,7 @@ export const timeTravelHandlers: Handlers = {
   'chronofork/reverseStepIn': reverseStepIn,
   'chronofork/reverseStepOut': reverseStepOut,
   'chronofork/lastWrite': lastWrite,
+  'chronofork/runBackTo': runBackTo,
   'chronofork/branch': branch,
   'chronofork/discardEdits': discardEdits,
   'chronofork/replayCrash': replayCrash,

@@ -44,6 +44,9 @@ const noCallerLines =
   'The caller has no source lines: step back by instruction, or use reverse continue, to go further.';
 const noLines = 'There are no source lines here, so this was a step of one instruction.';
 
+/** The group that is counted each time, however often in a row. */
+const everyExecution = 0;
+
 /** A search that meets so many deeper calls of the same function gives up where it is. */
 const mostRounds = 10_000;
 
@@ -120,6 +123,17 @@ export class ReverseSteps {
     const code = callee && this.codeOf(callee);
     if (!callee || !code || callee.cfa === from.cfa) return undefined;
     return this.searchWithin(tid, callee, code, placesOf(callee, code));
+  }
+
+  /** To the last execution of one of the addresses, in any stack frame; a breakpoint of the user's on the way wins. */
+  async backTo(addresses: readonly string[]): Promise<OperationResult> {
+    const places = addresses.map((address): SearchPlace => ({ address, group: everyExecution }));
+    for (;;) {
+      const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true });
+      const unasked =
+        result.outcome === 'breakpoint' && !(await this.isUsersBreakpoint(result.address ?? result.moment.pc));
+      if (!unasked) return result;
+    }
   }
 
   async instruction(tid: number): Promise<OperationResult> {

@@ -203,6 +203,10 @@ export class Journey {
     if (action.startsWith('reverseStep')) return (await this.step(`chronofork/${action}`)).text;
     if (action === 'lastWrite')
       return (await this.step('chronofork/lastWrite', { expression: args, frameId: this.last?.stackFrame?.id })).text;
+    if (action === 'runBackTo')
+      return (
+        await this.step('chronofork/runBackTo', { path: this.program.source, line: this.program.marks.get(args) })
+      ).text;
     if (action === 'seek') return (await this.step('chronofork/seek', { to: args })).text;
     if (action === 'value') return this.evaluate(args);
     if (action === 'set') {

@@ -69,6 +69,46 @@ describe('backwards', () => {
     },
   );
 
+  debugTest('running back to a line', 'bank.c', async (s) => {
+    await s.walk(`
+      break print
+      run                 -> print
+      runBackTo deposit   -> deposit
+      value amount        -> 30
+      runBackTo deposit   -> deposit
+      value amount        -> 20
+      break deposit-count
+      seek end            -> print
+      runBackTo start     -> deposit-count
+      value amount        -> 30
+      clear deposit-count
+      runBackTo start     -> start
+      continue            -> print
+    `);
+    // A line without code stands for the next that has some.
+    const declared = s.program.marks.get('deposit-first')! - 3;
+    const here = { path: s.program.source, line: declared };
+    assert.equal((await s.step('chronofork/runBackTo', here)).text, 'deposit-first');
+    await assert.rejects(
+      s.client.timeTravel('chronofork/runBackTo', { path: s.program.source, line: 9999 }),
+      /No code/,
+    );
+    await assert.rejects(s.client.timeTravel('chronofork/runBackTo', { path: s.program.source, line: 0 }), /from 1 on/);
+    const arrival = await s.client.timeTravel('chronofork/runBackTo', here);
+    assert.deepEqual([arrival.outcome, arrival.line], ['found', s.program.marks.get('deposit-first')]);
+  });
+
+  debugTest('running back to a line that was never executed leads to the beginning', 'bank.c', async (s) => {
+    await s.walk(`
+      break loop
+      run                 -> loop
+    `);
+    const path = s.program.source;
+    const never = await s.client.timeTravel('chronofork/runBackTo', { path, line: s.program.marks.get('print')! });
+    assert.equal(never.outcome, 'begin');
+    assert.match(never.message ?? '', /^Line \d+ of bank\.c was not executed before/);
+  });
+
   debugTest('reverse continue stops at breakpoints', 'bank.c', async (s) => {
     await s.walk(`
       break deposit

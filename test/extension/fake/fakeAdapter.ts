@@ -215,6 +215,11 @@ class FakeAdapter extends DebugSession {
       if (written) this.stopped('data breakpoint');
       return { ...this.arrival(written ? 'found' : 'begin'), expression, address: '0x7ffe10', size: 4, ...written };
     },
+    'chronofork/runBackTo': ({ line }) => {
+      const found = this.run.travel('back', ({ mark }) => this.lines.get(mark) === line);
+      this.stopped('goto');
+      return { ...this.arrival(found ? 'found' : 'begin'), line };
+    },
     'chronofork/branch': ({ name }) => {
       const branch = this.run.beginBranch(name);
       this.timelineChanged();

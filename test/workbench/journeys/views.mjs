@@ -213,4 +213,29 @@ export const journeys = [
       await workbench.stopDebugging();
     },
   },
+  {
+    name: 'Run Back to Cursor: from the editor and from the palette, also where the line was never executed',
+    programs: ['account'],
+    async walk(journey) {
+      const { workbench, workspace } = journey;
+      const { page } = workbench;
+      const line = (/** @type {string} */ mark) => workspace.line('account', mark);
+      await startAt(journey, 'account', 'report');
+      // The line of the function, which was executed twice: the last time counts.
+      const word = page
+        .locator('.view-line', { hasText: 'int left = balance - amount' })
+        .locator('span', { hasText: /^left$|left/ });
+      await word.first().click({ button: 'right' });
+      await page.waitForTimeout(500);
+      await journey.picture('run-back-menu');
+      await workbench.chooseFromMenu('Run Back to Cursor');
+      await workbench.stoppedAt(line('subtract'));
+      await workbench.variableIs('amount', '50');
+      await workbench.command('Chronofork: Run Back to Cursor');
+      await workbench.variableIs('amount', '30');
+      await workbench.command('Chronofork: Run Back to Cursor');
+      await workbench.toast(/was not executed before/);
+      await workbench.stopDebugging();
+    },
+  },
 ];
