@@ -1,8 +1,11 @@
-// Notes hits as the tracer sees them.
+// Notes hits, and hands them out.
 #include "probe/hit_log.h"
 
 #include <cstring>
 #include <utility>
+
+#include "base/assert.h"
+#include "probe/instrumentation.h"
 
 namespace chronofork {
 
@@ -25,6 +28,21 @@ void HitLog::Append(const ProbeSpec& spec, size_t probe, uint64_t count, const G
     if (!known) entry.failed |= uint64_t{1} << i;
   }
   entries_.push_back(entry);
+}
+
+void HitLog::AppendNoted(std::span<const std::byte> entries, std::span<const ProbeSpec> specs, uint64_t limit) {
+  while (!entries.empty()) {
+    LoggedHit hit;
+    CHRONOFORK_ASSERT(entries.size() >= sizeof hit);
+    std::memcpy(&hit, entries.data(), sizeof hit);
+    CHRONOFORK_ASSERT(hit.probe < specs.size());
+    const uint64_t length = LogEntryBytes(specs[hit.probe]);
+    CHRONOFORK_ASSERT(entries.size() >= length);
+    entries_.push_back({hit.probe, limit - hit.remaining, 0, values_.size()});
+    const auto values = entries.subspan(sizeof hit, length - sizeof hit);
+    values_.insert(values_.end(), values.begin(), values.end());
+    entries = entries.subspan(length);
+  }
 }
 
 std::vector<ProbeLogEntry> HitLog::Take() {

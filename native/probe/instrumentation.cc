@@ -12,6 +12,9 @@ namespace {
 static_assert(offsetof(SharedCounters, remaining) == 0);
 static_assert(offsetof(SharedCounters, last_group) == 8);
 static_assert(offsetof(SharedCounters, last_counted) == 12);
+static_assert(offsetof(SharedCounters, log_next) == 16);
+static_assert(offsetof(SharedCounters, log_end) == 24);
+static_assert(offsetof(LoggedHit, probe) == 0 && offsetof(LoggedHit, remaining) == 8);
 
 constexpr uint64_t kOverflowFlag = 0x800;
 constexpr uint64_t kDirectionFlag = 0x400;
@@ -45,12 +48,12 @@ void EmitRestore(const ScratchSlots& slots, bool keeps_flags, CodeBuffer& to) {
 void EmitRspCheck(const AddressRange& range, CodeBuffer::Label outside, CodeBuffer& to) {
   to.Emit({0x48, 0xB9});  // mov rcx, start
   to.Emit64(range.start.value);
-  to.Emit({0x48, 0x39, 0xCC, 0x72});  // cmp rsp, rcx; jb
-  to.EmitRelative8(outside);
+  to.Emit({0x48, 0x39, 0xCC, 0x0F, 0x82});  // cmp rsp, rcx; jb
+  to.EmitRelative32(outside);
   to.Emit({0x48, 0xB9});  // mov rcx, end
   to.Emit64(range.end.value);
-  to.Emit({0x48, 0x39, 0xCC, 0x73});  // cmp rsp, rcx; jae
-  to.EmitRelative8(outside);
+  to.Emit({0x48, 0x39, 0xCC, 0x0F, 0x83});  // cmp rsp, rcx; jae
+  to.EmitRelative32(outside);
 }
 
 void EmitJumpIfNotEqual(CodeBuffer::Label target, CodeBuffer& to) {
@@ -88,23 +91,13 @@ void EmitCompareDirection(bool is_down, const ScratchSlots& slots, CodeBuffer::L
   EmitJumpIfNotEqual(mismatch, to);
 }
 
-}  // namespace
-
-bool IsAsked(const ProbeSpec& spec) { return !spec.conditions.empty() || !spec.log.empty(); }
-
-EmittedTrap EmitTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress counters, const ScratchSlots& slots,
-                           CodeBuffer& to) {
+// Counting that changes no flags on its way: nothing but what most probes are.
+EmittedTransition EmitPlainTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress counters,
+                                      const ScratchSlots& slots, CodeBuffer& to) {
   const bool keeps_flags = spec.rsp_range.has_value();
   const CodeBuffer::Label done = to.NewLabel();
   const CodeBuffer::Label limit = to.NewLabel();
   const EmittedTrap trap{to.NewLabel(), to.NewLabel()};
-  if (IsAsked(spec)) {
-    to.Bind(trap.int3);
-    to.Emit({0xCC});
-    to.Bind(trap.resume);
-    return trap;
-  }
-
   EmitSave(slots, keeps_flags, to);
   if (spec.rsp_range) EmitRspCheck(*spec.rsp_range, done, to);
   to.Emit({0x48, 0xB8});  // mov rax, counters
@@ -134,7 +127,224 @@ EmittedTrap EmitTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress 
   to.Bind(trap.int3);
   to.Emit({0xCC});
   to.Bind(trap.resume);
-  return trap;
+  EmittedTransition made;
+  made.limit = trap;
+  return made;
+}
+
+void EmitJump(CodeBuffer::Label target, CodeBuffer& to) {
+  to.Emit({0xE9});
+  to.EmitRelative32(target);
+}
+
+void EmitJumpIf(int condition, CodeBuffer::Label target, CodeBuffer& to) {  // as in jcc: 4 zero, 5 not zero, 7 above
+  to.Emit({0x0F, 0x80 | condition});
+  to.EmitRelative32(target);
+}
+
+// `opcode` with [slot] as its operand.
+void EmitWithSlot(std::initializer_list<int> opcode, TraceeAddress slot, CodeBuffer& to) {
+  to.Emit(opcode);
+  to.EmitRelative32(slot);
+}
+
+// A probe that evaluates something.
+class EvaluatingProbe {
+ public:
+  EvaluatingProbe(const ProbeSpec& spec, uint32_t probe, const TransitionContext& context, const ScratchSlots& slots,
+                  CodeBuffer& to)
+      : spec_(spec),
+        probe_(probe),
+        context_(context),
+        slots_(slots),
+        to_(to),
+        begin_(to.NewLabel()),
+        skip_(to.NewLabel()),
+        at_limit_(to.NewLabel()),
+        is_full_(to.NewLabel()),
+        resume_(to.NewLabel()),
+        evaluation_(to.NewLabel()),
+        site_{spec.address, slots, context.patched, to.NewLabel()} {}
+
+  EmittedTransition Emit() {
+    to_.Bind(begin_);
+    EmitSave(slots_, true, to_);
+    EmitWithSlot({0x48, 0x89, 0x15}, slots_.rdx(), to_);  // mov [rdx slot], rdx
+    if (spec_.rsp_range) EmitRspCheck(*spec_.rsp_range, skip_, to_);
+    to_.Bind(evaluation_);
+    Conditions();
+    LoadCounters();
+    if (spec_.group != 0) {
+      to_.Emit({0x81, 0x78, 0x08});  // cmp dword [rax + last_group], group
+      to_.Emit32(spec_.group);
+      EmitJumpIf(4, skip_, to_);
+    }
+    if (!spec_.log.empty()) Log();
+    Commit();
+    to_.Bind(skip_);
+    Restore();
+    EmitJump(resume_, to_);
+    EmittedTransition made;
+    made.limit = Trap(at_limit_, resume_);
+    EmitJump(resume_, to_);
+    if (!spec_.log.empty()) {
+      made.full = Trap(is_full_, begin_);
+      EmitJump(begin_, to_);
+    }
+    made.ask = Trap(site_.no_value, resume_);
+    to_.Bind(resume_);
+    made.evaluation = evaluation_;
+    made.no_value = site_.no_value;
+    return made;
+  }
+
+ private:
+  void LoadCounters() {
+    to_.Emit({0x48, 0xB8});  // mov rax, counters
+    to_.Emit64(context_.counters.value);
+  }
+
+  void Restore() {
+    EmitWithSlot({0x48, 0x8B, 0x15}, slots_.rdx(), to_);  // mov rdx, [rdx slot]
+    EmitRestore(slots_, true, to_);
+  }
+
+  EmittedTrap Trap(CodeBuffer::Label entry, CodeBuffer::Label resume) {
+    const EmittedTrap trap{to_.NewLabel(), resume};
+    to_.Bind(entry);
+    Restore();
+    to_.Bind(trap.int3);
+    to_.Emit({0xCC});
+    return trap;
+  }
+
+  void Conditions() {
+    if (spec_.conditions.empty()) return;
+    const CodeBuffer::Label holds = to_.NewLabel();
+    for (const AgentCode& condition : spec_.conditions) {
+      EmitExpression(condition, site_, to_);
+      to_.Emit({0x48, 0x85, 0xC0});  // test rax, rax
+      EmitJumpIf(5, holds, to_);
+    }
+    EmitJump(skip_, to_);
+    to_.Bind(holds);
+  }
+
+  // Writes the values where the next entry will be; it is one when Commit() says so.
+  void Log() {
+    LoadCounters();
+    to_.Emit({0x48, 0x8B, 0x48, 0x10});  // mov rcx, [rax + log_next]
+    to_.Emit({0x48, 0x8D, 0x91});        // lea rdx, [rcx + entry]
+    to_.Emit32(static_cast<uint32_t>(LogEntryBytes(spec_)));
+    to_.Emit({0x48, 0x3B, 0x50, 0x18});  // cmp rdx, [rax + log_end]
+    EmitJumpIf(7, is_full_, to_);
+    uint32_t offset = sizeof(LoggedHit);
+    for (const LogItem& item : spec_.log) {
+      EmitExpression(item.code, site_, to_);
+      if (item.length_bytes > 0) EmitPatchedCheck(item.length_bytes, site_, to_);
+      to_.Emit({0x48, 0xB9});  // mov rcx, &log_next
+      to_.Emit64(context_.counters.value + offsetof(SharedCounters, log_next));
+      to_.Emit({0x48, 0x8B, 0x09});  // mov rcx, [rcx]
+      to_.Emit({0x48, 0x8D, 0x89});  // lea rcx, [rcx + offset]
+      to_.Emit32(offset);
+      if (item.length_bytes == 0) {
+        to_.Emit({0x48, 0x89, 0x01});  // mov [rcx], rax
+      } else {
+        Block(item.length_bytes);
+      }
+      offset += static_cast<uint32_t>(LoggedBytesOf(item));
+    }
+  }
+
+  // Copies from rax to rcx: words, and the rest bytewise into a word that was 0.
+  void Block(uint32_t length_bytes) {
+    if (const uint32_t words = length_bytes / 8; words > 0) {
+      const CodeBuffer::Label again = to_.NewLabel();
+      to_.Emit({0xBA});  // mov edx, words
+      to_.Emit32(words);
+      EmitWithSlot({0x48, 0x89, 0x15}, slots_.counter(), to_);  // mov [counter], rdx
+      to_.Bind(again);
+      to_.Emit({0x48, 0x8B, 0x10, 0x48, 0x89, 0x11});              // mov rdx, [rax]; mov [rcx], rdx
+      to_.Emit({0x48, 0x83, 0xC0, 0x08, 0x48, 0x83, 0xC1, 0x08});  // add rax, 8; add rcx, 8
+      EmitWithSlot({0x48, 0xFF, 0x0D}, slots_.counter(), to_);     // dec qword [counter]
+      to_.Emit({0x75});                                            // jnz again
+      to_.EmitRelative8(again);
+    }
+    if (length_bytes % 8 == 0) return;
+    to_.Emit({0x48, 0xC7, 0x01, 0, 0, 0, 0});  // mov qword [rcx], 0
+    for (int i = 0; i < static_cast<int>(length_bytes % 8); ++i) {
+      to_.Emit({0x8A, 0x50, i, 0x88, 0x51, i});  // mov dl, [rax + i]; mov [rcx + i], dl
+    }
+  }
+
+  // From here on nothing fails.
+  void Commit() {
+    LoadCounters();
+    if (spec_.group != 0) {
+      to_.Emit({0xC7, 0x40, 0x08});  // mov [rax + last_group], group
+      to_.Emit32(spec_.group);
+    }
+    to_.Emit({0xC7, 0x40, 0x0C});  // mov [rax + last_counted], probe
+    to_.Emit32(probe_);
+    to_.Emit({0x48, 0xFF, 0x08});  // dec qword [rax + remaining]; the flags stay until the jump
+    if (!spec_.log.empty()) {
+      to_.Emit({0x48, 0x8B, 0x10});        // mov rdx, [rax + remaining]
+      to_.Emit({0x48, 0x8B, 0x48, 0x10});  // mov rcx, [rax + log_next]
+      to_.Emit({0x48, 0xC7, 0x01});        // mov qword [rcx + probe], probe
+      to_.Emit32(probe_);
+      to_.Emit({0x48, 0x89, 0x51, 0x08});  // mov [rcx + remaining], rdx
+      to_.Emit({0x48, 0x8D, 0x89});        // lea rcx, [rcx + entry]
+      to_.Emit32(static_cast<uint32_t>(LogEntryBytes(spec_)));
+      to_.Emit({0x48, 0x89, 0x48, 0x10});  // mov [rax + log_next], rcx
+    }
+    EmitJumpIf(4, at_limit_, to_);
+  }
+
+  const ProbeSpec& spec_;
+  uint32_t probe_;
+  const TransitionContext& context_;
+  const ScratchSlots& slots_;
+  CodeBuffer& to_;
+  CodeBuffer::Label begin_, skip_, at_limit_, is_full_, resume_, evaluation_;
+  ExpressionSite site_;
+};
+
+}  // namespace
+
+uint64_t LogEntryBytes(const ProbeSpec& spec) {
+  uint64_t bytes = sizeof(LoggedHit);
+  for (const LogItem& item : spec.log) bytes += LoggedBytesOf(item);
+  return bytes;
+}
+
+bool IsAsked(const ProbeSpec& spec) {
+  // An entry must fit, and the area not be full all the time.
+  if (!spec.log.empty() && LogEntryBytes(spec) > kLogAreaBytes / 8) return true;
+  for (const AgentCode& condition : spec.conditions)
+    if (!CanCompile(condition)) return true;
+  for (const LogItem& item : spec.log)
+    if (!CanCompile(item.code)) return true;
+  return false;
+}
+
+EmittedTransition EmitTransition(const ProbeSpec& spec, uint32_t probe, const TransitionContext& context,
+                                 const ScratchSlots& slots, CodeBuffer& to) {
+  if (spec.conditions.empty() && spec.log.empty()) return EmitPlainTransition(spec, probe, context.counters, slots, to);
+  if (!IsAsked(spec)) return EvaluatingProbe(spec, probe, context, slots, to).Emit();
+  const EmittedTrap trap{to.NewLabel(), to.NewLabel()};
+  to.Bind(trap.int3);
+  to.Emit({0xCC});
+  to.Bind(trap.resume);
+  EmittedTransition made;
+  made.ask = trap;
+  return made;
+}
+
+uint64_t TransitionCodeBytes(const ProbeSpec& spec, const TransitionContext& context) {
+  if (spec.conditions.empty() && spec.log.empty()) return 192;
+  CodeBuffer measured{TraceeAddress(0)};
+  EmitTransition(spec, 0, context, {TraceeAddress(0)}, measured);
+  return measured.bytes().size();
 }
 
 EmittedMatch EmitMatch(const MatchCondition& condition, const ScratchSlots& slots, TraceeAddress next, CodeBuffer& to) {

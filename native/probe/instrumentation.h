@@ -1,18 +1,24 @@
-// The machine code of probes: count a transition, compare a known stop.
+// The machine code of probes: count a transition, compare a known stop,
+// evaluate conditions, note values.
 //
-// Uses no stack. rax, rcx and the status flags are kept in scratch slots while
-// it runs and put back before the moved instruction, or the trap, executes.
+// Uses no stack. rax, rcx (and rdx) and the status flags are kept in scratch slots
+// while it runs and put back before the moved instruction, or a trap, executes.
 //
 // Easy to get wrong: most of it must not change flags at all. lea computes and
-// jrcxz decides without them; only the rsp range and the match need flags,
-// which are saved by lahf and seto (add al, 0x7f brings OF back).
+// jrcxz decides without them; only the rsp range, the match and what is evaluated
+// need flags, which are saved by lahf and seto (add al, 0x7f brings OF back).
+// What may fail comes before anything is counted, so that the tracer can do
+// the whole probe instead.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/tracee_address.h"
 #include "probe/code_buffer.h"
+#include "probe/expression_compiler.h"
 #include "probe/probe_set.h"
 
 namespace chronofork {
@@ -23,18 +29,19 @@ struct SharedCounters {
   uint64_t remaining = 0;
   uint32_t last_group = 0;
   uint32_t last_counted = kNoneCounted;
+  // Where the next entry of the log goes, and where its room ends.
+  uint64_t log_next = 0;
+  uint64_t log_end = 0;
   static constexpr uint32_t kNoneCounted = UINT32_MAX;
 };
 
-// Where registers are kept; within reach of the code that uses them.
-struct ScratchSlots {
-  TraceeAddress base;
-  TraceeAddress rax() const { return base; }
-  TraceeAddress rcx() const { return base + 8; }
-  TraceeAddress flags() const { return base + 16; }
-  TraceeAddress rdi() const { return base + 24; }
-  static constexpr uint64_t kLengthBytes = 32;
+// An entry of the log in the process: this, and then the values.
+struct LoggedHit {
+  uint64_t probe = 0;
+  uint64_t remaining = 0;  // with this hit counted
 };
+inline constexpr uint64_t kLogAreaBytes = uint64_t{1} << 20;
+uint64_t LogEntryBytes(const ProbeSpec& spec);
 
 // The trap in a probe's code: the int3 itself, and where execution goes on as
 // if there had been none.
@@ -43,17 +50,30 @@ struct EmittedTrap {
   CodeBuffer::Label resume;
 };
 
-// At most this many bytes, literals included.
-inline constexpr uint64_t kMaxTransitionCodeBytes = 192;
 inline constexpr uint64_t kMaxMatchCodeBytes = 4096;
 
-// Whether a probe's conditions and log are evaluated by the tracer: its code is nothing but a trap.
-bool IsAsked(const ProbeSpec& spec);
+// The traps of a transition probe; those that it does not have are not bound.
+struct EmittedTransition {
+  std::optional<EmittedTrap> limit;  // it has counted up to the limit
+  std::optional<EmittedTrap> ask;    // nothing is done yet: the tracer is to do it
+  std::optional<EmittedTrap> full;   // no room in the log: to be emptied, then once more from the probe's beginning
+  // A fault between these goes on at `no_value`, which may be entered with any rax, rcx, rdx, flags.
+  std::optional<CodeBuffer::Label> evaluation, no_value;
+};
+
+// What is the same for all probes of a set.
+struct TransitionContext {
+  TraceeAddress counters;
+  std::span<const AddressRange> patched;  // where bytes of ours may lie
+};
 
 // Counts an execution, or, if it IsAsked(), traps so that the tracer does it;
 // falls through to what is emitted next.
-EmittedTrap EmitTransition(const ProbeSpec& spec, uint32_t probe, TraceeAddress counters, const ScratchSlots& slots,
-                           CodeBuffer& to);
+EmittedTransition EmitTransition(const ProbeSpec& spec, uint32_t probe, const TransitionContext& context,
+                                 const ScratchSlots& slots, CodeBuffer& to);
+
+// How many bytes that takes, literals included.
+uint64_t TransitionCodeBytes(const ProbeSpec& spec, const TransitionContext& context);
 
 struct EmittedMatch {
   EmittedTrap trap;

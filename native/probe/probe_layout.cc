@@ -23,10 +23,12 @@ constexpr size_t kMaxChunks = 256;
 const char* const kNoRoom = "no free addresses in reach";
 const char* const kNoStubRoom = "no free address where the jump would have to lead, or an operand out of reach";
 
-uint64_t MaxCodeBytes(const Site& site) {
+uint64_t MaxCodeBytes(const Site& site, std::span<const ProbeSpec> specs, const TransitionContext& context) {
   uint64_t total = kCodeAlignment + 16;
   for (const SiteInstruction& instruction : site.instructions) {
-    total += kMaxMovedBytes + instruction.probes.size() * kMaxTransitionCodeBytes;
+    total += kMaxMovedBytes;
+    for (const size_t probe : instruction.probes)
+      if (!specs[probe].match) total += TransitionCodeBytes(specs[probe], context);
     // Demoted, each of its instructions may need code of its own.
     total += kMaxMovedBytes + kCodeAlignment + 16;
   }
@@ -36,8 +38,10 @@ uint64_t MaxCodeBytes(const Site& site) {
 // Lays out the sites of one neighbourhood.
 class ClusterLayout {
  public:
-  ClusterLayout(std::span<const ProbeSpec> specs, CodeReader& code, AddressRoom& room, ProbeLayout& layout)
-      : specs_(specs), original_(code), room_(room), layout_(layout) {}
+  // `patched`: where sites are, of all clusters.
+  ClusterLayout(std::span<const ProbeSpec> specs, std::span<const AddressRange> patched, CodeReader& code,
+                AddressRoom& room, ProbeLayout& layout)
+      : specs_(specs), patched_(patched), original_(code), room_(room), layout_(layout) {}
 
   // False if there is no room at all; then every site is an int3 in place.
   bool LayOut(std::vector<Site> sites);
@@ -57,8 +61,12 @@ class ClusterLayout {
 
   struct PendingTrap {
     EmittedTrap trap;
+    TrapKind kind;
     size_t probe;
     TraceeAddress address;
+  };
+  struct PendingEvaluation {
+    CodeBuffer::Label start, no_value;
   };
   struct PendingMatch {
     CodeBuffer::Label next;
@@ -68,6 +76,7 @@ class ClusterLayout {
   };
 
   std::span<const ProbeSpec> specs_;
+  std::span<const AddressRange> patched_;
   CodeReader& original_;
   AddressRoom& room_;
   ProbeLayout& layout_;
@@ -79,6 +88,7 @@ class ClusterLayout {
 
   // Of the site being emitted; taken over only when all of it is in reach.
   std::vector<PendingTrap> traps_;
+  std::vector<PendingEvaluation> evaluations_;
   std::vector<PendingMatch> matches_;
   std::vector<std::pair<TraceeAddress, CodePoint>> points_;
   std::vector<TraceeAddress> entries_;
@@ -113,8 +123,15 @@ void ClusterLayout::EmitProbes(const SiteInstruction& instruction, CodeBuffer& t
       matches_.push_back({next, probe, match_cursor_, instruction.address});
       match_cursor_ = match_cursor_ + kMaxMatchCodeBytes;
     } else {
-      const EmittedTrap trap = EmitTransition(spec, static_cast<uint32_t>(probe), layout_.counters, slots_, to);
-      traps_.push_back({trap, probe, instruction.address});
+      const EmittedTransition made =
+          EmitTransition(spec, static_cast<uint32_t>(probe), {layout_.counters, patched_}, slots_, to);
+      const auto add = [&](const std::optional<EmittedTrap>& trap, TrapKind kind) {
+        if (trap) traps_.push_back({*trap, kind, probe, instruction.address});
+      };
+      add(made.limit, TrapKind::kLimit);
+      add(made.ask, TrapKind::kAsk);
+      add(made.full, TrapKind::kFull);
+      if (made.evaluation) evaluations_.push_back({*made.evaluation, *made.no_value});
     }
   }
 }
@@ -122,6 +139,7 @@ void ClusterLayout::EmitProbes(const SiteInstruction& instruction, CodeBuffer& t
 // Emits probes and moved instructions of a jump site and the jump back; false if something is out of reach.
 bool ClusterLayout::EmitSite(const Site& site, CodeBuffer& to) {
   traps_.clear();
+  evaluations_.clear();
   matches_.clear();
   points_.clear();
   entries_.clear();
@@ -240,9 +258,12 @@ bool ClusterLayout::LayOutJump(const Site& site, StubRoom& stubs) {
 void ClusterLayout::Record(const Site& site, const CodeBuffer& code) {
   for (const auto& [at, point] : points_) layout_.points[at] = point;
   for (const PendingTrap& pending : traps_) {
-    layout_.traps[code.AddressOf(pending.trap.int3)] = {
-        pending.probe, IsAsked(specs_[pending.probe]) ? TrapKind::kAsk : TrapKind::kLimit, pending.address,
-        code.AddressOf(pending.trap.resume)};
+    layout_.traps[code.AddressOf(pending.trap.int3)] = {pending.probe, pending.kind, pending.address,
+                                                        code.AddressOf(pending.trap.resume)};
+  }
+  for (const PendingEvaluation& pending : evaluations_) {
+    const TraceeAddress no_value = code.AddressOf(pending.no_value);
+    layout_.evaluations[code.AddressOf(pending.start)] = {no_value, no_value};
   }
   for (const PendingMatch& pending : matches_) {
     layout_.matches[pending.probe] = {slots_, pending.block, code.AddressOf(pending.next), pending.address, {}};
@@ -305,7 +326,7 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   uint64_t code_bytes = kPage;
   uint64_t match_count = 0;
   for (const Site& site : sites) {
-    code_bytes += MaxCodeBytes(site);
+    code_bytes += MaxCodeBytes(site, specs_, {layout_.counters, patched_});
     for (const SiteInstruction& instruction : site.instructions) {
       for (const size_t probe : instruction.probes) match_count += specs_[probe].match.has_value();
     }
@@ -347,17 +368,31 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   return true;
 }
 
-// The counters lie in the first region; without any, in a page of their own.
-bool PlaceCountersAlone(AddressRoom& room, ProbeLayout& layout) {
-  if (layout.counters != TraceeAddress()) return true;
+// Pages of their own, wherever there is room.
+std::optional<AddressRange> PlaceAlone(AddressRoom& room, uint64_t length_bytes) {
   for (uint64_t near = 0x100000000; near < 0x7F0000000000; near += 0x40000000) {
-    const auto page = room.TakeNear({TraceeAddress(near), TraceeAddress(near + 1)}, kPage);
-    if (!page) continue;
-    layout.regions.push_back(*page);
-    layout.counters = page->start;
-    return true;
+    if (auto pages = room.TakeNear({TraceeAddress(near), TraceeAddress(near + 1)}, length_bytes)) return pages;
   }
-  return false;
+  return std::nullopt;
+}
+
+// Where bytes of ours are going to lie: few ranges, rather too large than too many.
+std::vector<AddressRange> PatchedRanges(const std::vector<Site>& sites) {
+  constexpr size_t kMostRanges = 8;
+  std::vector<AddressRange> ranges;
+  for (uint64_t gap = 4096; gap < kClusterSpan; gap *= 4) {
+    ranges.clear();
+    for (const Site& site : sites) {
+      const AddressRange own{site.address, site.address + kJumpLength};
+      if (!ranges.empty() && own.start - ranges.back().end < gap) {
+        ranges.back().end = std::max(ranges.back().end, own.end);
+      } else {
+        ranges.push_back(own);
+      }
+    }
+    if (ranges.size() <= kMostRanges) break;
+  }
+  return ranges;
 }
 
 }  // namespace
@@ -378,6 +413,15 @@ std::vector<std::byte> LayOutMatch(size_t probe, const MatchCondition& condition
 Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<Site> sites, CodeReader& code,
                                  AddressRoom& room) {
   ProbeLayout layout;
+  const std::vector<AddressRange> patched = PatchedRanges(sites);
+  const Error no_room{
+      .code = "noRoomForProbes", .message = "the debuggee's address space has no free page for probes", .remedy = ""};
+  if (std::any_of(specs.begin(), specs.end(), [](const ProbeSpec& spec) { return !spec.log.empty(); })) {
+    const auto log = PlaceAlone(room, kLogAreaBytes);
+    if (!log) return no_room;
+    layout.log = *log;
+    layout.regions.push_back(*log);
+  }
   // From the highest address to the lowest: a jump may contain bytes of the patch behind it.
   while (!sites.empty()) {
     size_t first = sites.size() - 1;
@@ -385,12 +429,14 @@ Result<ProbeLayout> LayOutProbes(std::span<const ProbeSpec> specs, std::vector<S
     const auto begin = sites.begin() + static_cast<ptrdiff_t>(first);
     std::vector<Site> cluster(std::make_move_iterator(begin), std::make_move_iterator(sites.end()));
     sites.erase(begin, sites.end());
-    ClusterLayout(specs, code, room, layout).LayOut(std::move(cluster));
+    ClusterLayout(specs, patched, code, room, layout).LayOut(std::move(cluster));
   }
   std::reverse(layout.patches.begin(), layout.patches.end());
-  if (!PlaceCountersAlone(room, layout)) {
-    return Error{
-        .code = "noRoomForProbes", .message = "the debuggee's address space has no free page for probes", .remedy = ""};
+  if (layout.counters == TraceeAddress()) {  // there is no region that they could lie in
+    const auto page = PlaceAlone(room, kPage);
+    if (!page) return no_room;
+    layout.regions.push_back(*page);
+    layout.counters = page->start;
   }
   std::sort(layout.regions.begin(), layout.regions.end());
   return layout;

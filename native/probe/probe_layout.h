@@ -4,6 +4,7 @@
 //
 //     region near some sites   [counters, scratch slots][match code …][site code …]
 //     chunks of stubs          jmp to the site code, where a constrained jump leads
+//     log                      [entry][entry] …
 #pragma once
 
 #include <map>
@@ -41,6 +42,7 @@ enum class TrapKind {
   kLimit,  // it has counted up to the limit
   kMatch,  // its match holds
   kAsk,    // nothing is done yet: the tracer is to count
+  kFull,   // no room in the log: the tracer is to empty it
 };
 
 struct TrapPoint {
@@ -67,13 +69,21 @@ struct MatchBlock {
   TraceeAddress mismatch;  // changes with the condition
 };
 
+// Code of ours that reads the debuggee's memory: where it goes on if that faults.
+struct Evaluation {
+  TraceeAddress end;
+  TraceeAddress no_value;
+};
+
 struct ProbeLayout {
   TraceeAddress counters;
+  AddressRange log;                   // empty if no probe needs it
   std::vector<AddressRange> regions;  // to map
   std::map<TraceeAddress, std::vector<std::byte>> contents;
   std::vector<Patch> patches;                       // in the order of their addresses
   std::map<TraceeAddress, CodePoint> points;        // by address in our pages
   std::map<TraceeAddress, TrapPoint> traps;         // by the address of the int3 in our pages
+  std::map<TraceeAddress, Evaluation> evaluations;  // by their start
   std::map<TraceeAddress, TraceeAddress> interior;  // original address under a jump → where to go on
   std::map<TraceeAddress, Place> places;            // by original address
   std::map<size_t, MatchBlock> matches;             // by probe; only those that are compared in the process

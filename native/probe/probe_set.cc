@@ -114,6 +114,16 @@ struct ProbeSet::Parts {
 
   void Conceal(TraceeAddress address, std::span<std::byte> bytes) const;
 
+  // Takes over what is noted in the process. `counters` are still to be written.
+  Result<void> EmptyLog(ProbeHost& host, SharedCounters& counters) {
+    if (counters.log_next == layout.log.start.value) return {};
+    std::vector<std::byte> entries(counters.log_next - layout.log.start.value);
+    CF_TRY(host.Read(layout.log.start, entries));
+    log.AppendNoted(entries, specs, limit);
+    counters.log_next = layout.log.start.value;
+    return {};
+  }
+
   // A transition probe in C++: true if it stops here.
   Result<bool> Count(ProbeHost& host, size_t probe, const GeneralRegisters& registers) {
     const ProbeSpec& spec = specs[probe];
@@ -128,7 +138,10 @@ struct ProbeSet::Parts {
     const uint64_t before = counters.remaining;
     const bool stops = CountTransition(spec, static_cast<uint32_t>(probe), registers.rsp, counters);
     if (counters.remaining == before) return false;  // the same group again
-    if (!spec.log.empty()) log.Append(spec, probe, limit - counters.remaining, registers, read);
+    if (!spec.log.empty()) {
+      CF_TRY(EmptyLog(host, counters));
+      log.Append(spec, probe, limit - counters.remaining, registers, read);
+    }
     CF_TRY(WriteCounters(host, counters));
     return stops;
   }
@@ -200,7 +213,9 @@ Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<c
   AddressRoom room(mappings);
   CF_TRY_ASSIGN(parts->layout, LayOutProbes(specs, std::move(sites), code, room));
   ProbeLayout& layout = parts->layout;
-  const SharedCounters none;
+  SharedCounters none;
+  none.log_next = layout.log.start.value;
+  none.log_end = layout.log.end.value;
   layout.contents[layout.counters].assign(BytesOf(none).begin(), BytesOf(none).end());
 
   const auto put_in = [&](size_t& mapped) -> Result<void> {
@@ -236,6 +251,7 @@ Result<void> ProbeSet::Uninstall(ProbeHost& host) {
 
 Result<void> ProbeSet::SetLimit(ProbeHost& host, uint64_t limit) {
   CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+  CF_TRY(parts_->EmptyLog(host, counters));  // entries count up to the limit of their time
   counters.remaining += limit - parts_->limit;
   parts_->limit = limit;
   return parts_->WriteCounters(host, counters);
@@ -249,6 +265,7 @@ Result<void> ProbeSet::SetLastGroup(ProbeHost& host, uint32_t group) {
 
 Result<void> ProbeSet::SetTransitions(ProbeHost& host, uint64_t transitions) {
   CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+  CF_TRY(parts_->EmptyLog(host, counters));
   counters.remaining = parts_->limit - transitions;
   return parts_->WriteCounters(host, counters);
 }
@@ -290,6 +307,12 @@ Result<TrapOutcome> ProbeSet::HandleTrap(ProbeHost& host, GeneralRegisters& regi
                         .address = point.address,
                         .resume = point.resume,
                         .next = 0};
+    if (point.kind == TrapKind::kFull) {
+      CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+      CF_TRY(parts_->EmptyLog(host, counters));
+      CF_TRY(parts_->WriteCounters(host, counters));
+      return GoOn(host, outcome, registers);
+    }
     if (point.kind != TrapKind::kAsk) return outcome;
     CF_TRY_ASSIGN(const bool stops, parts_->Count(host, point.probe, registers));
     if (stops) return outcome;
@@ -328,6 +351,11 @@ Result<FaultAction> ProbeSet::HandleFault(ProbeHost&, GeneralRegisters& register
   for (const auto& [probe, match] : parts_->layout.matches) {
     if (!AddressRange{match.block, match.block + kMaxMatchCodeBytes}.Contains(pc)) continue;
     registers.rip = match.mismatch.value;
+    return FaultAction::kResume;
+  }
+  auto after = parts_->layout.evaluations.upper_bound(pc);
+  if (after != parts_->layout.evaluations.begin() && pc < std::prev(after)->second.end) {
+    registers.rip = std::prev(after)->second.no_value.value;
     return FaultAction::kResume;
   }
   return Error{.code = "probeFault", .message = "a probe's own code faulted", .remedy = ""};
@@ -382,7 +410,14 @@ void ProbeSet::Conceal(TraceeAddress address, std::span<std::byte> bytes) const 
 
 bool ProbeSet::LogWaits() const { return parts_->log.IsLong(); }
 
-Result<std::vector<ProbeLogEntry>> ProbeSet::TakeLog(ProbeHost&) { return parts_->log.Take(); }
+Result<std::vector<ProbeLogEntry>> ProbeSet::TakeLog(ProbeHost& host) {
+  if (parts_->layout.log.length() > 0) {
+    CF_TRY_ASSIGN(SharedCounters counters, parts_->ReadCounters(host));
+    CF_TRY(parts_->EmptyLog(host, counters));
+    CF_TRY(parts_->WriteCounters(host, counters));
+  }
+  return parts_->log.Take();
+}
 
 std::vector<AddressRange> ProbeSet::OwnRanges() const { return parts_->layout.regions; }
 

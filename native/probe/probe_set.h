@@ -92,6 +92,10 @@ struct ProbeSpec {
   std::vector<LogItem> log = {};
 };
 
+// Whether its conditions and log items are evaluated by the tracer, because they
+// cannot be compiled: a trap for each execution. Else they cost some nanoseconds.
+bool IsAsked(const ProbeSpec& spec);
+
 enum class ProbeKind {
   kJump,    // nanoseconds for each execution
   kInt3,    // a trap for each execution; the moved instruction follows without a step
@@ -117,7 +121,7 @@ struct TrapOutcome {
 enum class FaultAction {
   kNotOurs,   // the fault is outside of our pages
   kDebuggee,  // a moved instruction faulted: registers are now as at the original one
-  kResume,    // our own comparison read unmapped memory: go on with registers.rip, signal dropped
+  kResume,    // a probe's own code read unmapped memory: go on with registers.rip, signal dropped
 };
 
 // Probes installed in one process. Not copyable; dropping it without

@@ -41,7 +41,8 @@ bool IsX87(const ZydisDecodedInstruction& instruction) {
 }
 
 bool LoadsSegment(const Decoded& decoded) {
-  for (int i = 0; i < decoded.instruction.operand_count_visible; ++i) {
+  // lfs and lgs do so without naming it.
+  for (int i = 0; i < decoded.instruction.operand_count; ++i) {
     const ZydisDecodedOperand& operand = decoded.operands[i];
     if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
     if (!(operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) continue;
@@ -136,6 +137,9 @@ const char* WhyNotMovable(std::span<const std::byte> bytes, TraceeAddress from) 
   if (IsX87(decoded.instruction)) return "x87 remembers its address";
   if (LoadsSegment(decoded)) return "it loads a segment register";
   if (OwnAddressUseOf(decoded) == OwnAddressUse::kEip) return "an address relative to eip";
+  // jkzd, jknzd of Knights Corner; elsewhere they are invalid.
+  if (instruction->target && decoded.instruction.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+    return "a branch that hardly any processor knows";
   const bool has_operand_size_prefix = (decoded.instruction.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0;
   const bool has_rex_w = decoded.instruction.raw.rex.W != 0;
   if (instruction->target && has_operand_size_prefix && !has_rex_w) {

@@ -418,11 +418,19 @@ Result<bool> Replayer::LeaveTrampoline() {
     CF_TRY(process_->Resume(ResumeMode::kStep));
     std::optional<Stop> stop = process_->Wait();
     if (process_->gone()) return Error{"debuggeeGone", "A copy of the program was killed.", "", 0, process_->pid()};
-    if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return false;
-    if (stop->siginfo.si_code != SI_KERNEL) continue;
+    if (stop->kind != Stop::Kind::kSignal) return false;
     GeneralRegisters r = process_->registers();
-    r.rip -= 1;  // back onto the int3
     r.orig_rax = ~0ull;
+    if (stop->siginfo.si_signo != SIGTRAP) {
+      // A probe has read memory that is not there: it goes on where it knows.
+      CF_TRY_ASSIGN(FaultAction action, probes_->HandleFault(*this, r));
+      if (action != FaultAction::kResume) return false;
+      process_->SetRegisters(r);
+      continue;
+    }
+    if (!plan_->watches.empty()) process_->TakeDebugHits();  // the probe's reads, not the program's
+    if (stop->siginfo.si_code != SI_KERNEL) continue;
+    r.rip -= 1;  // back onto the int3
     process_->SetRegisters(r);
     return false;
   }

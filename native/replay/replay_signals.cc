@@ -161,6 +161,8 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
   }
   kind_ = Position::Kind::kComputing;
   if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty()) {
+    // A condition of a probe has read what is watched: the program has not.
+    if (probes_ && probes_->StepOutNeeded(TraceeAddress(r.rip))) return std::optional<ReplayStop>();
     ReplayStop stop;
     stop.kind = ReplayStop::Kind::kWatch;
     while (!(hits & 1)) {

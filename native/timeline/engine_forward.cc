@@ -203,18 +203,11 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
 
 ReplayPlan Engine::ForwardPlan() {
   ReplayPlan plan;
-  bool conditional = false;
   for (const auto& [address, breakpoint] : breakpoints) {
-    ProbeSpec probe;
-    probe.address = address;
-    plan.probes.push_back(probe);
-    conditional = conditional || !breakpoint.conditions.empty();
+    plan.probes.push_back(ProbeSpec{address});
+    plan.probes.back().conditions = breakpoint.conditions;
   }
   plan.limit = replay_ ? replay_->transitions() + 1 : 1;
-  if (conditional)
-    plan.accept = [this, addresses = plan.probes](size_t probe, const GeneralRegisters& registers) {
-      return ConditionHolds(addresses[probe].address, registers, replay_->process());
-    };
   plan.report_signals = true;
   plan.passed_signals = passed_signals;
   plan.caught_syscalls = caught_syscalls;

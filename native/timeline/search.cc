@@ -426,14 +426,23 @@ void Search::Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_star
   engine_.Thin();
 }
 
+// Conditions are the probes' own, so that only hits that are wanted count; or, where one cannot be compiled, asked.
+void Search::AddBreakpoints(Goal& goal) {
+  for (const auto& [address, breakpoint] : engine_.breakpoints) {
+    ProbeSpec probe{address};
+    probe.conditions = breakpoint.conditions;
+    if (IsAsked(probe)) {
+      probe.conditions.clear();
+      goal.conditional = true;
+    }
+    goal.probes.push_back(std::move(probe));
+  }
+}
+
 Result<StopReply> Search::LastTransition(const TimeOperation& operation, OperationResult* result) {
   Goal goal;
   goal.probes = operation.places;
-  if (operation.stop_at_breakpoints)
-    for (const auto& [address, breakpoint] : engine_.breakpoints) {
-      goal.probes.push_back(ProbeSpec{address});
-      goal.conditional = goal.conditional || !breakpoint.conditions.empty();
-    }
+  if (operation.stop_at_breakpoints) AddBreakpoints(goal);
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
   if (!hit) return Begin(result);
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));
@@ -449,10 +458,7 @@ Result<StopReply> Search::LastTransition(const TimeOperation& operation, Operati
 
 Result<StopReply> Search::ReverseContinue(OperationResult* result) {
   Goal goal;
-  for (const auto& [address, breakpoint] : engine_.breakpoints) {
-    goal.probes.push_back(ProbeSpec{address});
-    goal.conditional = goal.conditional || !breakpoint.conditions.empty();
-  }
+  AddBreakpoints(goal);
   CF_TRY_ASSIGN(goal.watches, engine_.WatchSpecs(engine_.watches));
   std::optional<Hit> hit;
   if (!goal.probes.empty() || !goal.watches.empty()) {

@@ -34,7 +34,7 @@ class Search {
  private:
   struct Goal {
     std::vector<ProbeSpec> probes;
-    bool conditional = false;  // ask the engine's conditions at every hit
+    bool conditional = false;  // ask the engine's conditions at every counted hit
     std::vector<WatchSpec> watches;
   };
   struct WatchHit {
@@ -62,6 +62,7 @@ class Search {
   Result<StopReply> LastTransition(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> ReverseContinue(OperationResult* result);
+  void AddBreakpoints(Goal& goal);
   Result<StopReply> StepBack(const std::vector<AddressRange>& functions, OperationResult* result);
   Result<StopReply> StepBackInRange(OperationResult* result);
 

@@ -105,6 +105,21 @@ export const requirements = [
     present: () => !!findClangFormat(),
     optional: true,
   },
+  // Every instruction of these is moved by a test of the probes.
+  {
+    what: 'Lua 5.4',
+    packages: ['lua5.4'],
+    purpose: 'test',
+    present: () => hasCommand('lua5.4'),
+    optional: true,
+  },
+  {
+    what: 'libcrypto',
+    packages: ['libssl3', 'libssl3t64'],
+    purpose: 'test',
+    present: () => existsSync('/lib/x86_64-linux-gnu/libcrypto.so.3') || existsSync('/lib64/libcrypto.so.3'),
+    optional: true,
+  },
   { what: 'xz', packages: ['xz-utils'], purpose: 'test', present: () => hasCommand('xz') },
   { what: 'bzip2', packages: ['bzip2'], purpose: 'test', present: () => hasCommand('bzip2') },
   {

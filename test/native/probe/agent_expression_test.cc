@@ -11,6 +11,7 @@
 #include <string>
 
 #include "rsp/packet_cursor.h"
+#include "rsp/register_layout.h"
 
 namespace chronofork {
 namespace {
@@ -32,6 +33,28 @@ Result<int64_t> Evaluate(std::string_view hex) {
   auto code = PacketCursor(hex).HexBytes();
   REQUIRE(code);
   return EvaluateAgentCode(*code, registers, ReadTable);
+}
+
+TEST_CASE("probe condition: registers have the numbers of the target description") {
+  GeneralRegisters registers{};
+  for (size_t i = 0; i < sizeof registers / 8; ++i)
+    reinterpret_cast<unsigned long long*>(&registers)[i] = 0x0101010101010101u * (i + 1);
+  const RegisterLayout layout(0);
+  size_t general = 0;
+  for (size_t number = 0; number < layout.registers().size() + 3; ++number) {
+    CAPTURE(number);
+    const bool known = number < layout.registers().size();
+    const bool is_general = known && layout.registers()[number].place == RegisterPlace::kGeneral;
+    const std::optional<uint64_t> value = AgentRegisterValue(number, registers);
+    CHECK(value.has_value() == is_general);
+    if (!is_general) continue;
+    ++general;
+    uint64_t shown = 0;
+    const std::span<std::byte> out(reinterpret_cast<std::byte*>(&shown), layout.registers()[number].length_bytes());
+    CHECK(layout.Read(number, registers, {}, out));
+    CHECK(value == shown);
+  }
+  CHECK(general == 27);
 }
 
 TEST_CASE("probe condition: values") {

@@ -2,6 +2,9 @@
 // breakpoints, conditions, writers of every kind, frames of a recursion, single steps.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdio>
+
 #include "core_child.h"
 #include "debugged.h"
 #include "debuggee.h"
@@ -195,6 +198,77 @@ TEST_CASE("search: the nearest of two breakpoints, and conditions") {
       d.Equal("first total", 0u, d.Word("total"));
     });
   }
+}
+
+// A million rounds, whose hits are false but for two. Evaluated by traps these would be some 20 s each way.
+TEST_CASE("search: a million false hits of conditions, backwards and forward") {
+  const std::string program = Moves();
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {"loops"}, {100, "", "/dev/null"});
+    const uint64_t rounds = 1'000'000;
+    d.Break("mark_begin");
+    d.Continue();
+    const Result<void> longer = d.engine().WriteMemory(d.symbols().at("rounds"), std::as_bytes(std::span(&rounds, 1)));
+    d.Expect("more rounds", longer.ok());
+    d.Clear();
+    d.Break("mark_end");
+    d.Continue();
+    d.Clear();
+    const auto timed = [&](const char* what, const std::function<StopReply()>& go) {
+      const auto begun = std::chrono::steady_clock::now();
+      const StopReply reply = go();
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+      std::fprintf(stderr, "a million false hits %s: %.3f s\n", what, seconds);
+      d.Expect("in a fraction of a trap for each", seconds < 8);
+      return reply;
+    };
+    d.Break("mark_visit", WhenWordIs(d.symbols().at("current"), 31));
+    ExpectBreak(d, timed("backwards", [&] { return d.ReverseContinue(); }), "mark_visit");
+    d.Equal("current", 31u, d.Word("current"));
+    d.Clear();
+    d.Break("mark_visit", WhenWordIs(d.symbols().at("current"), 999'990));
+    ExpectBreak(d, timed("forward", [&] { return d.Continue(); }), "mark_visit");
+    d.Equal("current", 999'990u, d.Word("current"));
+    d.Expect("in the past", !d.engine().live());
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
+TEST_CASE("search: a condition that reads what is not there, or what is watched") {
+  FromTheEnd({"loops"}, 2, [](Debugged& d) {
+    // What is watched is read by the condition at each hit: that is no access of the program.
+    d.engine().watches.push_back({WatchKind::kAccess, d.symbols().at("outcome"), 8});
+    d.Break("mark_tenth", WhenWordIs(d.symbols().at("outcome"), 1));
+    const StopReply stop = d.ReverseContinue();
+    d.Expect("nothing touches it", stop.kind == StopKind::kHistoryBegin);
+    d.engine().watches.clear();
+    d.Clear();
+    d.Break("mark_tenth", WhenWordIs(TraceeAddress(8), 1));
+    ExpectBreak(d, d.Continue(), "mark_tenth");
+    d.Equal("even_seen", 0u, d.Word("even_seen"));
+    ExpectBreak(d, d.Continue(), "mark_tenth");
+    d.Equal("even_seen", 10u, d.Word("even_seen"));
+    // The flags are not compiled: this condition is asked.
+    d.Clear();
+    const AgentCode never{std::byte{0x26}, std::byte{0},    std::byte{17},  std::byte{0x22},
+                          std::byte{0},    std::byte{0x0f}, std::byte{0x27}};  // eflags & 0
+    d.Break("mark_visit", never);
+    d.Break("mark_tenth", WhenWordIs(d.symbols().at("even_seen"), 70));
+    ExpectBreak(d, d.Continue(), "mark_tenth");
+    d.Equal("even_seen", 70u, d.Word("even_seen"));
+    d.Expect("back to the beginning", d.ReverseContinue().kind == StopKind::kHistoryBegin);
+    d.Clear();
+    d.Break("mark_visit", never);
+    d.Break("mark_end");
+    ExpectBreak(d, d.Continue(), "mark_end");
+    d.Clear();
+    d.Break("mark_visit", never);
+    d.Break("mark_tenth", WhenWordIs(d.symbols().at("even_seen"), 19980));
+    ExpectBreak(d, d.ReverseContinue(), "mark_tenth");
+    d.Equal("even_seen", 19980u, d.Word("even_seen"));
+  });
 }
 
 TEST_CASE("search: a condition that cannot be evaluated stops, so that gdb looks itself") {
