@@ -165,10 +165,12 @@ Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
     Progress(interval->start, goal.probes.empty() ? "Looking for the last write" : "Searching backwards");
     bool skip = goal.probes.empty() && !goal.watches.empty() &&
                 std::none_of(goal.watches.begin(), goal.watches.end(), [&](const WatchSpec& w) {
-                  return Overlaps(interval->end.reference_pages, {w.address, w.address + w.length_bytes});
+                  return !w.write_only ||  // reading leaves no trace
+                         Overlaps(interval->end.reference_pages, {w.address, w.address + w.length_bytes});
                 });
     if (!skip) {
-      CF_TRY_ASSIGN(std::optional<Hit> hit, LastHitIn(*interval, goal));
+      const bool many = goal.watches.size() > kWatchedAtATime;
+      CF_TRY_ASSIGN(std::optional<Hit> hit, many ? LastTouchOfMany(*interval, goal) : LastHitIn(*interval, goal));
       if (hit && hit->count == 1 && !hit->watch && goal.probes[hit->probe].group != 0) {
         std::optional<Hit> earlier;
         CF_TRY_ASSIGN(bool same_run, SameRunBefore(*hit, goal, &earlier));
@@ -486,8 +488,7 @@ Result<StopReply> Search::ReverseContinue(OperationResult* result) {
 
 Result<StopReply> Search::LastWrite(const TimeOperation& operation, OperationResult* result) {
   Goal goal;
-  std::vector<Engine::Watch> wanted{{WatchKind::kWrite, operation.range.start, operation.range.length()}};
-  CF_TRY_ASSIGN(goal.watches, engine_.WatchSpecs(wanted));
+  CF_TRY_ASSIGN(goal.watches, PiecesOf(operation.range));
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
   if (!hit) return Begin(result);
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));

@@ -34,12 +34,13 @@ class Search {
  private:
   struct Goal {
     std::vector<ProbeSpec> probes;
-    bool conditional = false;  // ask the engine's conditions at every counted hit
-    std::vector<WatchSpec> watches;
+    bool conditional = false;        // ask the engine's conditions at every counted hit
+    std::vector<WatchSpec> watches;  // more than kWatchedAtATime only without probes, for writes
   };
+  static constexpr size_t kWatchedAtATime = 4;
   struct WatchHit {
-    uint64_t number = 0;  // the how-manieth in its interval
-    size_t watch = 0;
+    uint64_t number = 0;  // the how-manieth in its interval, of those that are watched together
+    size_t watch = 0;     // index in the goal's watches
     GeneralRegisters after{};
     std::optional<size_t> kernel_event;
   };
@@ -70,6 +71,11 @@ class Search {
   Result<std::optional<Hit>> LastHit(const Goal& goal);
   Result<std::optional<Hit>> LastHitIn(const Interval& interval, const Goal& goal);
   Result<std::optional<Hit>> LastAccepted(const Interval& interval, const Goal& goal);
+  // search_watches.cc
+  static std::vector<WatchSpec> WatchedTogether(const Goal& goal, size_t watch);
+  Result<std::vector<WatchSpec>> PiecesOf(AddressRange range);
+  Result<bool> TouchedAfter(const Hit& hit, const Goal& goal, size_t watch, const EndMarker& end);
+  Result<std::optional<Hit>> LastTouchOfMany(const Interval& interval, const Goal& goal);
   Result<bool> Accepts(const Goal& goal, size_t probe, const GeneralRegisters& registers, Replayer& replay);
   Result<bool> SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier);
   Result<std::unique_ptr<Replayer>> GoTo(const Hit& hit, const Goal& goal);

@@ -18,6 +18,14 @@ Log logger("search");
 // x86-64 instructions have at most 15 bytes; more gives the decoder a run-up.
 constexpr uint64_t kRunUpBytes = 512;
 
+bool AtRepString(Tracee& process) {
+  const TraceeAddress pc(process.registers().rip);
+  std::byte code[kMaxInstructionLength];
+  const size_t length = process.memory().ReadSome(pc, code);
+  const std::optional<Instruction> instruction = DecodeInstruction(std::span(code, length), pc);
+  return instruction && instruction->is_rep_string;
+}
+
 Result<std::unique_ptr<Replayer>> Found(std::unique_ptr<Replayer> writer) {
   if (writer) return writer;
   return Error{"tooFar", "The instruction that wrote there could not be found in reasonable time.",
@@ -75,7 +83,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   }
   // == 1. To the touch before the wanted one.
   uint64_t seen = 0;
-  plan.watches = goal.watches;
+  plan.watches = WatchedTogether(goal, touched.watch);
   if (touched.number > 1) {
     plan.accept_watch = [&](size_t, const GeneralRegisters&) -> Result<bool> { return ++seen == touched.number - 1; };
     plan.accept_kernel_watch = [&](size_t, size_t) -> Result<bool> {
@@ -86,8 +94,9 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
     plan.tick = nullptr;
     CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
     if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
-    if (stop.kind != ReplayStop::Kind::kWatch) {
-      // The touch before was a system call's: begin again and count all touches.
+    if (stop.kind != ReplayStop::Kind::kWatch || AtRepString(replay->process())) {
+      // The touch before was a system call's, or perhaps an earlier round of the same instruction, in whose middle no
+      // replay may begin: begin again and count all touches.
       CF_TRY_ASSIGN(replay, engine_.ReplayFrom(hit.start));
       seen = 0;
     }
@@ -97,7 +106,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   auto again = std::make_unique<Replayer>(std::move(copy), replay->log(), replay->position(), replay->patched());
   again->async_reference = replay->async_reference;
   ReplayPlan counting = Plan();
-  counting.watches = goal.watches;
+  counting.watches = WatchedTogether(goal, touched.watch);
   counting.probes = WriterPlaces(touched);
   counting.accept_watch = [&](size_t, const GeneralRegisters&) -> Result<bool> { return ++seen >= touched.number; };
   counting.accept_kernel_watch = [&](size_t, size_t) -> Result<bool> {

@@ -2,6 +2,7 @@
 // breakpoints, conditions, writers of every kind, frames of a recursion, single steps.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -316,9 +317,55 @@ TEST_CASE("search: the last write, by every kind of writer") {
         const OperationResult result = d.Do(operation);
         d.Expect("the operation found it", result.outcome == OperationResult::Outcome::kFound);
         if (w.place) d.Equal("the writer, armed", d.symbols().at(w.place).value, d.pc());
+        // And of much more than the processor watches at a time.
+        d.Expect("to the end again", d.Continue().kind == StopKind::kHistoryEnd);
+        const TraceeAddress object = d.symbols().at(w.watched);
+        operation.range = {object, object + 64};
+        if (w.offset > 0) operation.range = {object + 3840, object + 4096};
+        const OperationResult of_many = d.Do(operation);
+        d.Expect("found among many", of_many.outcome == OperationResult::Outcome::kFound);
+        d.Expect("it is one of them", of_many.address && operation.range.Contains(*of_many.address));
+        const bool is_call = std::string(w.name) == "call";  // the callee pushes once more
+        if (is_call) d.Expect("the callee", d.symbols().RangeOf("empty").Contains(TraceeAddress(d.pc())));
+        if (w.place && !is_call) d.Equal("the writer among many", d.symbols().at(w.place).value, d.pc());
+        if (w.before != kElfHeaderWord18) d.Equal("the value before, among many", w.before, value());
       });
     }
   }
+}
+
+TEST_CASE("search: of many variables the one that was written last") {
+  for (double interval_ms : {0.0, 2.0}) {
+    FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
+      // current, even_seen, total and what lies between them; total is added to last.
+      const auto at = [&](const char* symbol) { return d.symbols().at(symbol); };
+      TimeOperation operation;
+      operation.kind = TimeOperation::Kind::kLastWrite;
+      const auto [low, high] = std::minmax({at("current"), at("even_seen"), at("total")});
+      operation.range = {std::max(low, at("total") - 128), high + 64};
+      OperationResult result = d.Do(operation);
+      d.Expect("found", result.outcome == OperationResult::Outcome::kFound);
+      d.Equal("total", at("total").value, result.address.value_or(TraceeAddress()).value);
+      d.Equal("before the last round's", 19998u * 19999 / 2, d.Word("total"));
+      result = d.Do(operation);
+      d.Equal("current", at("current").value, result.address.value_or(TraceeAddress()).value);
+      d.Equal("the round before", 19998u, d.Word("current"));
+      operation.range = {low, low + 5000};
+      result = d.Try(operation);
+      d.Expect("too large", result.outcome == OperationResult::Outcome::kFailed && result.error &&
+                                result.error->code == "tooManyWatchpoints");
+    });
+  }
+}
+
+TEST_CASE("search: reading is an access, though it leaves no trace") {
+  FromTheEnd({"loops"}, 2, [](Debugged& d) {
+    d.engine().watches.push_back({WatchKind::kAccess, d.symbols().at("rounds"), 8});
+    const StopReply stop = d.ReverseContinue();
+    d.Expect("stopped by the watch", stop.kind == StopKind::kWatchpoint && stop.watch == WatchKind::kAccess);
+    d.Equal("the last round is over", 19999u, d.Word("current"));
+    d.Equal("and counted", 19999u * 20000 / 2, d.Word("total"));
+  });
 }
 
 TEST_CASE("search: nothing wrote it") {
