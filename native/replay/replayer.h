@@ -175,6 +175,7 @@ class Replayer : private ProbeHost {
   Result<void> ToSyscallExit(const Event& event);
   Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
+  Result<void> MapSecond(const Event& event, const SyscallArguments& call);
   Result<void> AttachAgain(const Event& event, const SyscallArguments& call);
   Result<void> ApplyWrites(const Event& event);
   Result<void> CheckAfter(const Event& event);
@@ -202,6 +203,7 @@ class Replayer : private ProbeHost {
     bool is_async = false;  // a signal or a switch strikes there; else it is the plan's end
     std::vector<MemoryWord> words;
     size_t installed_index = kNotInstalled;
+    int passed = 0;  // not taken for what strikes, because the plan's end comes first
   };
   Result<void> SetWatches();
   Result<void> ClearWatches();

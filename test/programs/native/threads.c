@@ -433,6 +433,27 @@ SITUATION(lost_updates) {
   printf("%d\n", total <= 4000);
 }
 
+// Waiting for each other without a call: rounds of such a loop are all alike.
+static volatile int turns[2];
+static void *answer(void *unused) {
+  (void)unused;
+  for (int i = 1; i <= 6; ++i) {
+    compute(3);
+    turns[0] = i;
+    while (turns[1] != i) continue;
+  }
+  return NULL;
+}
+SITUATION(turns_without_a_call) {
+  pthread_t thread;
+  start(&thread, answer, 0);
+  for (int i = 1; i <= 6; ++i) {
+    while (turns[0] != i) continue;
+    turns[1] = i;
+  }
+  join(thread);
+}
+
 static void *just_return(void *argument) { return argument; }
 SITUATION(many_at_once) {
   enum { kThreads = 200 };
