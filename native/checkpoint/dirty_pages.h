@@ -92,7 +92,8 @@ class DirtyPages {
 // Pages of private memory that `pid` shares with no other process: what it has
 // written since it was forked, while the other side of the fork still lives.
 // Works for any process without preparation. `pid` must be stopped, or at
-// least keep its mappings meanwhile.
+// least keep its mappings meanwhile. Memory of its own that it has mapped at
+// several places (tracee/own_memory.h) is all among them.
 Result<PageSet> ExclusivePages(pid_t pid);
 
 }  // namespace chronofork

@@ -5,6 +5,7 @@
 // of the fork lives and stands still. Where several forks live, it is the latest
 // of them that counts. Reading is all there is to it: nothing to set up or undo.
 #include "checkpoint/dirty_ways.h"
+#include "tracee/own_memory.h"
 
 namespace chronofork {
 namespace {
@@ -39,7 +40,12 @@ class ExclusiveDirtyPages : public DirtyPages {
 
 Result<PageSet> ExclusivePages(pid_t pid) {
   CF_TRY_ASSIGN(Pagemap pagemap, Pagemap::Open(pid));
-  return pagemap.ExclusivePagesIn(PrivateMappings(pid));
+  CF_TRY_ASSIGN(PageSet pages, pagemap.ExclusivePagesIn(PrivateMappings(pid)));
+  // Nobody can tell what was written of it.
+  std::vector<AddressRange> own;
+  for (const Mapping& mapping : ReadMappings(pid))
+    if (IsOwnMemory(mapping)) own.push_back(mapping.range);
+  return own.empty() ? pages : Union(pages, MakePageSet(std::move(own)));
 }
 
 Result<std::unique_ptr<DirtyPages>> AttachExclusive(pid_t pid) {

@@ -21,6 +21,7 @@
 #include "base/scoped_fd.h"
 #include "base/tracee_address.h"
 #include "record/syscall_table.h"
+#include "tracee/own_memory.h"
 #include "tracee/registers.h"
 
 namespace chronofork {
@@ -79,6 +80,7 @@ struct Event {
   std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kAnywhere: where it struck
   std::shared_ptr<MappedFile> file;             // mmap of a file
   AddressRange mapped;                          // shmat and shmdt: what they mapped or unmapped
+  std::vector<JoinedPart> joined;               // mmap, mremap, shmat: what then is mapped at several places
   std::string descriptor_path;                  // open and its like: what was opened
   bool descriptor_is_file = false;              // … and it is a regular file
   std::vector<TraceeAddress> patched;           // random instructions made to trap in what was mapped

@@ -131,6 +131,9 @@ class Recorder {
   const stack_t& alternate_stack() const { return now_.alternate_stack; }
   // What the live process shares with others; a copy of it must get memory of its own there.
   SharedMemory& shared_memory() { return shared_; }
+  // What the process shared before the recording began; what a branch has from the `count` events before it.
+  void TakeOverSharing();
+  void AdoptSharing(size_t count);
   // A thread that was not made by the recorded program, as its past has it (a branch): the current one, or another.
   void AdoptThread(pid_t tid, const stack_t& alternate_stack, const ThreadEndings& endings);
   // Looks for them in what is executable now; at the start and after exec.
@@ -178,6 +181,8 @@ class Recorder {
   void LookAtShared(const SyscallArguments& call);
   void NoteSharing(const SyscallArguments& call, int64_t result, Event& event);
   std::optional<int64_t> RefuseSharing(const SyscallArguments& call);
+  bool ShowsStandIn(const SyscallArguments& call) const;
+  Result<void> ShareStandIn();
   void FinishSyscall(Event event);
   bool Catches(long number) const;
   // recorder_threads.cc
@@ -275,6 +280,7 @@ class Recorder {
   PageSet not_for_children_, wiped_for_children_;  // MADV_DONTFORK, MADV_WIPEONFORK
   SharedMemory shared_{live_};
   std::vector<MemoryWrite> shared_changes_;  // of it, for the next system call's event
+  bool maps_shared_ = false;                 // the mmap that is being made
   PageSet alone_;                            // MAP_SHARED memory that is private as long as nobody else has it
   std::set<std::string> told_;
 };

@@ -7,6 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include "kernel/uapi.h"
 #include "record/recorder.h"
 
@@ -15,6 +19,23 @@ namespace {
 
 bool IsSharedType(uint64_t flags) {
   return (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+}
+
+// When the pool is used up, the kernel takes huge pages from a fork as its parent
+// writes to them. Without a pool it refuses them by itself.
+bool HasHugePages() {
+  std::error_code failed;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", failed))
+    for (const char* count : {"nr_hugepages", "nr_overcommit_hugepages"}) {
+      uint64_t pages = 0;
+      if (!(std::ifstream(size.path() / count) >> pages) || pages > 0) return true;
+    }
+  return static_cast<bool>(failed);
+}
+
+// Where others find it by its name, or were given its descriptor.
+bool LivesInMemory(const std::string& path) {
+  return path.starts_with("/dev/shm/") || path.starts_with("/memfd:") || path.starts_with("/dev/zero");
 }
 
 // /proc/PID/fd/N is as accessible as the descriptor is (its owner's bits).
@@ -31,6 +52,7 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
   uint64_t inode = 0, offset = 0, length = 0;
   std::string what;
   bool only_read = false;
+  maps_shared_ = false;
   if (call.number == SYS_shmat) {
     shmid_ds segment{};
     const int id = static_cast<int>(call.values[0]);
@@ -39,6 +61,13 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     length = segment.shm_segsz;
     what = "a segment of System V shared memory";
   } else {
+    if ((call.values[3] & MAP_HUGETLB) && HasHugePages()) {
+      Tell(
+          "The program asks for memory from the pool of huge pages (MAP_HUGETLB), of which each checkpoint would need "
+          "its own: mmap was answered with ENOMEM, as where the pool is empty. madvise(MADV_HUGEPAGE) is recorded.");
+      ++refused_calls;
+      return -ENOMEM;
+    }
     if (!IsSharedType(call.values[3]) || (call.values[3] & MAP_ANONYMOUS)) return std::nullopt;
     const std::string link =
         "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
@@ -47,9 +76,8 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     if (path.empty() || ::stat(link.c_str(), &status) != 0) return std::nullopt;
     // Files that live in memory are there for others to write, and a file that was opened for writing may be mapped for
     // it later, or be written by calls.
-    const bool in_memory = path.starts_with("/dev/shm/") || path.starts_with("/memfd:");
     only_read = !(call.values[2] & PROT_WRITE);
-    if (only_read && !in_memory && !IsOpenForWriting(link)) return std::nullopt;
+    if (only_read && !LivesInMemory(path) && !IsOpenForWriting(link)) return std::nullopt;
     what = "the file " + path;
     if (!S_ISREG(status.st_mode)) {
       if (only_read) return std::nullopt;
@@ -63,21 +91,57 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     length = (call.values[1] + 4095) & ~uint64_t{4095};
   }
   const bool is_attach = call.number == SYS_shmat;
-  const std::string consequence = only_read   ? "in the past its contents are shown as they are now."
-                                  : is_attach ? "shmat was answered with ENOMEM."
-                                              : "mmap was answered with ENODEV.";
-  if (TotalBytes(shared_.pages()) + length > SharedMemory::kMostBytes) {
-    Tell("The program shares more than 64 MiB of memory (" + what +
-         "), which every checkpoint would have to copy: " + consequence);
-  } else if (shared_.HasMapped(inode, offset, length)) {
-    Tell("The program maps " + what + " twice, and in a copy these would be two memories: " + consequence);
-  } else {
-    if (!is_attach) shared_.Add(inode);
-    return std::nullopt;
-  }
+  maps_shared_ = !is_attach && shared_.BytesWith(inode, offset, length) <= SharedMemory::kMostBytes;
+  if (maps_shared_ || shared_.BytesWith(inode, offset, length) <= SharedMemory::kMostBytes) return std::nullopt;
+  Tell("The program shares more than 64 MiB of memory (" + what + "), which every checkpoint would have to copy: " +
+       (only_read   ? "in the past its contents are shown as they are now."
+        : is_attach ? "shmat was answered with ENOMEM."
+                    : "mmap was answered with ENODEV."));
   if (only_read) return std::nullopt;
   ++refused_calls;
   return is_attach ? -ENOMEM : -ENODEV;
+}
+
+// What a process that is attached to, or was another's child, shares already.
+void Recorder::TakeOverSharing() {
+  uint64_t bytes = 0;
+  shared_.TakeOver([&](const Mapping& mapping) {
+    const bool in_memory = LivesInMemory(mapping.path) || mapping.path.starts_with("/SYSV");
+    if (!mapping.writable && !in_memory) return true;
+    const bool is_device = mapping.path.starts_with("anon_inode:") || (mapping.path.starts_with("/dev/") && !in_memory);
+    bytes += is_device ? 0 : mapping.range.length();
+    if (is_device)
+      Tell("The program has mapped " + mapping.path +
+           ", which is not recorded: what it reads there in the past is what "
+           "is there now, and a replay that depends on it ends with an error.");
+    else if (bytes > SharedMemory::kMostBytes)
+      Tell("The program shares more than 64 MiB of memory (" + mapping.path +
+           "), which every checkpoint would have to "
+           "copy: in the past its contents are shown as they are now.");
+    else
+      Tell(
+          "The program shares memory with other programs or a file. What they write there is seen in the past as of "
+          "the program's next system call.");
+    return is_device || bytes > SharedMemory::kMostBytes;
+  });
+}
+
+// Private memory stands for shared memory as long as nobody else has it. Before
+// a call that would show the difference, it becomes what it stands for.
+bool Recorder::ShowsStandIn(const SyscallArguments& call) const {
+  const bool doubles = call.number == SYS_mremap && (call.values[1] == 0 || (call.values[3] & MREMAP_DONTUNMAP));
+  const bool drops =
+      call.number == SYS_madvise && (call.values[2] == MADV_DONTNEED || call.values[2] == MADV_REMOVE ||
+                                     call.values[2] == MADV_FREE || call.values[2] == uapi::kAdviceDontNeedLocked);
+  const TraceeAddress first(call.values[0]);
+  return (doubles || drops) && Overlaps(alone_, {first, first + (doubles ? 1 : call.values[1])});
+}
+
+Result<void> Recorder::ShareStandIn() {
+  if (alone_.empty()) return {};
+  CF_TRY(shared_.Share(std::exchange(alone_, {})));
+  if (dirty_pages) dirty_pages->MappingsChanged();
+  return {};
 }
 
 // As a call begins, and as it ends: both, because shared memory may be set
@@ -92,52 +156,87 @@ void Recorder::LookAtShared(const SyscallArguments& call) {
   for (MemoryWrite& write : shared_.Changes()) shared_changes_.push_back(std::move(write));
 }
 
-void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& event) {
+namespace {
+
+// What `call` does to the memory that stands for shared memory.
+void FollowStandIn(PageSet& alone, const SyscallArguments& call, int64_t result, bool any_shared) {
   const TraceeAddress first(call.values[0]), made(static_cast<uint64_t>(result));
   auto pages = [](TraceeAddress start, uint64_t length) { return MakePageSet({{start, start + length}}); };
   switch (call.number) {
     case SYS_mmap: {
       const PageSet range = pages(made, call.values[1]);
-      const bool stands_for_shared = (call.values[3] & MAP_TYPE) == MAP_SHARED && (call.values[3] & MAP_ANONYMOUS);
-      alone_ = stands_for_shared ? Union(alone_, range) : Subtract(alone_, range);
+      const bool stands_for_shared = IsSharedType(call.values[3]) && (any_shared || (call.values[3] & MAP_ANONYMOUS));
+      alone = stands_for_shared ? Union(alone, range) : Subtract(alone, range);
       break;
     }
-    case SYS_munmap: alone_ = Subtract(alone_, pages(first, call.values[1])); break;
+    case SYS_munmap: alone = Subtract(alone, pages(first, call.values[1])); break;
     case SYS_mremap: {
       const PageSet from = pages(first, call.values[1]);
-      const bool moved = !Intersect(alone_, from).empty();
-      alone_ = Subtract(alone_, from);
-      if (moved) alone_ = Union(alone_, pages(made, call.values[2]));
+      const bool moved = !Intersect(alone, from).empty();
+      alone = Subtract(alone, from);
+      if (moved) alone = Union(alone, pages(made, call.values[2]));
       break;
     }
-    case SYS_shmdt: event.mapped = shared_.PieceAt(first); break;
     default: break;
   }
+}
+
+}  // namespace
+
+// A branch has for itself what the program has shared until `count` events had passed.
+void Recorder::AdoptSharing(size_t count) {
+  shared_.Refresh();
+  static_cast<void>(shared_.Changes());
+  for (size_t i = 0; i < count; ++i) {
+    const Event& event = log_.at(i);
+    if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
+      continue;
+    const SyscallArguments call{event.number, event.arguments};
+    if (call.number == SYS_shmat) alone_ = Union(alone_, MakePageSet({event.mapped}));
+    if (call.number == SYS_shmdt) alone_ = Subtract(alone_, MakePageSet({event.mapped}));
+    FollowStandIn(alone_, call, event.result, !event.file);
+  }
+  alone_ = Subtract(alone_, shared_.pages());
+}
+
+void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& event) {
+  const TraceeAddress first(call.values[0]), made(static_cast<uint64_t>(result));
+  FollowStandIn(alone_, call, result, false);
+  if (call.number == SYS_shmdt) event.mapped = shared_.PieceAt(first);
   const bool shares = call.number == SYS_shmat ||
                       (call.number == SYS_mmap && IsSharedType(call.values[3]) && !(call.values[3] & MAP_ANONYMOUS));
-  if (!shares && shared_.empty()) return;
-  shared_.Refresh();
+  const auto touches = [&](TraceeAddress start, uint64_t length) {
+    return Overlaps(shared_.pages(), {start, start + std::max<uint64_t>(length, 1)});
+  };
+  const bool concerned = touches(first, call.values[1]) || call.number == SYS_shmdt ||
+                         (call.number == SYS_mmap && touches(made, call.values[1])) ||
+                         (call.number == SYS_mremap && touches(made, call.values[2]));
+  if (!shares && !concerned) return;
+  shared_.Refresh(call.number == SYS_mmap && maps_shared_ ? std::optional(made) : std::nullopt);
   // What was found as the call began, and is unmapped by it, can be written nowhere.
   std::erase_if(shared_changes_, [this](const MemoryWrite& w) { return !Contains(shared_.pages(), w.address); });
   switch (call.number) {
     case SYS_mmap:
       // A replay gets the contents from the event.
-      if (!shared_.PieceAt(made).length()) break;
+      if (!Contains(shared_.pages(), made)) break;
       event.file.reset();
+      event.joined = shared_.PartsWith(made);
       Tell(
           "The program shares memory with other programs or a file. What they write there is seen in the past as of "
           "the program's next system call.");
       break;
     case SYS_shmat:
       event.mapped = shared_.PieceAt(made);
+      event.joined = shared_.PartsWith(made);
       Tell(
           "The program shares memory with other programs. What they write there is seen in the past as of the "
           "program's next system call.");
       break;
+    case SYS_mremap: event.joined = shared_.PartsWith(made); break;
     case SYS_madvise:
       // Where it drops the contents of private memory, it drops them in a replay alone.
       if (call.values[2] == MADV_DONTNEED || call.values[2] == uapi::kAdviceDontNeedLocked)
-        shared_.Forget(pages(first, call.values[1]));
+        shared_.Forget(MakePageSet({{first, first + call.values[1]}}));
       break;
     default: break;
   }

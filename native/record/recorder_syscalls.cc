@@ -216,11 +216,15 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   open.meaning = call.number == SYS_restart_syscall && now_.restarting ? *now_.restarting : call;
   open.cls = cls;
   open.snapshot = SnapshotAtEntry(open.meaning, read);
-  if (cls == SyscallClass::kByDirtyPages) {
-    // A copy made just before the call: what is private to us after it was written by it.
+  const bool shows_stand_in = ShowsStandIn(call);
+  if (cls == SyscallClass::kByDirtyPages || shows_stand_in) {
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
-    CF_TRY_ASSIGN(open.before, live_.Fork());
+    if (shows_stand_in) CF_TRY(ShareStandIn());
+    // A copy made just before the call: what is private to us after it was written by it.
+    if (cls == SyscallClass::kByDirtyPages) {
+      CF_TRY_ASSIGN(open.before, live_.Fork());
+    }
     live_.SetRegisters(at_call);
     CF_TRY(live_.Resume(ResumeMode::kContinue));
     std::optional<Stop> again = live_.Wait();
@@ -451,8 +455,7 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
     if (no_longer_alone) {
-      CF_TRY(shared_.Share(std::exchange(alone_, {})));
-      if (dirty_pages) dirty_pages->MappingsChanged();
+      CF_TRY(ShareStandIn());
       Tell(
           "The program shares memory with its children. What they write there is seen in the past as of the program's "
           "next system call.");

@@ -60,22 +60,33 @@ Result<void> WriteNonZero(Tracee& process, TraceeAddress start, std::span<const 
 
 }  // namespace
 
-// System V memory, anonymous memory, and the files that were asked for.
-bool SharedMemory::IsShared(const Mapping& mapping) const {
-  return mapping.shared &&
-         (files_.contains(mapping.inode) || mapping.path.starts_with("/SYSV") || mapping.path.starts_with("/dev/zero"));
+SharedMemory::Object SharedMemory::ObjectOf(const Mapping& mapping) {
+  return {mapping.device, mapping.inode,
+          mapping.path.starts_with("/SYSV") ? Object::Kind::kSegment
+          : IsOwnMemory(mapping)            ? Object::Kind::kOwn
+                                            : Object::Kind::kFile};
 }
 
-void SharedMemory::Refresh() {
+// System V memory, anonymous memory, the files that were asked for, and on a
+// branch what its first process had of its own.
+bool SharedMemory::IsShared(const Mapping& mapping) const {
+  return mapping.shared && (files_.contains(ObjectOf(mapping)) || mapping.path.starts_with("/SYSV") ||
+                            mapping.path.starts_with("/dev/zero") || IsOwnMemory(mapping));
+}
+
+void SharedMemory::Refresh(std::optional<TraceeAddress> joined) {
   std::vector<Piece> pieces;
   std::vector<AddressRange> ranges;
-  for (const Mapping& mapping : ReadMappings(live_.pid())) {
+  const std::vector<Mapping> mappings = ReadMappings(live_.pid());
+  for (const Mapping& mapping : mappings)
+    if (joined && mapping.shared && mapping.range.Contains(*joined)) files_.insert(ObjectOf(mapping));
+  for (const Mapping& mapping : mappings) {
     if (!IsShared(mapping)) continue;
-    Piece piece{mapping.range, mapping.inode, mapping.offset, {}};
+    Piece piece{mapping.range, ObjectOf(mapping), mapping.offset, {}};
     piece.known.resize(mapping.range.length());
     // What was known of the same memory before: it may have been split, moved up to, or made longer.
     for (const Piece& old : pieces_) {
-      if (old.inode != piece.inode || !old.range.Overlaps(piece.range)) continue;
+      if (old.object != piece.object || !old.range.Overlaps(piece.range)) continue;
       const TraceeAddress start = std::max(old.range.start, piece.range.start);
       const TraceeAddress end = std::min(old.range.end, piece.range.end);
       if (old.offset + (start - old.range.start) != piece.offset + (start - piece.range.start)) continue;
@@ -87,23 +98,76 @@ void SharedMemory::Refresh() {
   }
   pieces_ = std::move(pieces);
   pages_ = MakePageSet(std::move(ranges));
+  FindJoined();
+}
+
+void SharedMemory::TakeOver(const std::function<bool(const Mapping&)>& refuse) {
+  for (const Mapping& mapping : ReadMappings(live_.pid()))
+    if (mapping.shared && !refuse(mapping)) files_.insert(ObjectOf(mapping));
+  Refresh();
+  static_cast<void>(Changes());
+}
+
+void SharedMemory::FindJoined() {
+  joined_.clear();
+  std::map<Object, std::vector<AddressRange>> offsets;
+  for (const Piece& piece : pieces_)
+    offsets[piece.object].push_back({TraceeAddress(piece.offset), TraceeAddress(piece.offset + piece.range.length())});
+  for (auto& [object, ranges] : offsets) {
+    std::sort(ranges.begin(), ranges.end());
+    TraceeAddress end;
+    for (const AddressRange& range : ranges) {
+      if (range.start < end) joined_.insert(object);
+      end = std::max(end, range.end);
+    }
+  }
+  for (const Object& object : joined_) {
+    // Each object has room for a file of 16 TiB. The numbers are used again only after half a million of them.
+    constexpr uint64_t kRoomBytes = uint64_t{1} << 44, kRooms = (uint64_t{1} << 19) - 1;
+    static uint64_t number = 0;
+    if (!places_.contains(object) && object.kind != Object::Kind::kOwn)
+      places_[object] = (1 + number++ % kRooms) * kRoomBytes;
+  }
+}
+
+// A branch's first process, and every copy of it, has its own memory where the copy that it was had it.
+JoinedPart SharedMemory::PartOf(const Object& object, const AddressRange& range, uint64_t offset) const {
+  return {range, object.kind == Object::Kind::kOwn ? offset : places_.at(object) + offset};
+}
+
+std::vector<JoinedPart> SharedMemory::PartsWith(TraceeAddress start) const {
+  std::vector<JoinedPart> parts;
+  for (const Piece& at : pieces_) {
+    if (!at.range.Contains(start) || !joined_.contains(at.object)) continue;
+    for (const Piece& piece : pieces_)
+      if (piece.object == at.object) parts.push_back(PartOf(piece.object, piece.range, piece.offset));
+  }
+  return parts;
+}
+
+uint64_t SharedMemory::BytesWith(uint64_t inode, uint64_t offset, uint64_t length) const {
+  std::map<Object, std::vector<AddressRange>> offsets;
+  // By its number alone: on some file systems the device is not the one that is mapped.
+  for (const Piece& piece : pieces_)
+    offsets[piece.object.inode == inode ? Object{0, inode, Object::Kind::kFile} : piece.object].push_back(
+        {TraceeAddress(piece.offset), TraceeAddress(piece.offset + piece.range.length())});
+  offsets[{0, inode, Object::Kind::kFile}].push_back({TraceeAddress(offset), TraceeAddress(offset + length)});
+  uint64_t bytes = 0;
+  for (auto& [object, ranges] : offsets) bytes += TotalBytes(MakePageSet(std::move(ranges)));
+  return bytes;
 }
 
 AddressRange SharedMemory::PieceAt(TraceeAddress start) const {
   AddressRange found{start, start};
-  uint64_t inode = 0;
+  const Piece* before = nullptr;
   for (const Piece& piece : pieces_) {
-    if (piece.range.start != found.end || (found.length() && piece.inode != inode)) continue;
-    inode = piece.inode;
+    if (piece.range.start != found.end) continue;
+    // The same once more, right behind it, is another piece.
+    if (before && (piece.object != before->object || piece.offset != before->offset + before->range.length())) break;
+    before = &piece;
     found.end = piece.range.end;
   }
   return found;
-}
-
-bool SharedMemory::HasMapped(uint64_t inode, uint64_t offset, uint64_t length) const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
-    return piece.inode == inode && offset < piece.offset + piece.range.length() && piece.offset < offset + length;
-  });
 }
 
 std::vector<MemoryWrite> SharedMemory::Changes() {
@@ -144,14 +208,20 @@ void SharedMemory::Accept(const AddressRange& range) {
 Result<void> SharedMemory::MakePrivate(Tracee& copy) const {
   if (pieces_.empty()) return {};
   std::vector<std::byte> contents;
+  std::vector<JoinedPart> parts;
   for (const Mapping& mapping : ReadMappings(copy.pid())) {
-    if (!IsShared(mapping)) continue;
+    if (!IsShared(mapping) || copy.Owns(mapping)) continue;
+    const Object object = ObjectOf(mapping);
+    if (joined_.contains(object)) {
+      parts.push_back(PartOf(object, mapping.range, mapping.offset));
+      continue;
+    }
     contents.resize(mapping.range.length());
     ReadAll(copy, mapping.range.start, contents);
     CF_TRY(MapAnew(copy, mapping.range, Protection(mapping), MAP_PRIVATE));
     CF_TRY(WriteNonZero(copy, mapping.range.start, contents));
   }
-  return {};
+  return copy.JoinMemory(parts);
 }
 
 Result<void> SharedMemory::Share(const PageSet& pages) {

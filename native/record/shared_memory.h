@@ -2,7 +2,8 @@
 // shared in the live process as the program asked for, private in every copy.
 //
 // fork() copies no shared memory, so the live process would write into the
-// past. Each copy is given memory of its own there (MakePrivate). What is
+// past. Each copy is given memory of its own there (MakePrivate); what is mapped
+// at several places is so in the copy too (tracee/own_memory.h). What is
 // written from outside (by another process, or by the kernel for a call that
 // writes to the file) is known by its bytes alone: after each system call they
 // are compared with what was there, at its entry and at its end, and what
@@ -14,7 +15,10 @@
 // says so.
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,16 +37,18 @@ class SharedMemory {
 
   explicit SharedMemory(Tracee& live) : live_(live) {}
 
-  // MAP_SHARED mappings of the file `inode` count from now on.
-  void Add(uint64_t inode) { files_.insert(inode); }
-  // The process may have mapped or unmapped some.
-  void Refresh();
+  // The process may have mapped or unmapped some. What is mapped at `joined` counts from now on.
+  void Refresh(std::optional<TraceeAddress> joined = std::nullopt);
+  // What the process has before anything of it is recorded; `refuse` says which of it nothing is to be done about.
+  void TakeOver(const std::function<bool(const Mapping&)>& refuse);
   bool empty() const { return pieces_.empty(); }
   const PageSet& pages() const { return pages_; }
   // What is mapped of one file from `start` on; empty if nothing begins there.
   AddressRange PieceAt(TraceeAddress start) const;
-  // Whether a part of the file [offset, offset + length) is mapped already: a copy could not have it twice.
-  bool HasMapped(uint64_t inode, uint64_t offset, uint64_t length) const;
+  // How much a copy would have to hold if this part of a file, or of a segment, were mapped too.
+  uint64_t BytesWith(uint64_t inode, uint64_t offset, uint64_t length) const;
+  // All parts of what is mapped at `start`, if any of it is mapped at two places; else none.
+  std::vector<JoinedPart> PartsWith(TraceeAddress start) const;
 
   // What it holds now and did not when this was last asked.
   std::vector<MemoryWrite> Changes();
@@ -56,19 +62,32 @@ class SharedMemory {
   Result<void> Share(const PageSet& pages);
 
  private:
+  struct Object {
+    // Segments have numbers of their own; own memory is that of a copy that became a branch's first process.
+    enum class Kind { kFile, kSegment, kOwn };
+    uint64_t device = 0, inode = 0;
+    Kind kind = Kind::kFile;
+    auto operator<=>(const Object&) const = default;
+  };
   struct Piece {
     AddressRange range;
-    uint64_t inode = 0;
+    Object object;
     uint64_t offset = 0;
     std::vector<std::byte> known;  // what a replay has there; as long as the range
   };
 
+  static Object ObjectOf(const Mapping& mapping);
   bool IsShared(const Mapping& mapping) const;
+  void FindJoined();
+  JoinedPart PartOf(const Object& object, const AddressRange& range, uint64_t offset) const;
 
   Tracee& live_;
-  std::set<uint64_t> files_;  // by inode
+  std::set<Object> files_;
   std::vector<Piece> pieces_;
   PageSet pages_;
+  // Those that are mapped twice somewhere, or were: where in a copy's own memory they begin.
+  std::map<Object, uint64_t> places_;
+  std::set<Object> joined_;  // those that are now
 };
 
 }  // namespace chronofork

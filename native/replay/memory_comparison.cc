@@ -51,18 +51,46 @@ PageSet WithoutOwnPages(const PageSet& pages, const ProbeSet* probes) {
   return Subtract(pages, MakePageSet(std::move(own)));
 }
 
+// Where a copy has mapped memory of its own.
+std::vector<Mapping> OwnMappings(const Tracee& process) {
+  std::vector<Mapping> own;
+  if (process.has_own_memory())
+    for (Mapping& mapping : ReadMappings(process.pid()))
+      if (process.Owns(mapping)) own.push_back(std::move(mapping));
+  return own;
+}
+
+// A probe is seen wherever its page is mapped.
+void ConcealEverywhere(const ProbeSet& probes, const std::vector<Mapping>& own, TraceeAddress at,
+                       std::span<std::byte> bytes) {
+  probes.Conceal(at, bytes);
+  for (const Mapping& here : own) {
+    const TraceeAddress start = std::max(at, here.range.start), end = std::min(at + bytes.size(), here.range.end);
+    if (start >= end) continue;
+    const uint64_t offset = here.offset + (start - here.range.start), end_offset = offset + (end - start);
+    for (const Mapping& there : own) {
+      const uint64_t first = std::max(offset, there.offset);
+      const uint64_t last = std::min(end_offset, there.offset + there.range.length());
+      if (first >= last || there.range.start == here.range.start) continue;
+      probes.Conceal(there.range.start + (first - there.offset),
+                     bytes.subspan((start - at) + (first - offset), last - first));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSet* probes, const Tracee& reference,
                                             const PageSet& pages, size_t limit) {
   std::vector<MemoryDifference> differences;
   std::vector<std::byte> ours(kChunkBytes), theirs(kChunkBytes);
+  const std::vector<Mapping> own = probes ? OwnMappings(process) : std::vector<Mapping>();
   for (const AddressRange& range : WithoutOwnPages(pages, probes)) {
     for (TraceeAddress at = range.start; at < range.end;) {
       size_t length = std::min<uint64_t>(kChunkBytes, range.end - at);
       size_t our_length = process.memory().ReadSome(at, std::span(ours.data(), length));
       size_t their_length = reference.memory().ReadSome(at, std::span(theirs.data(), length));
-      if (probes) probes->Conceal(at, std::span(ours.data(), our_length));
+      if (probes) ConcealEverywhere(*probes, own, at, std::span(ours.data(), our_length));
       size_t common = std::min(our_length, their_length);
       if (std::memcmp(ours.data(), theirs.data(), common) != 0) {
         for (size_t i = 0; i + 8 <= common; i += 8) {

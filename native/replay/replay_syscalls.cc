@@ -114,6 +114,7 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
   }
   if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
+    CF_TRY(process_->JoinMemory(event.joined));
     CF_TRY(ApplyWrites(event));
   } else {
     CF_TRY(ApplyWrites(event));
@@ -185,6 +186,7 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
     process_->SkipSyscall(event.result);
     return {};
   }
+  if (call.number == SYS_mremap && call.values[1] == 0) return MapSecond(event, call);
   GeneralRegisters at_entry = process_->registers();
   GeneralRegisters changed = at_entry;
   if (call.number == SYS_mremap && static_cast<uint64_t>(event.result) != call.values[0]) {
@@ -228,6 +230,22 @@ Result<void> Replayer::AttachAgain(const Event& event, const SyscallArguments& c
       PROT_READ | (call.values[2] & SHM_RDONLY ? 0 : PROT_WRITE) | (call.values[2] & SHM_EXEC ? PROT_EXEC : 0);
   CF_TRY_ASSIGN(const int64_t mapped,
                 process_->Syscall(SYS_mmap, {range.start.value, range.length(), protection,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, ~uint64_t{0}, 0}));
+  if (mapped != event.result)
+    return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));
+  return {};
+}
+
+// mremap of nothing: shared memory is mapped at one more place, which is joined with the first (Event::joined).
+Result<void> Replayer::MapSecond(const Event& event, const SyscallArguments& call) {
+  process_->SkipSyscall(event.result);
+  uint64_t protection = PROT_READ;
+  for (const Mapping& mapping : ReadMappings(process_->pid()))
+    if (mapping.range.Contains(TraceeAddress(call.values[0])))
+      protection = (mapping.readable ? PROT_READ : 0) | (mapping.writable ? PROT_WRITE : 0) |
+                   (mapping.executable ? PROT_EXEC : 0);
+  CF_TRY_ASSIGN(const int64_t mapped,
+                process_->Syscall(SYS_mmap, {static_cast<uint64_t>(event.result), call.values[2], protection,
                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, ~uint64_t{0}, 0}));
   if (mapped != event.result)
     return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));

@@ -126,6 +126,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
                                 other == from.others.end() ? from.alternate_stack : other->second->alternate_stack,
                                 EndingsOf(*made->log, from.event, known));
   }
+  made->recorder->AdoptSharing(from.event);
   made->recorder->set_patched(std::move(patched));
   made->recorder->set_at_syscall(from.kind == Position::Kind::kAtSyscall);
   CF_TRY_ASSIGN(made->dirty, WatchPages(*made->tip));

@@ -117,6 +117,7 @@ Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live) {
   branches_.push_back(std::move(root));
   Branch& b = branch();
   CF_TRY(b.recorder->PatchAllExecutable());
+  if (attached_) b.recorder->TakeOverSharing();
   CF_TRY_ASSIGN(b.dirty, WatchPages(*b.tip));
   b.recorder->dirty_pages = b.dirty.get();
   last_stop_.tid = present_tid();
@@ -266,7 +267,7 @@ PageSet Engine::Touched(const Branch& b, PageSet pages) const {
 
 Result<PageSet> Engine::TipPages(Branch& b) {
   CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
-  return Union(Touched(b, std::move(pages)), b.carried);
+  return Union(Union(Touched(b, std::move(pages)), b.carried), b.recorder->shared_memory().pages());
 }
 
 // A checkpoint while the program runs. If the kernel refuses it, the program

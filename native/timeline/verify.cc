@@ -58,7 +58,8 @@ Result<void> Engine::VerifyUntil(size_t index, const EndMarker& end, std::vector
 
 Result<void> Engine::VerifyFrom(size_t index, std::vector<Divergence>* diverged) {
   Branch& b = branch();
-  return VerifyUntil(index, {LivePosition(), b.tip.get(), WritablePages(b.tip->pid())}, diverged);
+  const PageSet pages = Union(WritablePages(b.tip->pid()), b.recorder->shared_memory().pages());
+  return VerifyUntil(index, {LivePosition(), b.tip.get(), pages}, diverged);
 }
 
 Result<void> Engine::VerifyInterval(size_t index, std::vector<Divergence>* diverged) {

@@ -59,11 +59,13 @@ Result<void> TraceeMemory::Write(TraceeAddress address, std::span<const std::byt
   size_t done = 0;
   while (done < bytes.size()) {
     ssize_t n = ::pwrite(MemFd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(address.value + done));
+    const int error_number = errno;
+    if (n <= 0 && write_else) n = static_cast<ssize_t>(write_else(address + done, bytes.subspan(done)));
     if (n <= 0) {
       char text[96];
       std::snprintf(text, sizeof text, "Memory at 0x%llx cannot be written",
                     static_cast<unsigned long long>(address.value));
-      return SystemError("memoryUnwritable", text, errno, pid_);
+      return SystemError("memoryUnwritable", text, error_number, pid_);
     }
     done += static_cast<size_t>(n);
   }
@@ -113,11 +115,11 @@ std::vector<Mapping> ReadMappings(pid_t pid) {
     if (end == std::string::npos) end = text.size();
     std::string line = text.substr(at, end - at);
     at = end + 1;
-    unsigned long long start, stop, offset, inode;
+    unsigned long long start, stop, offset, major, minor, inode;
     char permissions[5];
     int path_at = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx %4s %llx %*s %llu %n", &start, &stop, permissions, &offset, &inode,
-                    &path_at) < 5)
+    if (std::sscanf(line.c_str(), "%llx-%llx %4s %llx %llx:%llx %llu %n", &start, &stop, permissions, &offset, &major,
+                    &minor, &inode, &path_at) < 7)
       continue;
     Mapping m;
     m.range = {TraceeAddress(start), TraceeAddress(stop)};
@@ -126,6 +128,7 @@ std::vector<Mapping> ReadMappings(pid_t pid) {
     m.executable = permissions[2] == 'x';
     m.shared = permissions[3] == 's';
     m.offset = offset;
+    m.device = major << 32 | minor;
     m.inode = inode;
     if (path_at > 0 && static_cast<size_t>(path_at) < line.size()) m.path = line.substr(static_cast<size_t>(path_at));
     mappings.push_back(std::move(m));

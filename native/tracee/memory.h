@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,9 @@ class TraceeMemory {
   // A zero-terminated string, cut at `limit` bytes.
   Result<std::string> ReadString(TraceeAddress address, size_t limit) const;
 
+  // What writes where the kernel does not, and answers how many bytes: see own_memory.h.
+  std::function<size_t(TraceeAddress, std::span<const std::byte>)> write_else;
+
   // After execve: what was open belongs to the former address space.
   void AddressSpaceChanged() { mem_.Reset(); }
 
@@ -55,6 +59,7 @@ struct Mapping {
   bool executable = false;
   bool shared = false;
   uint64_t offset = 0;
+  uint64_t device = 0;  // of the file system that `inode` is of: major << 32 | minor
   uint64_t inode = 0;
   std::string path;  // "", a file, "[heap]", "[stack]", "[vdso]" …
 };

@@ -557,6 +557,7 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
   // CLONE_PARENT and exit signal 0: invisible to the debuggee's wait(2) and SIGCHLD handler.
   CF_TRY_ASSIGN(int64_t result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
   if (result < 0 || !copy) return ForkRefused(result, pid_);
+  CF_TRY(GiveOwnMemory(*copy));
   return copy;
 }
 

@@ -26,6 +26,7 @@
 
 #include "base/result.h"
 #include "tracee/memory.h"
+#include "tracee/own_memory.h"
 #include "tracee/registers.h"
 #include "tracee/stop.h"
 
@@ -172,6 +173,13 @@ class Tracee {
   // A copy by fork: stopped, same registers, copy-on-write memory.
   // `with_signal` 0: not a child of the debuggee. Errors: "forkRefused".
   Result<std::unique_ptr<Tracee>> Fork();
+  // Makes `parts` of its memory, with what they hold, one memory that is mapped
+  // at several places: whatever is mapped with the same offset is the same. It
+  // belongs to this process alone, and each copy gets one of its own (own_memory.h).
+  Result<void> JoinMemory(std::span<const JoinedPart> parts);
+  // Whether a mapping of this process is such memory of its own.
+  bool Owns(const Mapping& mapping) const;
+  bool has_own_memory() const { return own_memory_.fd.valid(); }
   std::vector<siginfo_t> TakeDeferredSignals();
   // Leaves a system call that is about to be made (at kSyscallEntry) as if its
   // instruction had not been executed; only rcx and r11 are lost.
@@ -231,6 +239,9 @@ class Tracee {
   Result<bool> StopHere();
   Result<int64_t> SyscallAt(TraceeAddress syscall_instruction, long number, std::array<uint64_t, 6> arguments,
                             std::unique_ptr<Tracee>* forked);
+  Result<int64_t> MakeOwnMemory();
+  Result<void> MapOwnMemory(const Mapping& place, uint64_t offset, int64_t descriptor);
+  Result<void> GiveOwnMemory(Tracee& copy) const;
   Result<void> FlushRegisters();
   long RequestFor(ResumeMode mode, bool at_entry, int signal);
   bool NextIsSyscall();
@@ -261,6 +272,7 @@ class Tracee {
   pid_t pid_;
   pid_t tid_;  // the current thread, whose state is thread_
   TraceeMemory memory_;
+  OwnMemory own_memory_;
   bool gone_ = false;
   CallStops call_stops_ = CallStops::kByFilter;
   std::unique_ptr<Attachment> attachment_;

@@ -238,5 +238,45 @@ void RunOnWithThreads(const char* where) {
 TEST_CASE("branch: from a moment with several threads") { RunOnWithThreads("main"); }
 TEST_CASE("branch: from a moment with several threads, in one that is not the first") { RunOnWithThreads("worker"); }
 
+// What lies where a pointer of the program's leads.
+uint64_t Behind(Debugged& d, const std::string& pointer) {
+  Result<uint64_t> word = d.engine().process().memory().ReadValue<uint64_t>(TraceeAddress(d.Word(pointer)));
+  d.Expect("what " + pointer + " leads to can be read", word.ok());
+  return word.ok() ? word.value() : ~uint64_t{0};
+}
+
+TEST_CASE("branch: memory at two addresses, in the past and on") {
+  const TemporaryFolder folder;
+  FromTheEnd("aliases", folder.path(), [&](Debugged& d) {
+    d.Equal("the first outcome", 1999u + 100, d.Word("outcome"));
+    d.Equal("in the present", 1999u, Behind(d, "there"));
+    BackTo(d, "mark_half");
+    d.Equal("written through one", 1000u, Behind(d, "here"));
+    d.Equal("seen through the other", 1000u, Behind(d, "there"));
+    // Round by round: what the past shows is one memory, at each of its copies.
+    for (int i = 0; i < 30; ++i) {
+      static_cast<void>(d.ReverseStep());
+      d.Equal("the same at both", Behind(d, "here"), Behind(d, "there"));
+    }
+    BackTo(d, "main");
+    d.Clear();
+    d.Break("mark_half");
+    d.Expect("forward again", d.Continue().kind == StopKind::kBreakpoint);
+    d.Equal("as before", 1000u, Behind(d, "there"));
+    d.Clear();
+    Choose(d, 1);
+    Result<Engine::BranchResult> made = d.engine().StartBranch("");
+    d.Expect("a branch is made", made.ok());
+    d.Expect("it runs to its end", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("one memory on the branch, shared with the child", 11999u + 100, d.Word("outcome"));
+    BackTo(d, "mark_half");
+    d.Equal("the branch's beginning", 1000u, Behind(d, "there"));
+    d.Clear();
+    d.Break("the_end");
+    d.Expect("to the end of the branch", d.Continue().kind == StopKind::kBreakpoint);
+    d.Equal("in the branch's past", 11999u, Behind(d, "there"));
+  });
+}
+
 }  // namespace
 }  // namespace chronofork

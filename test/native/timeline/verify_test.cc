@@ -71,6 +71,8 @@ TEST_CASE("verify: computing, rare checkpoints") { VerifyAll({"computing.c"}, 10
 TEST_CASE("verify: waiting") { VerifyAll({"waiting.c"}, 1); }
 TEST_CASE("verify: shared memory") { VerifyAll({"sharing.c"}, 1); }
 TEST_CASE("verify: shared memory, rare checkpoints") { VerifyAll({"sharing.c"}, 10); }
+TEST_CASE("verify: memory at several addresses") { VerifyAll({"aliases.c", "-g -O1 -pthread"}, 1); }
+TEST_CASE("verify: memory at several addresses, rare checkpoints") { VerifyAll({"aliases.c", "-g -O1 -pthread"}, 10); }
 TEST_CASE("verify: threads") { VerifyAll({"threads.c"}, 1); }
 TEST_CASE("verify: threads, rare checkpoints") { VerifyAll({"threads.c"}, 10); }
 TEST_CASE("verify: own state") { VerifyAll({"own_state.c"}, 1); }
@@ -95,8 +97,8 @@ TEST_CASE("verify: what cannot be recorded is refused with a notice, and the pro
     const char* notice;
   };
   const std::string program = BuildDebuggee("limits.c");
-  for (const Limit& limit : {Limit{"much_shared", "more than 64 MiB"}, Limit{"file_mapped_twice", "twice"},
-                             Limit{"ring", "io_uring"}, Limit{"sandbox", "seccomp"}, Limit{"old_entry", "32-bit"}}) {
+  for (const Limit& limit : {Limit{"much_shared", "more than 64 MiB"}, Limit{"ring", "io_uring"},
+                             Limit{"sandbox", "seccomp"}, Limit{"old_entry", "32-bit"}}) {
     if (!Wanted(limit.situation)) continue;
     VerifyRequest request{{program, limit.situation}, "", 1, {}};
     const VerifiedRun run = RunVerified(request);

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
@@ -51,6 +52,25 @@ SITUATION(computes) {
     sum += x;
   }
   printf("%llx\n", (unsigned long long)sum);
+}
+
+// What it shares, and has at two addresses, was mapped before anybody came.
+SITUATION(shares_memory) {
+  int fd = memfd_create("object", 0);
+  EXPECT(fd >= 0 && ftruncate(fd, 8192) == 0);
+  volatile uint64_t *here = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  volatile uint64_t *there = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  volatile uint64_t *alone = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  EXPECT(here != MAP_FAILED && there != MAP_FAILED && alone != MAP_FAILED);
+  ready();
+  double begun = now();
+  for (uint64_t i = 1; i < 4000000 || now() - begun < kSeconds; ++i) {
+    here[i % 1000] += i;
+    alone[i % 500] += there[i % 1000];
+    if (i % 1000 == 0) now();
+    EXPECT(there[i % 1000] == here[i % 1000]);
+    if (i == 3999999) printf("%llx %llx\n", (unsigned long long)there[77], (unsigned long long)alone[77]);
+  }
 }
 
 SITUATION(reads) {

@@ -17,16 +17,6 @@ SITUATION(much_shared) {
   printf("%d\n", p == MAP_FAILED);
 }
 
-SITUATION(file_mapped_twice) {
-  int fd = open("shared", O_RDWR | O_CREAT, 0600);
-  EXPECT(unlink("shared") == 0 && ftruncate(fd, 4096) == 0);
-  // Only the second is refused; the first is told of.
-  EXPECT(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED);
-  char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  compute(2);
-  printf("%d\n", p == MAP_FAILED);
-}
-
 SITUATION(ring) {
   char parameters[120] = {0};
   long result = syscall(SYS_io_uring_setup, 8, parameters);

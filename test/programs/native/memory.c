@@ -3,6 +3,7 @@
 
 #include <alloca.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -260,4 +261,39 @@ SITUATION(reserves_a_terabyte) {
   long sum = 0;
   for (size_t i = 0; i < 64; ++i) sum += reserved[i << 34];
   printf("%ld\n", sum);
+}
+
+// As large heaps have them; the kernel's own limit is 65,530.
+SITUATION(many_mappings) {
+  enum { kMappings = 20000 };
+  char *p = map(kMappings * 4096l, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  for (long i = 1; i < kMappings; i += 2) EXPECT(mprotect(p + i * 4096, 4096, PROT_READ) == 0);
+  long sum = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (long i = 0; i < kMappings; i += 2) p[i * 4096] = (char)(i + round);
+    compute(2);
+    for (long i = 0; i < kMappings; ++i) sum = sum * 3 + p[i * 4096];
+  }
+  printf("%lx\n", sum);
+}
+
+// The kernel makes it larger as it is touched below its end, by the program or by a call.
+SITUATION(grows_down_by_itself) {
+  enum { kRoom = 8 << 20 };
+  char *room = map(kRoom, PROT_NONE, MAP_PRIVATE);
+  EXPECT(munmap(room, kRoom) == 0);
+  char *top = room + kRoom - 4 * 4096;
+  char *p = mmap(top, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
+                 -1, 0);
+  EXPECT(p == top);
+  for (int i = 0; i < 200; ++i) {
+    p[-i * 4096] = (char)i;
+    if (i % 50 == 0) compute(2);
+  }
+  int fd = open("/proc/self/exe", O_RDONLY);
+  EXPECT(pread(fd, p - 300 * 4096, 4, 0) == 4 && memcmp(p - 300 * 4096, "\177ELF", 4) == 0);
+  compute(2);
+  long sum = 0;
+  for (int i = 0; i < 300; ++i) sum = sum * 3 + p[-i * 4096];
+  printf("%lx\n", sum);
 }

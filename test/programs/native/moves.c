@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,6 +151,30 @@ static void returns(void) {
   the_end();
 }
 
+// One memory at two addresses, and one that is shared with a child.
+volatile long *here, *there, *common;
+static void aliases(void) {
+  int fd = memfd_create("object", 0);
+  if (ftruncate(fd, 8192) != 0) abort();
+  here = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  there = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  common = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  for (current = 0; current < 2000; ++current) {
+    *here = current + 10000 * choice;
+    total += *there;
+    if (current == 1000) MARK(mark_half);
+    if (current % 500 == 0) (void)getppid();
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    *common = *there + 100;
+    _exit(0);
+  }
+  waitpid(child, NULL, 0);
+  outcome = *common;
+  the_end();
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
   if (!strcmp(argv[1], "loops")) loops();
@@ -157,6 +183,7 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "choice")) chooses();
   if (!strcmp(argv[1], "steps")) steps();
   if (!strcmp(argv[1], "returns")) returns();
+  if (!strcmp(argv[1], "aliases")) aliases();
   printf("%ld %ld\n", total, outcome);
   return 0;
 }
