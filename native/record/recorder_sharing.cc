@@ -106,23 +106,24 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
 void Recorder::TakeOverSharing() {
   uint64_t bytes = 0;
   shared_.TakeOver([&](const Mapping& mapping) {
-    const bool in_memory = LivesInMemory(mapping.path) || mapping.path.starts_with("/SYSV");
+    const bool has_no_file = mapping.path.starts_with("/SYSV") || mapping.path.starts_with("/dev/zero");
+    const bool in_memory = has_no_file || LivesInMemory(mapping.path);
     if (!mapping.writable && !in_memory) return true;
-    const bool is_device = mapping.path.starts_with("anon_inode:") || (mapping.path.starts_with("/dev/") && !in_memory);
-    bytes += is_device ? 0 : mapping.range.length();
+    const bool is_device = !mapping.path.starts_with("/") || (mapping.path.starts_with("/dev/") && !in_memory);
+    if (!is_device && !has_no_file) bytes += mapping.range.length();
+    const bool refused = is_device || (!has_no_file && bytes > SharedMemory::kMostBytes);
     if (is_device)
       Tell("The program has mapped " + mapping.path +
-           ", which is not recorded: what it reads there in the past is what "
-           "is there now, and a replay that depends on it ends with an error.");
-    else if (bytes > SharedMemory::kMostBytes)
+           ", which is not recorded: what it reads there in the past is what is there now, and a replay that depends "
+           "on it ends with an error.");
+    else if (refused)
       Tell("The program shares more than 64 MiB of memory (" + mapping.path +
-           "), which every checkpoint would have to "
-           "copy: in the past its contents are shown as they are now.");
+           "), which every checkpoint would have to copy: in the past its contents are shown as they are now.");
     else
       Tell(
           "The program shares memory with other programs or a file. What they write there is seen in the past as of "
           "the program's next system call.");
-    return is_device || bytes > SharedMemory::kMostBytes;
+    return refused;
   });
 }
 
