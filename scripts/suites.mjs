@@ -5,7 +5,9 @@
  * ones that measure time or need both processors. The files a suite consists
  * of are named by `files`; a suite without any is an error, never silence.
  */
-import { parseDoctest, parseMocha, parseSummary } from './lib/counts.mjs';
+import path from 'node:path';
+import { parseMocha, parseSummary } from './lib/counts.mjs';
+import { root } from './lib/run.mjs';
 
 /**
  * @typedef {object} Suite
@@ -13,6 +15,7 @@ import { parseDoctest, parseMocha, parseSummary } from './lib/counts.mjs';
  * @property {string} about
  * @property {string[]} files patterns below the root; `**` any folders, `*` any name
  * @property {string[]} command
+ * @property {string[]} [runner] what runs the command, in parts
  * @property {(output: string) => import('./lib/counts.mjs').Counts | undefined} parse
  * @property {string[]} after
  * @property {string[]} [needs] suites whose product it uses: they run too when only this one is asked for
@@ -30,6 +33,14 @@ const node = process.execPath;
 function mocha(...patterns) {
   return { files: patterns, command: [node, 'node_modules/mocha/bin/mocha.js', ...patterns], parse: parseMocha };
 }
+
+/** @type {Pick<Suite, 'files' | 'runner' | 'command' | 'parse'>} */
+const nativeTests = {
+  files: ['test/native/**/*_test.cc'],
+  runner: [node, path.join(root, 'scripts/nativeTests.mjs')],
+  command: ['build/native-tests'],
+  parse: parseSummary,
+};
 
 /** @type {Suite[]} */
 export const suites = [
@@ -52,18 +63,14 @@ export const suites = [
   {
     name: 'native',
     about: 'the core',
-    files: ['test/native/**/*_test.cc'],
-    command: ['build/native-tests', '--no-colors'],
-    parse: parseDoctest,
+    ...nativeTests,
     after: ['check', 'unit'],
     limitSeconds: 600,
   },
   {
     name: 'native-user',
     about: 'the core as an ordinary user',
-    files: ['test/native/**/*_test.cc'],
-    command: ['build/native-tests', '--no-colors'],
-    parse: parseDoctest,
+    ...nativeTests,
     after: ['native'],
     unprivileged: true,
     limitSeconds: 600,

@@ -75,7 +75,7 @@ function place(suite) {
   const env = { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', CI: 'true' };
   delete env.CHRONOFORK_LOG;
   if (!suite.unprivileged) {
-    return { command: suite.command, cwd: root, env, cleanUp: () => undefined };
+    return { command: [...(suite.runner ?? []), ...suite.command], cwd: root, env, cleanUp: () => undefined };
   }
   const home = mkdtempSync(path.join(os.tmpdir(), 'chronofork-user-'));
   const nobody = '65534';
@@ -96,7 +96,7 @@ function place(suite) {
     '--',
   ];
   return {
-    command: [...become, ...suite.command],
+    command: [...(suite.runner ?? []), ...become, ...suite.command],
     cwd: home,
     env: { ...env, HOME: own, TMPDIR: own, XDG_RUNTIME_DIR: own, USER: 'nobody' },
     cleanUp: () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }),

@@ -143,9 +143,10 @@ done
   });
 
   debugTest('can be paused and ended while the program runs', 'busy.c', async (s) => {
-    await s.launch();
-    await s.client.request('configurationDone');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await s.breakAt('step', { hitCondition: '4' });
+    await s.run();
+    await s.clear('step');
+    await s.client.request('continue', { threadId: s.threadId });
     assert.equal((await s.client.refusal('evaluate', { expression: '1', context: 'watch' })).id, 1402);
     await s.client.request('pause', { threadId: 1 });
     await s.stopped();
