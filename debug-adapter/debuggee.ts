@@ -10,7 +10,7 @@ import type { Core, EndState } from './core/core.js';
 import { ChronoforkError, messageOf } from './errors.js';
 import { Execution, type Stop, type StepOrigin } from './gdb/execution.js';
 import type { MiConnection } from './gdb/miConnection.js';
-import type { MiTuple } from './gdb/miParser.js';
+import { text, type MiTuple } from './gdb/miParser.js';
 import type { Console } from './launch/console.js';
 import type { Family } from './launch/family.js';
 import type { FamilyLink } from './launch/familyLink.js';
@@ -183,12 +183,25 @@ export class Debuggee {
   }
 
   /** Resumes in the background; the stop is reported when it comes. */
-  resume(command: string, options: { origin?: StepOrigin; backwards?: boolean } = {}): void {
+  resume(command: string, options: { origin?: StepOrigin | undefined; alone?: number | undefined } = {}): void {
     this.leave();
     this.background(async () => {
-      const stop = await this.execution.run(command, options.origin);
-      await this.stops.report(stop, options.backwards ?? false);
+      const stop = await this.whileAlone(options.alone, () => this.execution.run(command, options.origin));
+      await this.stops.report(stop, false);
     });
+  }
+
+  /** What `run` resumes is this thread alone, the others being held. undefined: all of them. */
+  async whileAlone(tid: number | undefined, run: () => Promise<Stop>): Promise<Stop> {
+    if (tid === undefined) return run();
+    await this.gdb.call('choose_frame', { tid, level: 0 });
+    const former = text(await this.gdb.command('-gdb-show scheduler-locking'), 'value');
+    await this.gdb.command('-gdb-set scheduler-locking on');
+    try {
+      return await run();
+    } finally {
+      await this.gdb.command(`-gdb-set scheduler-locking ${former || 'replay'}`).catch(() => undefined);
+    }
   }
 
   /** Forgets what belonged to the stop that is being left. */

@@ -74,11 +74,15 @@ export type TimeOperation =
   /**
    * The last *transition* to one of `places` before now: a hit whose group
    * differs from that of the hit before it. With `stopAtBreakpoints`, a
-   * breakpoint or watchpoint of gdb's that was hit later wins.
+   * breakpoint or watchpoint of gdb's that was hit later wins. `alone`: what
+   * other threads than `tid` did counts for nothing, and so do breakpoints there.
    */
-  | { kind: 'lastTransition'; places: SearchPlace[]; stopAtBreakpoints: boolean }
-  /** One instruction back. `functions`: known code ranges (0x…) around pc, to find instruction starts. */
-  | { kind: 'stepInstructionBack'; functions: AddressRange[] }
+  | { kind: 'lastTransition'; places: SearchPlace[]; stopAtBreakpoints: boolean; tid?: number; alone?: boolean }
+  /**
+   * One instruction of thread `tid` (the present's without) back, over whatever others did meanwhile.
+   * `functions`: known code ranges (0x…) around its pc, to find instruction starts.
+   */
+  | { kind: 'stepInstructionBack'; functions: AddressRange[]; tid?: number }
   /** The last write to `[address, address + size)` before now; stops before the writing instruction. */
   | { kind: 'lastWrite'; address: string; size: number };
 

@@ -53,6 +53,7 @@ export class Execution {
   /** For stops of runs that gdb began by itself (a command typed into the console). */
   onUnexpectedStop: (stop: Stop) => void = () => undefined;
   private consoleRunning = false;
+  private stoppedThread = '';
   private interrupting: NodeJS.Timeout | undefined;
 
   constructor(private readonly gdb: Gdb) {}
@@ -88,6 +89,16 @@ export class Execution {
     return stopped;
   }
 
+  /**
+   * Resumes for a jump in time, of which gdb knows nothing but that it ends. The
+   * thread that stopped last must be gdb's: of another one that stands at a
+   * breakpoint it would wait for ever for a step over that.
+   */
+  runJump(): Promise<Stop> {
+    const thread = this.stoppedThread === '' ? '' : ` --thread ${this.stoppedThread}`;
+    return this.run(`-exec-continue${thread} --reverse`, undefined, false);
+  }
+
   /** Asks the running debuggee to stop; false if there is nothing to interrupt. */
   async interrupt(): Promise<boolean> {
     if (!this.running) return false;
@@ -112,6 +123,7 @@ export class Execution {
     if (className !== 'stopped') return;
     this.consoleRunning = false;
     clearInterval(this.interrupting);
+    this.stoppedThread = text(fields, 'thread-id');
     const stop: Stop = { reason: text(fields, 'reason'), fields, interrupted: this.interruptAsked };
     if (this.silent) {
       const resumable = isInterruption(stop) && this.run_ !== undefined && !this.interruptAsked;

@@ -102,6 +102,12 @@ export interface Arrival {
   readonly message?: string;
 }
 
+/** `singleThread`: what other threads did on the way is passed over, also their breakpoints. */
+export interface ReverseStep {
+  threadId: number;
+  singleThread?: boolean;
+}
+
 /** request → [arguments, response body] */
 export interface TimeTravelRequests {
   'chronofork/timeline': [Record<string, never>, Timeline];
@@ -116,9 +122,9 @@ export interface TimeTravelRequests {
     ),
     { checkpoints: readonly Checkpoint[]; checkpoint?: Checkpoint },
   ];
-  'chronofork/reverseStepIn': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
-  'chronofork/reverseStepOver': [{ threadId: number; granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
-  'chronofork/reverseStepOut': [{ threadId: number }, Arrival];
+  'chronofork/reverseStepIn': [ReverseStep & { granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
+  'chronofork/reverseStepOver': [ReverseStep & { granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
+  'chronofork/reverseStepOut': [ReverseStep, Arrival];
   'chronofork/lastWrite': [
     (
       | { expression: string; frameId?: number }

@@ -37,6 +37,7 @@ const capabilities: DebugProtocol.Capabilities = {
   supportsCancelRequest: true,
   supportsBreakpointLocationsRequest: true,
   supportsSteppingGranularity: true,
+  supportsSingleThreadExecutionRequests: true,
   supportsInstructionBreakpoints: true,
   supportsValueFormattingOptions: true,
 };

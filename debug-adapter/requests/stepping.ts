@@ -11,7 +11,7 @@ import type { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
 import { Progress } from '../progress.js';
-import { runJump } from './timeTravel.js';
+import { runJump, steppedBy } from './timeTravel.js';
 import type { TimeTravelEvents } from '../protocol/timeTravel.js';
 import { Operation } from '../timeline/operation.js';
 import type { Granularity } from '../timeline/reverseSteps.js';
@@ -52,9 +52,14 @@ async function readyToGoForward(context: Context, threadId: number, request: For
   }
 }
 
+interface Resumed {
+  threadId: number;
+  singleThread?: boolean;
+}
+
 async function forward(
   context: Context,
-  threadId: number,
+  { threadId, singleThread }: Resumed,
   request: ForwardRequest,
   command: string,
   isStep: boolean,
@@ -66,7 +71,8 @@ async function forward(
   // gdb steps the thread that is selected in it.
   if (isStep && elsewhere) await debuggee.gdb.call('choose_frame', { tid: threadId, level: 0 });
   const origin = isStep && !elsewhere ? debuggee.stepOrigin() : undefined;
-  context.afterResponse(() => debuggee.resume(command, { origin }));
+  const alone = singleThread ? threadId : undefined;
+  context.afterResponse(() => debuggee.resume(command, { origin, alone }));
 }
 
 async function continue_(
@@ -78,24 +84,24 @@ async function continue_(
     context.afterResponse(() => void context.shutDown('exit'));
     return { allThreadsContinued: true };
   }
-  await forward(context, args.threadId, 'continue', '-exec-continue', false);
-  return { allThreadsContinued: true };
+  await forward(context, args, 'continue', '-exec-continue', false);
+  return { allThreadsContinued: !args.singleThread };
 }
 
 async function next(context: Context, args: DebugProtocol.NextArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
   const command = instruction ? '-exec-next-instruction' : '-exec-next';
-  await forward(context, args.threadId, 'next', command, !instruction);
+  await forward(context, args, 'next', command, !instruction);
 }
 
 async function stepIn(context: Context, args: DebugProtocol.StepInArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
   const command = instruction ? '-exec-step-instruction' : '-exec-step';
-  await forward(context, args.threadId, 'stepIn', command, !instruction);
+  await forward(context, args, 'stepIn', command, !instruction);
 }
 
 async function stepOut(context: Context, args: DebugProtocol.StepOutArguments): Promise<void> {
-  await forward(context, args.threadId, 'stepOut', '-exec-finish', true);
+  await forward(context, args, 'stepOut', '-exec-finish', true);
 }
 
 async function stepBack(context: Context, args: DebugProtocol.StepBackArguments): Promise<void> {
@@ -104,12 +110,12 @@ async function stepBack(context: Context, args: DebugProtocol.StepBackArguments)
   const granularity: Granularity = args.granularity ?? 'line';
   context.afterResponse(() =>
     debuggee.background(async () => {
-      await runJump(context, 'Stepping back', 'step', () => debuggee.reverseSteps.over(args.threadId, granularity));
+      await runJump(context, 'Stepping back', 'step', () => debuggee.reverseSteps.over(steppedBy(args), granularity));
     }),
   );
 }
 
-async function reverseContinue(context: Context): Promise<void> {
+async function reverseContinue(context: Context, args: DebugProtocol.ReverseContinueArguments): Promise<void> {
   const debuggee = context.debuggee();
   const { execution, time } = debuggee;
   debuggee.requireStopped();
@@ -120,7 +126,10 @@ async function reverseContinue(context: Context): Promise<void> {
   debuggee.leave();
   context.afterResponse(() =>
     debuggee.background(async () => {
-      const stop = await execution.run('-exec-continue --reverse').finally(() => time.end());
+      const alone = args.singleThread ? args.threadId : undefined;
+      const stop = await debuggee
+        .whileAlone(alone, () => execution.run('-exec-continue --reverse'))
+        .finally(() => time.end());
       await debuggee.stops.report(stop, true);
     }),
   );

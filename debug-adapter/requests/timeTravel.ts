@@ -12,7 +12,7 @@ import type { Context, Handlers } from '../handlers.js';
 import type { ArgumentsOf, Arrival, Checkpoint, Moment, ResponseOf, Timeline } from '../protocol/timeTravel.js';
 import { Log } from '../log.js';
 import { Operation } from '../timeline/operation.js';
-import type { ReverseStepResult } from '../timeline/reverseSteps.js';
+import type { ReverseStepResult, Stepped } from '../timeline/reverseSteps.js';
 
 const log = new Log('time');
 
@@ -171,18 +171,22 @@ async function checkpoint(
   return { checkpoints, ...(shown ? { checkpoint: shown } : {}) };
 }
 
+export function steppedBy(args: { threadId: number; singleThread?: boolean }): Stepped {
+  return { tid: args.threadId, alone: args.singleThread ?? false };
+}
+
 async function reverseStepOver(context: Context, args: ArgumentsOf<'chronofork/reverseStepOver'>): Promise<Arrival> {
-  const step = (debuggee: Debuggee) => debuggee.reverseSteps.over(args.threadId, args.granularity ?? 'line');
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.over(steppedBy(args), args.granularity ?? 'line');
   return arrivalOf(await jumpFor(context, 'Stepping back', 'step', step));
 }
 
 async function reverseStepIn(context: Context, args: ArgumentsOf<'chronofork/reverseStepIn'>): Promise<Arrival> {
-  const step = (debuggee: Debuggee) => debuggee.reverseSteps.into(args.threadId, args.granularity ?? 'line');
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.into(steppedBy(args), args.granularity ?? 'line');
   return arrivalOf(await jumpFor(context, 'Stepping back into', 'step', step));
 }
 
 async function reverseStepOut(context: Context, args: ArgumentsOf<'chronofork/reverseStepOut'>): Promise<Arrival> {
-  const step = (debuggee: Debuggee) => debuggee.reverseSteps.out(args.threadId);
+  const step = (debuggee: Debuggee) => debuggee.reverseSteps.out(steppedBy(args));
   return arrivalOf(await jumpFor(context, 'Stepping back to the caller', 'step', step));
 }
 

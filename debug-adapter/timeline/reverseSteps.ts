@@ -28,6 +28,13 @@ import {
 
 export type Granularity = 'statement' | 'line' | 'instruction';
 
+/** Whose step it is. */
+export interface Stepped {
+  tid: number;
+  /** What other threads did on the way is passed over, also their breakpoints. */
+  alone?: boolean;
+}
+
 export interface ReverseStepResult {
   result: OperationResult;
   /** Why it is not quite what was asked for. */
@@ -66,63 +73,63 @@ export class ReverseSteps {
     this.codeByFunction.clear();
   }
 
-  async over(tid: number, granularity: Granularity): Promise<ReverseStepResult> {
-    if (granularity === 'instruction') return { result: await this.instruction(tid) };
-    const [frame, caller] = await this.frames(tid);
+  async over(who: Stepped, granularity: Granularity): Promise<ReverseStepResult> {
+    if (granularity === 'instruction') return { result: await this.instruction(who) };
+    const [frame, caller] = await this.frames(who);
     const code = frame && this.codeOf(frame);
-    if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
-    if (same(frame.pc, code.entry)) return this.toCaller(tid, caller);
-    const result = await this.searchWithin(tid, frame, code, placesOf(frame, code));
+    if (!frame || !code) return { result: await this.instruction(who), message: noLines };
+    if (same(frame.pc, code.entry)) return this.toCaller(who, caller);
+    const result = await this.searchWithin(who, frame, code, placesOf(frame, code));
     if (result.outcome === 'found' && result.group === entryGroup && code.setsUpFrame)
-      return this.toCaller(tid, caller);
+      return this.toCaller(who, caller);
     return { result };
   }
 
   /** To the call instruction in the caller. */
-  async out(tid: number): Promise<ReverseStepResult> {
-    const [frame, caller] = await this.frames(tid);
+  async out(who: Stepped): Promise<ReverseStepResult> {
+    const [frame, caller] = await this.frames(who);
     const code = frame && this.codeOf(frame);
-    if (!frame || !code) return { result: await this.instruction(tid), message: noLines };
+    if (!frame || !code) return { result: await this.instruction(who), message: noLines };
     if (!same(frame.pc, code.entry)) {
-      const passed = await this.searchWithin(tid, frame, code, entryPlaces(frame, code));
+      const passed = await this.searchWithin(who, frame, code, entryPlaces(frame, code));
       if (passed.outcome !== 'found') return { result: passed };
       if (passed.group !== entryGroup) {
-        const atEntry = await this.instruction(tid);
+        const atEntry = await this.instruction(who);
         if (atEntry.outcome !== 'found') return { result: atEntry };
       }
     }
     if (!caller || !this.codeOf(caller)) return { result: await this.here(), message: noCallerLines };
-    return { result: await this.instruction(tid) };
+    return { result: await this.instruction(who) };
   }
 
   /** To the previous statement, or into the function that was called last on the way there. */
-  async into(tid: number, granularity: Granularity): Promise<ReverseStepResult> {
-    if (granularity === 'instruction') return { result: await this.instruction(tid) };
-    const [frame] = await this.frames(tid);
+  async into(who: Stepped, granularity: Granularity): Promise<ReverseStepResult> {
+    if (granularity === 'instruction') return { result: await this.instruction(who) };
+    const [frame] = await this.frames(who);
     const code = frame && this.codeOf(frame);
     if (!frame || !code || code.returnSites.length === 0 || same(frame.pc, code.entry))
-      return this.over(tid, granularity);
+      return this.over(who, granularity);
     const start = this.presentMoment();
     const { places, firstSite } = placesWithReturnSites(frame, code);
-    const found = await this.searchWithin(tid, frame, code, places);
+    const found = await this.searchWithin(who, frame, code, places);
     if (found.outcome !== 'found') return { result: found };
     if (found.group !== undefined && found.group >= firstSite) {
-      const entered = await this.intoCallee(tid, frame);
+      const entered = await this.intoCallee(who, frame);
       if (entered) return { result: entered };
     }
     // Nothing with lines was called: an ordinary step back from where we were.
     await this.time.jump({ kind: 'seek', moment: start });
-    return this.over(tid, granularity);
+    return this.over(who, granularity);
   }
 
   /** From right after a call to the last line of the function called; undefined if that has no lines. */
-  private async intoCallee(tid: number, from: StepFrame): Promise<OperationResult | undefined> {
-    const atReturn = await this.instruction(tid);
+  private async intoCallee(who: Stepped, from: StepFrame): Promise<OperationResult | undefined> {
+    const atReturn = await this.instruction(who);
     if (atReturn.outcome !== 'found') return atReturn;
-    const [callee] = await this.frames(tid);
+    const [callee] = await this.frames(who);
     const code = callee && this.codeOf(callee);
     if (!callee || !code || callee.cfa === from.cfa) return undefined;
-    return this.searchWithin(tid, callee, code, placesOf(callee, code));
+    return this.searchWithin(who, callee, code, placesOf(callee, code));
   }
 
   /** To the last execution of one of the addresses, in any stack frame; a breakpoint of the user's on the way wins. */
@@ -136,41 +143,41 @@ export class ReverseSteps {
     }
   }
 
-  async instruction(tid: number): Promise<OperationResult> {
+  async instruction({ tid }: Stepped): Promise<OperationResult> {
     const functions = await this.gdb.call<{ start: string; end: string }[]>('code_ranges', { tid });
-    return this.time.jump({ kind: 'stepInstructionBack', functions });
+    return this.time.jump({ kind: 'stepInstructionBack', functions, tid });
   }
 
   /** From a function's entry to the start of the caller's line that called it. */
-  private async toCaller(tid: number, caller: StepFrame | undefined): Promise<ReverseStepResult> {
+  private async toCaller(who: Stepped, caller: StepFrame | undefined): Promise<ReverseStepResult> {
     const code = caller && this.codeOf(caller);
     if (!caller || !code) return { result: await this.here(), message: noCallerLines };
-    const result = await this.searchWithin(tid, caller, code, placesOf(caller, code));
+    const result = await this.searchWithin(who, caller, code, placesOf(caller, code));
     return { result };
   }
 
   /** Searches back until gdb would have stopped there, in the stack frame `frame`. */
   private async searchWithin(
-    tid: number,
+    who: Stepped,
     frame: StepFrame,
     code: FunctionCode,
     places: SearchPlace[],
   ): Promise<OperationResult> {
     for (let round = 0; ; round++) {
-      const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true });
+      const result = await this.time.jump({ kind: 'lastTransition', places, stopAtBreakpoints: true, ...who });
       if (round >= mostRounds) return result;
       if (result.outcome === 'breakpoint' && !(await this.isUsersBreakpoint(result.address ?? result.moment.pc)))
         continue;
       if (result.outcome !== 'found') return result;
       if (isPassing(code, result.moment.pc)) continue;
-      if (await this.isIn(frame, tid)) {
-        if (isInlineCall(code, result.moment.pc)) await this.arriveByStep(tid, result);
+      if (await this.isIn(frame, who)) {
+        if (isInlineCall(code, result.moment.pc)) await this.arriveByStep(who, result);
         return result;
       }
     }
   }
 
-  private async isIn(frame: StepFrame, tid: number): Promise<boolean> {
+  private async isIn(frame: StepFrame, { tid }: Stepped): Promise<boolean> {
     if (frame.cfa === null) return true;
     const { cfa } = await this.gdb.call<{ cfa: string | null }>('where', { tid });
     return cfa === null || same(cfa, frame.cfa);
@@ -180,10 +187,10 @@ export class ReverseSteps {
    * Arrives again, by a step forwards from the instruction before: only so does
    * gdb see the call of an inlined function there, and steps over it next time.
    */
-  private async arriveByStep(tid: number, { moment }: OperationResult): Promise<void> {
-    const before = await this.instruction(tid);
+  private async arriveByStep(who: Stepped, { moment }: OperationResult): Promise<void> {
+    const before = await this.instruction(who);
     if (before.outcome === 'found') await this.time.next();
-    if (!same((await this.gdb.call<{ pc: string }>('where', { tid })).pc, moment.pc))
+    if (!same((await this.gdb.call<{ pc: string }>('where', { tid: who.tid })).pc, moment.pc))
       await this.time.jump({ kind: 'seek', moment: moment.id });
   }
 
@@ -192,7 +199,7 @@ export class ReverseSteps {
     return this.time.jump({ kind: 'seek', moment: this.presentMoment() });
   }
 
-  private async frames(tid: number): Promise<StepFrame[]> {
+  private async frames({ tid }: Stepped): Promise<StepFrame[]> {
     const frames = await this.gdb.call<StepFrame[]>('step_frames', { tid, known: [...this.codeByFunction.keys()] });
     for (const frame of frames) if (frame.function && frame.code) this.codeByFunction.set(frame.function, frame.code);
     return frames;

@@ -60,7 +60,7 @@ export class TimeTravel {
     if (this.operation_?.cancelled) return { outcome: 'cancelled', moment: this.core.present().moment };
     const began_ms = performance.now();
     const armed = this.core.arm(operation);
-    const resumed = this.execution.run('-exec-continue --reverse', undefined, false);
+    const resumed = this.execution.runJump();
     // If gdb refuses to resume, nobody would carry the operation out: the next resume must not.
     resumed.catch(() => this.core.disarm());
     const [, result] = await Promise.all([resumed, armed]);

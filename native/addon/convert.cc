@@ -236,6 +236,8 @@ TimeOperation OperationFrom(const Napi::Object& operation) {
   } else if (kind == "lastTransition") {
     made.kind = Kind::kLastTransition;
     made.stop_at_breakpoints = operation.Get("stopAtBreakpoints").ToBoolean().Value();
+    made.tid = static_cast<pid_t>(NumberFrom(operation, "tid", 0));
+    made.alone = operation.Get("alone").ToBoolean().Value();
     Napi::Array places = operation.Get("places").As<Napi::Array>();
     for (uint32_t i = 0; i < places.Length(); ++i) {
       Napi::Object place = places.Get(i).As<Napi::Object>();
@@ -253,6 +255,7 @@ TimeOperation OperationFrom(const Napi::Object& operation) {
   } else if (kind == "stepInstructionBack") {
     made.kind = Kind::kStepInstructionBack;
     made.functions = RangesFrom(operation.Get("functions"));
+    made.tid = static_cast<pid_t>(NumberFrom(operation, "tid", 0));
   } else if (kind == "lastWrite") {
     made.kind = Kind::kLastWrite;
     made.range.start = AddressFrom(operation.Get("address"));

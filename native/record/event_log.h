@@ -57,6 +57,8 @@ struct MemoryWrite {
   bool from_outside = false;
 };
 
+struct TimerSetting;
+
 struct Event {
   EventKind kind = EventKind::kSyscall;
   SignalPlace place = SignalPlace::kFault;  // kSignal
@@ -75,12 +77,14 @@ struct Event {
   uint64_t registers_digest = 0;  // of the registers after the event; see DigestOf()
   uint64_t output_digest = 0;     // of what the call sends to the world; see OutputDigest()
   uint64_t time_ns = 0;           // run time when it was recorded
+  uint64_t clock_ns = 0;          // CLOCK_MONOTONIC then; 0: not known
   std::vector<MemoryWrite> writes;
   std::unique_ptr<siginfo_t> siginfo;           // kSignal
   std::unique_ptr<GeneralRegisters> registers;  // kRandom: after it; kAnywhere: where it struck
   std::shared_ptr<MappedFile> file;             // mmap of a file
   AddressRange mapped;                          // shmat and shmdt: what they mapped or unmapped
   std::vector<JoinedPart> joined;               // mmap, mremap, shmat: what then is mapped at several places
+  std::shared_ptr<const TimerSetting> timer;    // timer_create, timer_settime, setitimer, alarm
   std::string descriptor_path;                  // open and its like: what was opened
   bool descriptor_is_file = false;              // … and it is a regular file
   std::vector<TraceeAddress> patched;           // random instructions made to trap in what was mapped
@@ -113,13 +117,19 @@ class EventLog {
   EventLog(const EventLog& other, size_t count)
       : endings_at_start(other.endings_at_start),
         arena_(other.arena_),
-        indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {}
+        indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {
+    for (size_t at : other.began_at)
+      if (at < count) began_at.push_back(at);
+    began_at.push_back(count);
+  }
 
   size_t size() const { return indices_.size(); }
   const Event& at(size_t index) const { return *indices_[index]; }
   Event& Append(Event event);
   size_t bytes() const { return bytes_; }
 
+  // Events before which a branch began: since the one before no time has passed for the program.
+  std::vector<size_t> began_at;
   // Of threads that were there before the first event.
   std::map<pid_t, ThreadEndings> endings_at_start;
 

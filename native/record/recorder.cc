@@ -24,12 +24,6 @@ constexpr uint64_t kQuantumNs = 50'000'000;
 // A restartable sequence is a few instructions.
 constexpr int kMostSectionSteps = 1000;
 
-uint64_t MonotonicNs() {
-  timespec t;
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
-}
-
 }  // namespace
 
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
@@ -55,10 +49,17 @@ Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
   }
 }
 
+uint64_t Recorder::MonotonicNs() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
 Event Recorder::NewEvent(EventKind kind) {
   Event event;
   event.kind = kind;
   event.time_ns = Now();
+  event.clock_ns = MonotonicNs();
   event.thread = thread();
   return event;
 }
@@ -101,6 +102,7 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
   mode_ = request.mode;
   until_thread_ = request.until_thread;
   if (until_thread_ != 0) until_thread_ = RealTid(until_thread_);
+  only_one_ = request.alone;
   step_thread_ = mode_ == ResumeMode::kStep ? live_.tid() : until_thread_;
   now_.next_signal = 0;
   interrupting_ = false;

@@ -44,6 +44,7 @@ struct LiveStop {
     kAsyncSignal,    // as kCheckpointDue, and the checkpoint must be pinned: a signal strikes here
     kEventSeen,      // `stop_after` wants to look at what the last event wrote
     kThread,         // the thread that was asked for goes on from here, or the stepped one waits
+    kThreadEnded,    // the thread that alone was to run has ended; another stands here
     kExited,         // about to call exit_group: `exit_code`
     kFatalSignal,    // `siginfo` would end the program; it has not been delivered
     kExec,           // another program has replaced this one
@@ -68,6 +69,7 @@ struct RunRequest {
   ResumeMode mode = ResumeMode::kContinue;  // or kStep
   int signal = 0;                           // after kSignal: what to deliver instead; 0: drop it
   pid_t until_thread = 0;                   // stop when this thread has its turn
+  bool alone = false;                       // no other thread executes anything before the stop
 };
 
 class Recorder {
@@ -78,6 +80,11 @@ class Recorder {
   // Runs until the owner must decide. Never returns kCheckpointDue unless
   // `checkpoint_due` says so.
   Result<LiveStop> Run(const RunRequest& request);
+  // Leaves the current thread where it stands for `thread`, which is waited for if it is in a call; a pause takes it
+  // back to that call. nullopt: it stands there. If the current one stands AmidComputing(), the owner has kept a
+  // checkpoint of that place.
+  Result<std::optional<LiveStop>> GiveTurnTo(pid_t thread);
+  bool AmidComputing() { return !now_.at_syscall && !AtEventEnd(); }
   // From any thread.
   void RequestInterrupt();
   void CancelInterrupt() { interrupt_wanted_.store(false); }
@@ -152,7 +159,8 @@ class Recorder {
     SyscallClass cls = SyscallClass::kEmulate;
     EntrySnapshot snapshot;
     std::unique_ptr<Tracee> before;  // kByDirtyPages: a copy made just before the call
-    bool interrupted = false;        // by us
+    std::shared_ptr<const TimerSetting> timer;
+    bool interrupted = false;  // by us
   };
   Outcome PerformSyscall(const SyscallArguments& call, SyscallClass cls);
   Outcome CompleteCall();
@@ -174,6 +182,7 @@ class Recorder {
   Result<void> ShowOwnProcessors(const SyscallArguments& call, int64_t result);
   bool Renamed() const { return options_.visible_pid != 0 && options_.visible_pid != live_.process_id(); }
   void GiveRealNumbers(const SyscallArguments& call);
+  void GiveRealThreadOfTimer(GeneralRegisters& r);
   void Tell(const std::string& limit);
   Result<void> PrepareCall(const SyscallArguments& call);
   void NoteOpened(int descriptor, Event& event);
@@ -200,7 +209,9 @@ class Recorder {
   std::vector<AddressRange> WordsClearedAtEnd();
   std::vector<AddressRange> PendingWrites(const OpenCall& open);
   void CollectCallEnds();
-  pid_t NextReady() const;
+  pid_t NextReady() const { return only_one_ ? 0 : AnyReady(); }
+  pid_t AnyReady() const;
+  void TellThatItWaits(pid_t tid, long call, uint64_t since_ns);
   bool SliceIsOver(uint64_t slice_ns) const;
   std::map<TraceeAddress, std::byte> HiddenBytes() const;
   static std::optional<AddressRange> WordOfWaiter(const SyscallArguments& call);
@@ -227,6 +238,7 @@ class Recorder {
   Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
 
   uint64_t Now() const { return live_.CpuTimeNs(); }
+  static uint64_t MonotonicNs();
   Event NewEvent(EventKind kind);
   Event& Append(Event event);
 
@@ -268,6 +280,8 @@ class Recorder {
   std::map<pid_t, ThreadRecord> waiting_;   // all other threads
   std::optional<ThreadContexts> contexts_;  // of `waiting_`, until it changes
   pid_t until_thread_ = 0;
+  bool only_one_ = false;        // the other threads are held
+  uint64_t told_since_ns_ = 0;   // of which wait the user has been told that only another thread may end it
   pid_t step_thread_ = 0;        // whose steps are wanted
   uint64_t slice_begun_ns_ = 0;  // run time at which the current thread took over
   bool yielded_ = false;         // it has called sched_yield

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,6 +19,8 @@
 
 #include "kernel/uapi.h"
 #include "record/recorder.h"
+#include "record/timers.h"
+#include "tracee/core_page.h"
 
 namespace chronofork {
 namespace {
@@ -178,9 +181,19 @@ void Recorder::GiveRealNumbers(const SyscallArguments& call) {
     case SYS_setpriority:
       if (r.rdi == PRIO_PROCESS) thread(r.rsi);
       break;
+    case SYS_timer_create: GiveRealThreadOfTimer(r); break;
     default: return;
   }
   live_.SetRegisters(r);
+}
+
+// The thread whose signal it is (SIGEV_THREAD_ID) is named in memory, which stays as it is: the kernel reads a copy.
+void Recorder::GiveRealThreadOfTimer(GeneralRegisters& r) {
+  Result<TimerEvent> event = live_.memory().ReadValue<TimerEvent>(TraceeAddress(r.rsi));
+  if (r.rsi == 0 || !event.ok() || !(event.value().notify & SIGEV_THREAD_ID)) return;
+  TimerEvent real = event.value();
+  real.thread = RealTid(real.thread);
+  if (live_.memory().WriteValue(kScratchArea, real).ok()) r.rsi = kScratchArea.value;
 }
 
 // Calls whose real answer would show that the program is recorded.

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -34,12 +33,6 @@ struct KernelSigaction {
   uint64_t restorer;
   uint64_t mask;
 };
-
-uint64_t MonotonicNs() {
-  timespec t;
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
-}
 
 }  // namespace
 
@@ -228,6 +221,8 @@ Recorder::Outcome Recorder::GiveSignal() {
   MemoryWrite write{frame.start, std::vector<std::byte>(frame.length())};
   CF_TRY(live_.memory().Read(frame.start, write.bytes));
   event.writes.push_back(std::move(write));
+  now_.alternate_stack = StackInHandler(now_.alternate_stack);
+  live_.NoteAlternateStack(now_.alternate_stack);
   if (Mode() != ResumeMode::kStep) return std::optional<LiveStop>();
   LiveStop stop;
   stop.siginfo.si_signo = SIGTRAP;

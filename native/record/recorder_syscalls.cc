@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "record/clone_call.h"
 #include "record/recorder.h"
+#include "record/signal_frame.h"
+#include "record/timers.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -216,6 +218,11 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   open.meaning = call.number == SYS_restart_syscall && now_.restarting ? *now_.restarting : call;
   open.cls = cls;
   open.snapshot = SnapshotAtEntry(open.meaning, read);
+  open.timer = TimerSettingOf(call, read);
+  if (std::optional<stack_t> armed = call.number == SYS_rt_sigreturn ? StackAfterReturn(live_) : std::nullopt) {
+    now_.alternate_stack = *armed;
+    live_.NoteAlternateStack(*armed);
+  }
   const bool shows_stand_in = ShowsStandIn(call);
   if (cls == SyscallClass::kByDirtyPages || shows_stand_in) {
     live_.AbandonSyscall();
@@ -307,6 +314,7 @@ Recorder::Outcome Recorder::CompleteCall() {
   }
   if (result >= 0 && Opens(call.number)) NoteOpened(static_cast<int>(result), event);
   if (cls == SyscallClass::kExecute && ChangesMappings(call.number)) NoteMemoryLayout(call, result, event);
+  if (result >= 0) event.timer = std::move(open.timer);
   FinishSyscall(std::move(event));
   if (call.number == SYS_set_tid_address) now_.clear_child_tid = call.values[0];
   if (call.number == SYS_sigaltstack && result == 0 && call.values[0] != 0) {

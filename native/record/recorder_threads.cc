@@ -38,6 +38,14 @@ constexpr uint64_t kMostPendingBytes = 16 << 20;
 // The kernel follows a robust list no further (ROBUST_LIST_LIMIT).
 constexpr int kRobustListLimit = 2048;
 
+// A thread that waits in a call for so long, with all others held, may wait for one of those.
+constexpr uint64_t kToldAfterNs = 2'000'000'000;
+
+// The call that a thread makes with its next instruction.
+SyscallArguments CallAt(const GeneralRegisters& r) {
+  return {static_cast<long>(r.rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+}
+
 }  // namespace
 
 // -- Waiting in a call ----------------------------------------------------------------
@@ -47,6 +55,7 @@ constexpr int kRobustListLimit = 2048;
 // until the call is seen to wait while another thread can go on.
 Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
   const pid_t mine = live_.tid();
+  const uint64_t begun_ns = MonotonicNs();
   for (;;) {
     const pid_t next = may_leave && !interrupting_ ? NextReady() : 0;
     std::optional<Stop> stop = live_.WaitAny(true, next == 0);
@@ -56,6 +65,7 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
       continue;
     }
     if (!stop) {
+      if (only_one_ && now_.open) TellThatItWaits(mine, now_.open->call.number, begun_ns);
       if (interrupt_wanted_.load() && !interrupting_) {
         interrupting_ = true;
         if (now_.open) now_.open->interrupted = true;
@@ -101,7 +111,7 @@ void Recorder::CollectCallEnds() {
 
 // The thread after the current one, in turn, that can go on: one whose steps
 // are wanted comes first. 0: none.
-pid_t Recorder::NextReady() const {
+pid_t Recorder::AnyReady() const {
   auto ready = [](const ThreadRecord& record) { return !record.open || record.call_end; };
   if (auto wanted = waiting_.find(step_thread_); wanted != waiting_.end() && ready(wanted->second)) return step_thread_;
   auto after = waiting_.upper_bound(live_.tid());
@@ -153,10 +163,13 @@ Recorder::Outcome Recorder::SwitchThread(pid_t next, SignalPlace place) {
   event.number = VisibleTid(next);
   event.place = place;
   if (place == SignalPlace::kBeforeSyscall) {
-    event.arguments = now_.open->call.values;
-    event.result = now_.open->call.number;
-    event.output_digest = DigestOf(AtCallInstruction(now_.at_call.registers));
-    if (std::optional<AddressRange> word = WordOfWaiter(now_.open->call)) NoteWrites(std::span(&*word, 1), event);
+    const GeneralRegisters left = now_.open ? AtCallInstruction(now_.at_call.registers) : live_.registers();
+    const SyscallArguments call = now_.open ? now_.open->call : CallAt(left);
+    event.arguments = call.values;
+    event.result = call.number;
+    event.output_digest = DigestOf(left);
+    std::optional<AddressRange> word = now_.open ? WordOfWaiter(call) : std::nullopt;
+    if (word) NoteWrites(std::span(&*word, 1), event);
   } else if (!ended) {
     event.output_digest = DigestOf(live_.registers());
   }
@@ -361,7 +374,7 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
   log_.Append(std::move(event));
   // Somebody must go on: the next whose call ends, or is interrupted for a pause.
   CollectCallEnds();
-  while (NextReady() == 0) {
+  while (AnyReady() == 0) {
     std::optional<Stop> stop = live_.PollOthers(true);
     if (stop) {
       NoteCallEnd(*stop, mine);
@@ -373,7 +386,64 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
       live_.SwitchTo(mine);
     }
   }
-  return SwitchThread(NextReady(), SignalPlace::kAfterEvent);
+  CF_TRY_ASSIGN(std::optional<LiveStop> stop, SwitchThread(AnyReady(), SignalPlace::kAfterEvent));
+  if (stop || !only_one_) return stop;
+  stop.emplace();
+  stop->kind = LiveStop::Kind::kThreadEnded;
+  return stop;
+}
+
+// -- One thread alone -----------------------------------------------------------------
+
+Recorder::Outcome Recorder::GiveTurnTo(pid_t thread) {
+  const pid_t next = RealTid(thread), mine = live_.tid();
+  only_one_ = true;
+  mode_ = ResumeMode::kContinue;
+  step_thread_ = until_thread_ = 0;
+  interrupting_ = false;
+  if (now_.undelivered) {
+    // It has struck where the current thread stands: its handler is where that one goes on.
+    CF_TRY_ASSIGN(Disposition disposition, DispositionOf(now_.undelivered->si_signo));
+    if (disposition.fatal) {
+      LiveStop stop;
+      stop.kind = LiveStop::Kind::kFatalSignal;
+      stop.siginfo = *now_.undelivered;
+      return std::optional(stop);
+    }
+    CF_TRY(Deliver(now_.undelivered->si_signo));
+    if (std::exchange(now_.next_signal, 0) != 0) {
+      CF_TRY_ASSIGN(std::optional<LiveStop> other, GiveSignal());
+      if (other) return other;
+    }
+  }
+  const uint64_t begun_ns = MonotonicNs();
+  ThreadRecord& wanted = waiting_.at(next);
+  while (wanted.open && !wanted.call_end) {
+    if (std::optional<Stop> stop = live_.PollOthers(true)) {
+      NoteCallEnd(*stop, mine);
+      continue;
+    }
+    TellThatItWaits(next, wanted.open->call.number, begun_ns);
+    if (!interrupt_wanted_.load() || interrupting_) continue;
+    interrupting_ = wanted.open->interrupted = true;
+    live_.SwitchTo(next);
+    Result<void> asked = live_.RequestInterrupt();
+    live_.SwitchTo(mine);
+    if (!asked.ok()) return std::move(asked).error();
+  }
+  return SwitchThread(next, now_.at_syscall ? SignalPlace::kBeforeSyscall
+                            : AtEventEnd()  ? SignalPlace::kAfterEvent
+                                            : SignalPlace::kAnywhere);
+}
+
+// After a while, once for each wait: nobody else may know why nothing happens.
+void Recorder::TellThatItWaits(pid_t tid, long call, uint64_t since_ns) {
+  if (told_since_ns_ == since_ns || MonotonicNs() - since_ns < kToldAfterNs) return;
+  told_since_ns_ = since_ns;
+  if (options_.notice)
+    options_.notice("Thread " + std::to_string(VisibleTid(tid)) + " waits in " + RowFor(call).name +
+                    "(), and the other threads are held, because only this one was let run. If it waits for one of "
+                    "them: pause, and let all threads run.");
 }
 
 }  // namespace chronofork

@@ -38,4 +38,17 @@ Result<AddressRange> SignalFrame(Tracee& process) {
   return AddressRange{start, TraceeAddress(vector_state + length)};
 }
 
+stack_t StackInHandler(const stack_t& stack) {
+  return stack.ss_flags & kAutodisarm ? stack_t{nullptr, SS_DISABLE, 0} : stack;
+}
+
+std::optional<stack_t> StackAfterReturn(Tracee& process) {
+  // The handler's return has taken the return address: what lies there is the ucontext.
+  constexpr uint64_t kStackInContext = 16;
+  Result<stack_t> stack = process.memory().ReadValue<stack_t>(TraceeAddress(process.registers().rsp + kStackInContext));
+  if (!stack.ok() || !(stack.value().ss_flags & kAutodisarm)) return std::nullopt;
+  stack.value().ss_flags &= ~SS_ONSTACK;
+  return stack.value();
+}
+
 }  // namespace chronofork

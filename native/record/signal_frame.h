@@ -23,4 +23,10 @@ Result<std::optional<Stop>> EnterHandler(Tracee& process, const siginfo_t& info)
 // At a handler's first instruction: where the frame lies.
 Result<AddressRange> SignalFrame(Tracee& process);
 
+// An alternate stack that a handler runs without (SS_AUTODISARM): what holds
+// within the handler, and, at its rt_sigreturn, what that puts back if it is such a one.
+inline constexpr int kAutodisarm = 1 << 31;
+stack_t StackInHandler(const stack_t& stack);
+std::optional<stack_t> StackAfterReturn(Tracee& process);
+
 }  // namespace chronofork

@@ -165,9 +165,7 @@ Result<void> Replayer::Arm() {
     if (probes_->KindOf(i) != ProbeKind::kJump)
       logger.Write(LogLevel::kDebug, "slow probe at 0x%llx: %s",
                    static_cast<unsigned long long>(specs[i].address.value), probes_->ReasonOf(i));
-  CF_TRY(probes_->SetTransitions(*this, transitions_));
-  CF_TRY(probes_->SetLastGroup(*this, last_group_));
-  CF_TRY(probes_->SetLimit(*this, plan_->accept ? std::max(transitions_ + 1, plan_->accept_from) : plan_->limit));
+  CF_TRY(SetCounts());
   GeneralRegisters r = process_->registers();
   TraceeAddress pc(r.rip);
   TraceeAddress from = probes_->Redirect(pc);
@@ -200,7 +198,7 @@ Result<void> Replayer::Disarm() {
 }
 
 Result<uint64_t> Replayer::CountNow() {
-  if (!probes_) return transitions_;
+  if (!probes_ || !Counts(thread_)) return transitions_;
   return probes_->Transitions(*this);
 }
 
@@ -210,14 +208,23 @@ TraceeAddress Replayer::ProgramCounter() {
 }
 
 Result<uint32_t> Replayer::GroupNow() {
-  if (!probes_) return last_group_;
+  if (!probes_ || !Counts(thread_)) return last_group_;
   return probes_->LastGroup(*this);
 }
 
 // The counts live in the process; they outlive the probes here.
-Result<void> Replayer::NoteCounts() {
+Result<void> Replayer::SetCounts() {
   if (!probes_) return {};
-  CF_TRY_ASSIGN(transitions_, probes_->Transitions(*this));
+  CF_TRY(probes_->SetTransitions(*this, transitions_));
+  CF_TRY(probes_->SetLastGroup(*this, last_group_));
+  const uint64_t limit = plan_->accept ? std::max(transitions_ + 1, plan_->accept_from) : plan_->limit;
+  return probes_->SetLimit(*this, Counts(thread_) ? limit : 0);
+}
+
+Result<void> Replayer::NoteCounts() {
+  if (!probes_ || !Counts(thread_)) return {};
+  CF_TRY_ASSIGN(const uint64_t transitions, probes_->Transitions(*this));
+  if (std::exchange(transitions_, transitions) == transitions) return {};
   CF_TRY_ASSIGN(last_group_, probes_->LastGroup(*this));
   CF_TRY_ASSIGN(std::optional<size_t> counted, probes_->LastCounted(*this));
   if (counted && *counted >= matches_installed_) last_counted_ = probe_indices_[*counted - matches_installed_];

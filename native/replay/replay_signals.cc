@@ -120,7 +120,7 @@ Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
   if (process_->registers().rip != event.pc || DigestOf(process_->registers()) != event.registers_digest)
     return Diverged("the registers differ at " + Describe(event, event_));
   ++checked_;
-  if (plan_->report_signals && !plan_->passed_signals.contains(info.si_signo)) {
+  if (plan_->report_signals && Counts(thread_) && !plan_->passed_signals.contains(info.si_signo)) {
     signal_reported_ = true;
     stop.kind = ReplayStop::Kind::kSignal;
     return std::optional(stop);
@@ -137,6 +137,7 @@ Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo));
   if (other) return OnStop(*other, mode);
   CF_TRY(ApplyWrites(event));
+  alternate_stack_ = StackInHandler(alternate_stack_);
   kind_ = Position::Kind::kComputing;
   return mode == ResumeMode::kStep ? std::optional(ReplayStop{}) : std::optional<ReplayStop>();
 }
@@ -160,7 +161,7 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
     return SignalStruck(info);  // the program's own int3
   }
   kind_ = Position::Kind::kComputing;
-  if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty()) {
+  if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty() && Counts(thread_)) {
     // A condition of a probe has read what is watched: the program has not.
     if (probes_ && probes_->StepOutNeeded(TraceeAddress(r.rip))) return std::optional<ReplayStop>();
     ReplayStop stop;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "record/signal_frame.h"
 #include "replay/replayer.h"
 #include "tracee/core_page.h"
 
@@ -100,7 +101,7 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     if (OutputDigest(call, event.result, read) != event.output_digest)
       return Diverged("the program wrote other bytes to the world in " + Describe(event, event_));
   }
-  std::optional<size_t> watch = WatchOverlapping(event);
+  std::optional<size_t> watch = Counts(thread_) ? WatchOverlapping(event) : std::nullopt;
   if (watch && plan_->accept_kernel_watch) {
     CF_TRY_ASSIGN(bool accepted, plan_->accept_kernel_watch(*watch, event_));
     if (!accepted) watch.reset();
@@ -112,6 +113,8 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     stop.probe = *watch;
     return std::optional(stop);
   }
+  if (std::optional<stack_t> armed = call.number == SYS_rt_sigreturn ? StackAfterReturn(*process_) : std::nullopt)
+    alternate_stack_ = *armed;
   if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
     CF_TRY(process_->JoinMemory(event.joined));
@@ -141,7 +144,8 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     CF_TRY(Disarm());
     CF_TRY(Arm());
   }
-  if (plan_->caught_syscalls && (plan_->caught_syscalls->empty() || plan_->caught_syscalls->contains(call.number))) {
+  if (plan_->caught_syscalls && Counts(thread_) &&
+      (plan_->caught_syscalls->empty() || plan_->caught_syscalls->contains(call.number))) {
     stop.kind = ReplayStop::Kind::kSyscallReturn;
     return std::optional(stop);
   }

@@ -3,7 +3,9 @@
 #include <sys/syscall.h>
 
 #include <cstring>
+#include <utility>
 
+#include "record/signal_frame.h"
 #include "replay/replayer.h"
 #include "tracee/core_page.h"
 
@@ -11,7 +13,8 @@ namespace chronofork {
 namespace {
 
 bool Same(const stack_t& a, const stack_t& b) {
-  return a.ss_sp == b.ss_sp && a.ss_size == b.ss_size && (a.ss_flags & SS_DISABLE) == (b.ss_flags & SS_DISABLE);
+  constexpr int kSettings = SS_DISABLE | kAutodisarm;
+  return a.ss_sp == b.ss_sp && a.ss_size == b.ss_size && (a.ss_flags & kSettings) == (b.ss_flags & kSettings);
 }
 
 }  // namespace
@@ -55,10 +58,13 @@ Result<void> Replayer::SwitchThread(const Event& event, bool ended) {
     alternate_stack_ = coming->alternate_stack;
   }
   process_->SetRegisters(r);
+  // What a thread counts that is not asked for is forgotten when the other has its turn.
+  if (!Counts(event.number)) CF_TRY(NoteCounts());
   if (left->vector_state != coming->vector_state) CF_TRY(process_->WriteExtended(coming->vector_state));
   if (left->signal_mask != coming->signal_mask) CF_TRY(process_->WriteSignalMask(coming->signal_mask));
   if (!ended) others_[thread_] = std::move(left);
-  thread_ = event.number;
+  const bool counted = Counts(std::exchange(thread_, event.number));
+  if (counted != Counts(thread_)) CF_TRY(SetCounts());
   ++checked_;
   ++event_;
   kind_ = Position::Kind::kEventEnd;

@@ -85,7 +85,10 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
     Outcome before = BeforeResume(mode);
     if (!before.ok()) return std::move(before).error();
     if (before.value()) return *before.value();
-    if (plan_->until_thread != 0 && plan_->until_thread == thread_) {
+    const bool has_its_turn = plan_->until_thread != 0 && plan_->until_thread == thread_;
+    const bool is_no_more =
+        plan_->until_end_of != 0 && plan_->until_end_of != thread_ && !others_.contains(plan_->until_end_of);
+    if (has_its_turn || is_no_more) {
       ReplayStop stop;
       stop.kind = ReplayStop::Kind::kThread;
       return stop;

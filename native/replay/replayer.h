@@ -85,6 +85,9 @@ struct ReplayPlan {
   // Asked before an event that writes to a watch. Unset: stop.
   std::function<Result<bool>(size_t watch, size_t event)> accept_kernel_watch;
   pid_t until_thread = 0;  // stop when this thread has its turn; 0: whoever has
+  pid_t until_end_of = 0;  // stop when this thread is no more
+  // Of this thread alone are probes, watches, signals and calls counted or stopped for; 0: of all.
+  pid_t only_thread = 0;
   std::function<bool()> cancelled = [] { return false; };
   // Called when stopped at an arbitrary place about every tick; may take copies.
   std::function<void()> tick;
@@ -100,7 +103,7 @@ struct ReplayStop {
     kStep,          // one instruction was executed
     kSyscallEntry,  // a caught call
     kSyscallReturn,
-    kThread,    // the thread that was asked for goes on from here
+    kThread,    // the thread that was asked for goes on from here, or is no more
     kEndOfLog,  // at a call or fault that has not been recorded
     kCancelled,
   };
@@ -212,6 +215,8 @@ class Replayer : private ProbeHost {
   Result<void> Disarm();
   Result<void> NoteCounts();
   Result<void> DeliverLog();
+  Result<void> SetCounts();
+  bool Counts(pid_t thread) const { return !plan_ || plan_->only_thread == 0 || plan_->only_thread == thread; }
   Result<void> UpdateMatches();
   Outcome OnProbe(const TrapOutcome& outcome, GeneralRegisters registers);
   Outcome OnMatch(ActiveMatch& match, const TrapOutcome& outcome, GeneralRegisters registers);

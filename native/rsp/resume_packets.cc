@@ -40,9 +40,11 @@ bool SaysMoreThanContinue(const ResumeRequest& request) {
 }
 
 // vCont: one thread runs at a time, so that the action that says the most
-// counts; it names the thread that steps or gets the signal.
+// counts; it names the thread that steps or gets the signal. A thread that no
+// action is for stays where it is: gdb's scheduler locking.
 void ResumeThreads(SessionState& state, PacketCursor& packet, Reply& reply) {
   std::optional<ResumeRequest> chosen;
+  bool for_all = false;
   while (packet.Consume(';')) {
     std::optional<ResumeRequest> action = ParseAction(packet);
     if (!action) return reply.Malformed();
@@ -53,15 +55,17 @@ void ResumeThreads(SessionState& state, PacketCursor& packet, Reply& reply) {
       if (!tid) return reply.Failed();
       if (id->tid > 0) action->tid = *tid;
     }
+    for_all = for_all || action->tid == 0;
     if (!chosen || (!SaysMoreThanContinue(*chosen) && SaysMoreThanContinue(*action))) chosen = *action;
   }
   if (!chosen || !packet.AtEnd()) return reply.Malformed();
+  chosen->alone = !for_all;
   state.resume = *chosen;
 }
 
 void DescribeResume(SessionState&, PacketCursor&, Reply& reply) { reply.Text("vCont;c;C;s;S;t;r"); }
 
-// c, s, C05, S05: as gdb says it to targets without vCont.
+// c, s, C05, S05: as gdb says it to targets without vCont; and bc, bs. Hc has named the thread.
 void ResumeOld(ResumeKind kind, bool with_signal, SessionState& state, PacketCursor& packet, Reply& reply) {
   ResumeRequest request;
   request.kind = kind;
@@ -72,6 +76,8 @@ void ResumeOld(ResumeKind kind, bool with_signal, SessionState& state, PacketCur
   }
   // An address to go on from may follow; gdb writes the register instead.
   if (!packet.AtEnd()) return reply.Malformed();
+  request.tid = state.continue_thread;
+  request.alone = request.tid != 0;
   state.resume = request;
 }
 

@@ -31,8 +31,9 @@ struct SessionState {
   DebuggeeFiles files;
   ThreadStorage thread_storage;
   GdbFeatures features;
-  bool acknowledge = true;   // until QStartNoAckMode
-  pid_t general_thread = 0;  // of g, p, m …; 0: the one that stopped
+  bool acknowledge = true;    // until QStartNoAckMode
+  pid_t general_thread = 0;   // of g, p, m …; 0: the one that stopped
+  pid_t continue_thread = 0;  // of bc, bs, c, s: it alone; 0: all
 
   // Set by a handler whose answer is the next stop.
   std::optional<ResumeRequest> resume;

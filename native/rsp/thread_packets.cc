@@ -11,8 +11,8 @@ void SetThread(SessionState& state, PacketCursor& packet, Reply& reply) {
   if (!id || !packet.AtEnd()) return reply.Malformed();
   std::optional<pid_t> tid = state.Resolve(*id);
   if (!tid) return reply.Failed();
-  // Hc is what vCont replaces: accepted, and without effect.
-  if (general) state.general_thread = id->tid > 0 ? *tid : 0;
+  // Hc is of packets other than vCont: backwards there is no vCont.
+  (general ? state.general_thread : state.continue_thread) = id->tid > 0 ? *tid : 0;
   reply.Text("OK");
 }
 

@@ -1,12 +1,16 @@
 // Going on live from the past: a copy becomes the end of a new branch, its
 // descriptors what they were, its system calls real again.
 #include <linux/futex.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/log.h"
+#include "record/timers.h"
 #include "timeline/engine.h"
 #include "tracee/core_page.h"
 
@@ -68,6 +72,64 @@ Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog
   return names;
 }
 
+timespec TimeOf(uint64_t ns) {
+  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+}
+
+// A timer of timer_create under the identifier that the program has. The kernel
+// counts them up: those before are made and deleted. False: it cannot be.
+Result<bool> MakeTimer(Tracee& copy, int32_t id, const TimerSetting& timer, const Names& names) {
+  constexpr int32_t kMostTries = 1000;
+  constexpr int32_t kClocks[] = {CLOCK_REALTIME,       CLOCK_MONOTONIC,      CLOCK_BOOTTIME, CLOCK_PROCESS_CPUTIME_ID,
+                                 CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI};
+  if (std::find(std::begin(kClocks), std::end(kClocks), timer.clock) == std::end(kClocks)) return false;
+  TimerEvent event = timer.event;
+  if (event.notify & SIGEV_THREAD_ID) {
+    auto thread = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.second == event.thread; });
+    if (thread == names.end()) return false;
+    event.thread = thread->first;
+  }
+  const TraceeAddress made_id = kScratchArea + sizeof event;
+  for (int32_t made = -1; made < id;) {
+    CF_TRY(copy.memory().WriteValue(kScratchArea, event));
+    CF_TRY_ASSIGN(const int64_t result,
+                  copy.Syscall(SYS_timer_create, {static_cast<uint64_t>(timer.clock),
+                                                  timer.has_event ? kScratchArea.value : 0, made_id.value}));
+    if (result < 0) return false;
+    CF_TRY_ASSIGN(made, copy.memory().ReadValue<int32_t>(made_id));
+    if (made == id) break;
+    CF_TRY(copy.Syscall(SYS_timer_delete, {static_cast<uint64_t>(made)}));
+    if (made > id || id - made > kMostTries) return false;
+  }
+  const itimerspec left{TimeOf(timer.interval_ns), TimeOf(timer.left_ns)};
+  CF_TRY(copy.memory().WriteValue(kScratchArea, left));
+  CF_TRY_ASSIGN(const int64_t result,
+                copy.Syscall(SYS_timer_settime, {static_cast<uint64_t>(id), 0, kScratchArea.value, 0}));
+  return result == 0;
+}
+
+// A fork has no timers: they are made anew, with what was left of them.
+Result<void> GiveTimers(Tracee& copy, const EventLog& log, size_t event, const Names& names,
+                        std::vector<std::string>* lost) {
+  for (const auto& [key, timer] : TimersAt(log, event)) {
+    if (key >= kFirstTimer) {
+      const auto id = static_cast<int32_t>(key - kFirstTimer);
+      CF_TRY_ASSIGN(const bool made, MakeTimer(copy, id, timer, names));
+      if (!made) lost->push_back("timer " + std::to_string(id) + " of timer_create");
+      continue;
+    }
+    auto micros = [](uint64_t ns) {
+      return timeval{static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
+    };
+    itimerval left{micros(timer.interval_ns), micros(timer.left_ns)};
+    if (timer.left_ns == 0) continue;
+    if (left.it_value.tv_sec == 0 && left.it_value.tv_usec == 0) left.it_value.tv_usec = 1;
+    CF_TRY(copy.memory().WriteValue(kScratchArea, left));
+    CF_TRY(copy.Syscall(SYS_setitimer, {static_cast<uint64_t>(key), kScratchArea.value, 0}));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DirtyPages>> WatchPages(Tracee& tracee);
@@ -95,6 +157,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
 
   // == 2. What the world looked like here.
   CF_TRY_ASSIGN(std::vector<std::string> lost, RestoreDescriptors(*changed, fork_point->descriptors));
+  CF_TRY(GiveTimers(*changed, *parent.log, from.event, names, &lost));
   if (!fork_point->position.shared.empty()) lost.push_back("the memory that it shared with others");
   std::set<std::string> files = FilesWritten(fork_point->descriptors, *parent.log, from.event, parent.log->size());
   result.files.assign(files.begin(), files.end());

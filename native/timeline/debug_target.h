@@ -46,6 +46,9 @@ struct ResumeRequest {
   int signal = 0;      // to be delivered on resuming (C, S); 0: none
   AddressRange range;  // kStepRange only
   pid_t tid = 0;       // the thread that steps or gets the signal; 0: whichever stopped
+  // Nothing but `tid` runs: live, the others stand still. In the past, what they did there is done, and stops for
+  // nobody.
+  bool alone = false;
 };
 
 enum class StopKind {

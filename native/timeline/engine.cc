@@ -458,7 +458,8 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
       if (after_start) pages = Union(pages, candidate->pages);
       after_start = after_start || candidate->id == start;
       // An earlier one in the same gap was for something that came to nothing.
-      if (candidate->reason == CheckpointReason::kSignal && candidate->position.event == event && struck_at &&
+      const bool kept_for_it = candidate->reason == CheckpointReason::kSignal || candidate->pinned;
+      if (kept_for_it && candidate->position.event == event && struck_at &&
           DigestOf(candidate->position.registers) == DigestOf(*struck_at))
         marker = EndMarker{candidate->position, candidate->process.get(), pages};
     }

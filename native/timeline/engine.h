@@ -185,7 +185,7 @@ class Engine {
   StopReply RunForward(const ResumeRequest& request);
   Result<StopReply> ForwardLive(const ResumeRequest& request, bool first);
   Result<StopReply> ForwardReplay(const ResumeRequest& request, bool* went_live);
-  Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request);
+  Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request, bool* nothing_left);
   Result<std::optional<StopReply>> OnLiveStop(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> OnLiveTrap(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> WatchHit(Tracee& tracee);
@@ -196,6 +196,9 @@ class Engine {
   Result<bool> ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& process);
   std::optional<StopReply> BreakpointHere();
   StopReply StopAtTip();
+  StopReply ThreadHasEnded(pid_t tid);
+  Result<LiveStop> GiveTurnTo(pid_t tid);
+  bool NextIsHere();
   StopReply Failed(const Error& error);
   ReplayPlan ForwardPlan();
   StopReply SignalStop(int signal) const;

@@ -50,6 +50,29 @@ StopReply Engine::Failed(const Error& error) {
   return reply;
 }
 
+// A thread that alone was to go on is no more: here is where the others are.
+StopReply Engine::ThreadHasEnded(pid_t tid) {
+  options_.notice("info", "Thread " + std::to_string(tid) + " has ended. The others stand where they were.");
+  return SignalStop(SIGTRAP);
+}
+
+// The one thread that may run takes over from the one that stands here.
+Result<LiveStop> Engine::GiveTurnTo(pid_t tid) {
+  Branch& b = branch();
+  if (b.recorder->AmidComputing()) {
+    // Only a checkpoint can name the place at which the other thread is left.
+    if (b.tip_at_last)
+      b.line.back()->pinned = true;
+    else
+      CF_TRY(CheckpointOnTheWay(true));
+  }
+  CF_TRY_ASSIGN(std::optional<LiveStop> stop, b.recorder->GiveTurnTo(tid));
+  if (stop) return *stop;
+  LiveStop there;
+  there.kind = LiveStop::Kind::kThread;
+  return there;
+}
+
 StopReply Engine::StopAtTip() {
   Branch& b = branch();
   StopReply reply;
@@ -185,8 +208,11 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
     progressed = reply->kind != StopKind::kHistoryEnd;
     if (progressed) {
       const bool elsewhere = request.tid != 0 && request.tid != present_tid();
-      if (std::optional<StopReply> here = BreakpointHere()) return *here;
-      if (branch().end.kind != EndState::Kind::kRunning || branch().recorder->undelivered()) return StopAtTip();
+      const bool of_no_concern = elsewhere && request.alone;
+      std::optional<StopReply> here = of_no_concern ? std::nullopt : BreakpointHere();
+      if (here) return *here;
+      const bool signalled = branch().recorder->undelivered() && !of_no_concern;
+      if (branch().end.kind != EndState::Kind::kRunning || signalled) return StopAtTip();
       TraceeAddress pc(branch().tip->registers().rip);
       const bool step_ends =
           request.kind == ResumeKind::kStep || (request.kind == ResumeKind::kStepRange && !request.range.Contains(pc));
@@ -223,6 +249,7 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
   for (;;) {
     Branch& b = branch();
     size_t next = base_ + 1;
+    if (request.alone && present_tid() != wanted && !other_threads().contains(wanted)) return ThreadHasEnded(wanted);
     if (at_base_ && next < b.line.size() && b.line[next]->barrier) {
       CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(next));
       SetReplay(std::move(replay), next, true);
@@ -239,11 +266,14 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     // Another thread's steps: the others go on until it has its turn.
     const bool elsewhere = stepping && present_tid() != wanted && other_threads().contains(wanted);
     if (stepping && !elsewhere) {
-      CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request));
+      bool nothing_left = false;
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request, &nothing_left));
       if (reply) return *reply;
       if (!replay_) {
         *went_live = true;
-        return StopReply{};
+        StopReply arrived;
+        if (nothing_left) arrived.kind = StopKind::kHistoryEnd;
+        return arrived;
       }
       continue;
     }
@@ -251,6 +281,7 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     plan.watches = watch_specs;
     plan.count_first = count_first;
     plan.until_thread = elsewhere ? wanted : 0;
+    if (request.alone) plan.only_thread = plan.until_end_of = wanted;
     if (next < b.line.size()) {
       plan.end = MarkerOf(next);
     } else {
@@ -306,11 +337,20 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
   }
 }
 
+// The next checkpoint stands at the same instruction, whose call had been begun there and was taken back.
+bool Engine::NextIsHere() {
+  if (base_ + 1 >= branch().line.size()) return false;
+  const Position& next = branch().line[base_ + 1]->position;
+  return next.kind == Position::Kind::kAtSyscall && next.event == replay_->event() &&
+         next.thread == replay_->thread() && next.registers.rip == replay_->process().registers().rip;
+}
+
 // One instruction, or as many as stay inside the range. nullopt: the replay has
-// come to the live process, which takes over.
-Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& request) {
+// come to the live process, which takes over; `nothing_left`: it stood there already.
+Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& request, bool* nothing_left) {
   ReplayPlan plan;
   plan.report_signals = true;
+  if (request.alone) plan.only_thread = replay_->thread();
   plan.passed_signals = passed_signals;
   CF_TRY_ASSIGN(plan.watches, WatchSpecs(watches));
   std::optional<size_t> touched;
@@ -319,7 +359,13 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
     return false;
   };
   for (;;) {
+    if (NextIsHere()) {
+      CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayFrom(base_ + 1));
+      SetReplay(std::move(replay), base_ + 1, true);
+      return std::optional<StopReply>();
+    }
     const pid_t stepped = replay_->thread();
+    const uint64_t stepped_from = replay_->process().registers().rip;
     CF_TRY_ASSIGN(ReplayStop stop, replay_->Step(plan));
     at_base_ = false;
     if (stop.kind == ReplayStop::Kind::kWatch) touched = stop.probe;
@@ -339,6 +385,9 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
       EndMarker tip{{Position::Kind::kComputing, b.log->size(), b.tip->registers()}, b.tip.get(), std::move(pages)};
       CF_TRY_ASSIGN(bool at_tip, replay_->StandsAt(tip));
       if (at_tip) {
+        // At the instruction of a call that was begun and taken back: the step is still to be made.
+        *nothing_left = stop.kind == ReplayStop::Kind::kEndOfLog && request.kind == ResumeKind::kStep &&
+                        stepped_from == b.tip->registers().rip;
         GoLive();
         return std::optional<StopReply>();
       }
@@ -399,6 +448,11 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     ~NotRunning() { recorder.store(nullptr); }
   } at_end{running_recorder_};
   if (interrupt_wanted.load()) recorder.RequestInterrupt();
+  std::optional<LiveStop> taken_over;
+  if (request.alone && recorder.thread() != wanted) {
+    if (!recorder.OtherThreads().contains(wanted)) return ThreadHasEnded(wanted);
+    CF_TRY_ASSIGN(taken_over, GiveTurnTo(wanted));
+  }
   for (;;) {
     b.tip_at_last = false;
     at_base_ = false;
@@ -407,13 +461,15 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     const bool elsewhere = stepping && recorder.thread() != wanted && recorder.OtherThreads().contains(wanted);
     const bool stepping_here = stepping && !elsewhere;
     Result<LiveStop> stop = LiveStop{};
-    if (stepping_here || step_off) {
+    if (taken_over) {
+      stop = *std::exchange(taken_over, std::nullopt);
+    } else if (stepping_here || step_off) {
       CF_TRY(SetWatches(*b.tip));
-      stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0), 0});
+      stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0), 0, request.alone});
       if (!b.tip->gone()) CF_TRY(ClearWatches(*b.tip));
     } else {
       CF_TRY(InsertInto(*b.tip));
-      stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0), elsewhere ? wanted : 0});
+      stop = recorder.Run({ResumeMode::kContinue, std::exchange(signal, 0), elsewhere ? wanted : 0, request.alone});
       CF_TRY(RemoveFrom(*b.tip));
     }
     if (!stop.ok()) return std::move(stop).error();
@@ -422,6 +478,7 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     // The call that the thread stepped into, and waited in, has ended.
     if (stop->kind == LiveStop::Kind::kThread && stepping && recorder.thread() == wanted && recorder.AtEventEnd())
       step_done = b.log->at(b.log->size() - 1).kind == EventKind::kSyscall;
+    if (stop->kind == LiveStop::Kind::kThreadEnded) return ThreadHasEnded(wanted);
     if (!step_done) {
       CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping_here));
       if (reply) return *reply;
@@ -497,7 +554,8 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
       b.end = {EndState::Kind::kSignalled, 0, stop.siginfo.si_signo, reinterpret_cast<uint64_t>(stop.siginfo.si_addr)};
       reply.kind = StopKind::kHistoryEnd;
       return std::optional(reply);
-    case LiveStop::Kind::kThread: return std::optional<StopReply>();
+    case LiveStop::Kind::kThread:
+    case LiveStop::Kind::kThreadEnded: return std::optional<StopReply>();
     case LiveStop::Kind::kExec: return std::optional(RestartAfterExec());
     case LiveStop::Kind::kGone:
       reply.kind = StopKind::kKilled;

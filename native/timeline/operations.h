@@ -28,6 +28,8 @@ struct TimeOperation {
   bool stop_at_breakpoints = false;
   std::vector<AddressRange> functions;
   AddressRange range;
+  pid_t tid = 0;       // whose step it is; 0: the present's
+  bool alone = false;  // kLastTransition: only what this thread did counts, also of breakpoints
 };
 
 struct OperationResult {

@@ -26,6 +26,7 @@ Error Cancelled() { return Error{"cancelled", "The search was cancelled.", "", 0
 ReplayPlan Search::Plan() {
   ReplayPlan plan;
   plan.cancelled = [this] { return engine_.cancel_wanted.load() || engine_.interrupt_wanted.load(); };
+  plan.only_thread = only_thread_;
   return plan;
 }
 
@@ -73,13 +74,15 @@ Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult
   const bool seeks = engine_.armed_ && engine_.armed_->kind <= TimeOperation::Kind::kSeekEnd;
   if (!seeks) engine_.TakePrepared();
   if (!engine_.armed_) {
-    if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(result);
+    if (request.kind == ResumeKind::kReverseStep) return StepBackInRange(request.tid, result);
+    if (request.alone) only_thread_ = request.tid;
     return ReverseContinue(result);
   }
   const TimeOperation operation = *engine_.armed_;
+  if (operation.alone) only_thread_ = operation.tid;
   switch (operation.kind) {
     case TimeOperation::Kind::kLastTransition: return LastTransition(operation, result);
-    case TimeOperation::Kind::kStepInstructionBack: return StepBack(operation.functions, result);
+    case TimeOperation::Kind::kStepInstructionBack: return StepBack(operation.tid, operation.functions, result);
     case TimeOperation::Kind::kLastWrite: return LastWrite(operation, result);
     case TimeOperation::Kind::kSeekMoment:
     case TimeOperation::Kind::kSeekCheckpoint:

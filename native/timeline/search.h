@@ -64,8 +64,14 @@ class Search {
   Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> ReverseContinue(OperationResult* result);
   void AddBreakpoints(Goal& goal);
-  Result<StopReply> StepBack(const std::vector<AddressRange>& functions, OperationResult* result);
-  Result<StopReply> StepBackInRange(OperationResult* result);
+  Result<StopReply> StepBack(pid_t tid, const std::vector<AddressRange>& functions, OperationResult* result);
+  Result<StopReply> StepBackInRange(pid_t tid, OperationResult* result);
+  // search_turn.cc
+  Result<std::optional<Interval>> LastTurnOf(pid_t tid);
+  bool NothingSinceSwitch(const Position& position) const;
+  std::optional<Interval> UpToSwitch(size_t event, const GeneralRegisters& registers);
+  bool BeganWithin(pid_t tid) const;
+  Result<bool> Arrived(Replayer& replay, const EndMarker& end);
 
   std::optional<Interval> Before(std::optional<size_t> upper);
   Result<std::optional<Hit>> LastHit(const Goal& goal);
@@ -97,7 +103,7 @@ class Search {
   TraceeAddress BehindLinkage(TraceeAddress entry);
   std::vector<ProbeSpec> ReturnsWithin(TraceeAddress entry, const GeneralRegisters& after);
   Result<std::unique_ptr<Replayer>> AtLastEvent(size_t start, size_t event);
-  std::vector<ProbeSpec> Predecessors(const std::vector<AddressRange>& functions);
+  std::vector<ProbeSpec> Predecessors(const GeneralRegisters& after, const std::vector<AddressRange>& functions);
 
   // Makes `replay`, reached from line[start], the present; `copies` were left on the way.
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
@@ -111,6 +117,7 @@ class Search {
   void Progress(size_t start, const char* what);
 
   Engine& engine_;
+  pid_t only_thread_ = 0;  // see ReplayPlan
   std::vector<std::shared_ptr<Checkpoint>> copies_;
   // Left by the counting of an interval: the way to a hit is short from the last before it.
   struct Count {

@@ -1,6 +1,7 @@
-// One instruction back.
+// One instruction back, of one thread.
 //
-// == 1. Which instructions can come just before pc? Decoded in the function:
+// == 0. Where did it execute last? Before the present, or before it was left for others (search_turn.cc).
+// == 1. Which instructions can come just before its pc? Decoded in the function:
 //       the one above, jumps to pc, the call that led to the function's start.
 // == 2. The last time one of them was executed is found as any place is.
 // == 3. From there, single steps up to the present; the step before it is the answer.
@@ -36,9 +37,9 @@ Error TooFar() {
 
 }  // namespace
 
-std::vector<ProbeSpec> Search::Predecessors(const std::vector<AddressRange>& functions) {
+std::vector<ProbeSpec> Search::Predecessors(const GeneralRegisters& after, const std::vector<AddressRange>& functions) {
   std::vector<ProbeSpec> places;
-  TraceeAddress pc(engine_.process().registers().rip);
+  const TraceeAddress pc(after.rip);
   auto add = [&](TraceeAddress address) {
     if (std::none_of(places.begin(), places.end(), [&](const ProbeSpec& p) { return p.address == address; }))
       places.push_back(ProbeSpec{address});
@@ -65,18 +66,29 @@ std::vector<ProbeSpec> Search::Predecessors(const std::vector<AddressRange>& fun
   }
   if (!known) add_before(pc);
   // At a function's first instruction, the call that led here.
-  Result<uint64_t> top =
-      engine_.process().memory().ReadValue<uint64_t>(TraceeAddress(engine_.process().registers().rsp));
+  Result<uint64_t> top = engine_.process().memory().ReadValue<uint64_t>(TraceeAddress(after.rsp));
   if (top.ok()) add_before(TraceeAddress(top.value()));
   return places;
 }
 
-Result<StopReply> Search::StepBack(const std::vector<AddressRange>& functions, OperationResult* result) {
-  std::optional<Interval> interval = Before(std::nullopt);
+Result<StopReply> Search::StepBack(pid_t tid, const std::vector<AddressRange>& functions, OperationResult* result) {
+  if (tid == 0) tid = engine_.present_tid();
+  only_thread_ = tid;
+  CF_TRY_ASSIGN(std::optional<Interval> interval, LastTurnOf(tid));
+  while (interval) {
+    // A copy that was left on the way to the present may stand exactly there: then nothing lies between the two.
+    const Position& begin = engine_.branch().line[interval->start]->position;
+    const Position& end = interval->end.position;
+    if (begin.event != end.event || DigestOf(begin.registers) != DigestOf(end.registers)) break;
+    CF_TRY_ASSIGN(std::unique_ptr<Replayer> there, engine_.ReplayFrom(interval->start));
+    CF_TRY_ASSIGN(bool same, there->StandsAt(interval->end));
+    if (!same) break;
+    interval = Before(interval->start);
+  }
   if (!interval) return Begin(result);
   Position now = interval->end.position;
   Goal goal;
-  goal.probes = Predecessors(functions);
+  goal.probes = Predecessors(now.registers, functions);
   std::unique_ptr<Replayer> near;
   size_t start = interval->start;
   copies_.clear();
@@ -263,21 +275,32 @@ Result<std::unique_ptr<Replayer>> Search::CopyOf(Replayer& replay) {
   return made;
 }
 
-// Single steps from `from` to `end`; the state one step before it, and before
-// that a window. Null: too far, and `from` stands where it came to.
+// Single steps of the thread that `end` is of, from `from` to `end`; the state
+// one step before it, and before that a window. Null: too far, and `from`
+// stands where it came to.
 Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer>& from, const EndMarker& end) {
   ReplayPlan plan = Plan();
   window_ = std::make_unique<StepWindow>();
   CF_TRY_ASSIGN(window_->first, CopyOf(*from));
   for (size_t steps = 0; steps < kMaxSteps; ++steps) {
     if (plan.cancelled()) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
-    if (window_->pcs.size() == kStepsPerCopy) {
+    const bool elsewhere = from->thread() != end.position.thread;
+    if (elsewhere) {
+      plan.until_thread = end.position.thread;
+      CF_TRY_ASSIGN(ReplayStop stop, from->Run(plan));
+      plan.until_thread = 0;
+      if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
+      if (stop.kind != ReplayStop::Kind::kThread)
+        return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.",
+                     0, 0};
+    }
+    if (elsewhere || window_->pcs.size() == kStepsPerCopy) {
       CF_TRY_ASSIGN(window_->first, CopyOf(*from));
       window_->pcs.clear();
     }
     const TraceeAddress pc(from->process().registers().rip);
     CF_TRY(from->Step(plan));
-    CF_TRY_ASSIGN(bool arrived, from->StandsAt(end));
+    CF_TRY_ASSIGN(bool arrived, Arrived(*from, end));
     if (arrived) return StepFrom(*window_->first, window_->pcs.size());
     window_->pcs.push_back(pc);
     if (from->event() > end.position.event)
@@ -337,12 +360,16 @@ Result<bool> Search::StepBackInWindow() {
 
 // `bs`: one instruction back, and on to the beginning of the block of code that
 // this leads into.
-Result<StopReply> Search::StepBackInRange(OperationResult* result) {
+Result<StopReply> Search::StepBackInRange(pid_t tid, OperationResult* result) {
+  if (tid == 0) tid = engine_.present_tid();
   for (;;) {
-    CF_TRY_ASSIGN(bool known, StepBackInWindow());
+    bool known = false;
+    if (tid == engine_.present_tid()) {
+      CF_TRY_ASSIGN(known, StepBackInWindow());
+    }
     if (!known) {
       copies_.clear();
-      CF_TRY_ASSIGN(StopReply reply, StepBack({}, result));
+      CF_TRY_ASSIGN(StopReply reply, StepBack(tid, {}, result));
       if (result->outcome == OperationResult::Outcome::kBegin) return reply;
     }
     TraceeAddress pc(engine_.process().registers().rip);

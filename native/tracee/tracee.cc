@@ -211,8 +211,9 @@ Result<void> Tracee::WriteSiginfo(const siginfo_t& info) {
 }
 
 Result<void> Tracee::SetAlternateStack(const stack_t& stack) {
+  constexpr int kAutodisarm = 1 << 31;  // SS_AUTODISARM
   stack_t wanted = stack;
-  wanted.ss_flags &= SS_DISABLE;  // that the thread is on it is no setting
+  wanted.ss_flags &= SS_DISABLE | kAutodisarm;  // that the thread is on it is no setting
   CF_TRY(memory_.WriteValue(kScratchArea, wanted));
   CF_TRY(Syscall(SYS_sigaltstack, {kScratchArea.value, 0}));
   return {};
@@ -409,12 +410,7 @@ bool Tracee::FaultIsPending() const {
   siginfo_t pending[16];
   __ptrace_peeksiginfo_args arguments{0, 0, 16};
   long count = ::ptrace(PTRACE_PEEKSIGINFO, tid_, &arguments, pending);
-  for (long i = 0; i < count; ++i) {
-    int signal = pending[i].si_signo;
-    bool fault = signal == SIGTRAP || signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
-    if (fault && pending[i].si_code > 0) return true;
-  }
-  return false;
+  return std::any_of(pending, pending + std::max(count, 0L), IsFault);
 }
 
 std::optional<Stop> Tracee::Wait(bool wakeable) {

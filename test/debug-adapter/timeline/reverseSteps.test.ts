@@ -12,6 +12,7 @@ import type { FunctionCode, StepFrame } from '../../../debug-adapter/timeline/st
 // main: entry 0x100, lines 10 (0x104), 11 (0x108; call at 0x10a, returns to 0x10c), 12 (0x110)
 // f:    entry 0x200, lines 20 (0x204), 21 (0x208; call at 0x20a, returns to 0x20c), 22 (0x210)
 const depth = 0x40;
+const main = { tid: 1 };
 
 function functionCode(base: number, firstLine: number): FunctionCode {
   const at = (offset: number) => `0x${(base + offset).toString(16)}`;
@@ -130,37 +131,37 @@ class World {
 describe('reverseSteps', () => {
   it('goes to the line before, over the call in it', async () => {
     const world = new World().at(0x110);
-    const { result } = await world.steps.over(1, 'line');
+    const { result } = await world.steps.over(main, 'line');
     assert.equal(result.outcome, 'found');
     assert.equal(world.pc, '0x108 in 8000');
   });
 
   it('stays in its own stack frame when the function has called itself', async () => {
     const world = new World().at(0x210);
-    await world.steps.over(1, 'line');
+    await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x208 in 7f00');
-    await world.steps.over(1, 'line');
+    await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x204 in 7f00');
   });
 
   it('goes from a function’s first line to the caller’s line that calls it', async () => {
     const world = new World().at(0x204, 1);
-    await world.steps.over(1, 'line');
+    await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x108 in 8000');
     const inner = new World().at(0x204);
-    await inner.steps.over(1, 'line');
+    await inner.steps.over(main, 'line');
     assert.equal(inner.pc, '0x208 in 7f00');
   });
 
   it('goes to the caller from the entry itself, not into an earlier call', async () => {
     const world = new World().at(0x200);
-    await world.steps.over(1, 'line');
+    await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x208 in 7f00');
   });
 
   it('stops at the entry of a function whose caller has no lines, and says so', async () => {
     const world = new World().at(0x104);
-    const { message } = await world.steps.over(1, 'line');
+    const { message } = await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x100 in 8000');
     assert.match(message ?? '', /caller has no source lines/);
   });
@@ -168,7 +169,7 @@ describe('reverseSteps', () => {
   it('stops at a breakpoint on the way', async () => {
     const world = new World().at(0x110);
     world.core.breakpoints.add(0x204);
-    const { result } = await world.steps.over(1, 'line');
+    const { result } = await world.steps.over(main, 'line');
     assert.equal(result.outcome, 'breakpoint');
     assert.equal(world.pc, '0x204 in 7e00');
   });
@@ -177,39 +178,39 @@ describe('reverseSteps', () => {
     const world = new World().at(0x110);
     world.core.breakpoints.add(0x206);
     world.internalBreakpoints.add(0x206);
-    const { result } = await world.steps.over(1, 'line');
+    const { result } = await world.steps.over(main, 'line');
     assert.equal(result.outcome, 'found');
     assert.equal(world.pc, '0x108 in 8000');
   });
 
   it('steps out to the call instruction', async () => {
     const world = new World().at(0x210, 1);
-    await world.steps.out(1);
+    await world.steps.out(main);
     assert.equal(world.pc, '0x20a in 7f00');
     const outer = new World().at(0x210);
-    await outer.steps.out(1);
+    await outer.steps.out(main);
     assert.equal(outer.pc, '0x10a in 8000');
     const atEntry = new World().at(0x200, 1);
-    await atEntry.steps.out(1);
+    await atEntry.steps.out(main);
     assert.equal(atEntry.pc, '0x10a in 8000');
   });
 
   it('steps into the function called last', async () => {
     const world = new World().at(0x110);
-    const { result } = await world.steps.into(1, 'line');
+    const { result } = await world.steps.into(main, 'line');
     assert.equal(result.outcome, 'found');
     assert.equal(world.pc, '0x210 in 7f00');
   });
 
   it('steps into nothing where nothing was called', async () => {
     const world = new World().at(0x208);
-    await world.steps.into(1, 'line');
+    await world.steps.into(main, 'line');
     assert.equal(world.pc, '0x204 in 7e00');
   });
 
   it('goes one instruction back when asked for instructions', async () => {
     const world = new World().at(0x110);
-    await world.steps.over(1, 'instruction');
+    await world.steps.over(main, 'instruction');
     assert.equal(world.pc, '0x10c in 8000');
   });
 
@@ -222,7 +223,7 @@ describe('reverseSteps', () => {
       if (method !== 'step_frames') return found as T;
       return (found as StepFrame[]).map((one) => (one.function === '0x200' ? { ...one, code: varying } : one)) as T;
     };
-    await world.steps.over(1, 'line');
+    await world.steps.over(main, 'line');
     assert.equal(world.pc, '0x208 in 7f00');
   });
 });

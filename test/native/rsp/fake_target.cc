@@ -164,6 +164,7 @@ void FakeTarget::Resume(const ResumeRequest& request, std::function<void(StopRep
   std::string note = kNames[static_cast<int>(request.kind)];
   if (request.signal != 0) note += " signal " + std::to_string(request.signal);
   if (request.tid != 0) note += " tid " + HexOf(static_cast<uint64_t>(request.tid));
+  if (request.alone) note += " alone";
   if (request.kind == ResumeKind::kStepRange) {
     note += " " + HexOf(request.range.start.value) + "-" + HexOf(request.range.end.value);
   }

@@ -181,6 +181,8 @@ TEST_CASE("rsp session: how it is resumed") {
       {"vCont;s:p1234.1234;c:p1234.-1", "step tid 1234"},
       {"vCont;c:p1234.-1;s:p1234.1234", "step tid 1234"},
       {"vCont;C1e:p1234.1234;c", "continue signal 10 tid 1234"},
+      {"vCont;c:p1234.1234", "continue tid 1234 alone"},
+      {"vCont;s:p1234.1234", "step tid 1234 alone"},
       {"vCont;S0b", "step signal 11"},
       {"vCont;r401000,401012:p1234.1234;c:p1234.-1", "step range tid 1234 401000-401012"},
       {"c", "continue"},
@@ -193,6 +195,22 @@ TEST_CASE("rsp session: how it is resumed") {
   for (const auto& [packet, note] : table) {
     Conversation c;
     CAPTURE(std::string(packet));
+    CHECK(c.Ask(packet).substr(0, 3) == "T05");
+    CHECK(c.target.TakeNotes() == Notes{note});
+  }
+}
+
+TEST_CASE("rsp session: backwards, Hc names the thread that goes alone") {
+  Conversation c;
+  const std::tuple<std::string_view, std::string_view, std::string> table[] = {
+      {"Hcp1234.1234", "bs", "reverse step tid 1234 alone"},
+      {"Hcp1234.1234", "bc", "reverse continue tid 1234 alone"},
+      {"Hcp1234.-1", "bc", "reverse continue"},
+      {"Hc0", "bs", "reverse step"},
+  };
+  for (const auto& [thread, packet, note] : table) {
+    CAPTURE(std::string(packet));
+    CHECK(c.Ask(thread) == "OK");
     CHECK(c.Ask(packet).substr(0, 3) == "T05");
     CHECK(c.target.TakeNotes() == Notes{note});
   }

@@ -278,5 +278,37 @@ TEST_CASE("branch: memory at two addresses, in the past and on") {
   });
 }
 
+TEST_CASE("branch: timers go on with what was left of them, and are the program's own threads'") {
+  const TemporaryFolder folder;
+  const std::string program = BuildDebuggee("alarms.c", "-g -O0 -no-pie");
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {}, {0, folder.path(), folder.path() + "/output"});
+    d.Expect("it ran to its end", d.Continue().kind == StopKind::kHistoryEnd);
+    const uint64_t left_us = d.Word("left_us");
+    d.Expect("some of the three seconds was left: " + std::to_string(left_us), left_us > 1'000'000);
+    BackTo(d, "mark_set");
+    d.Expect("nothing but the repeating one has come",
+             d.Word("once") == 0 && d.Word("mine") == 0 && d.Word("often") >= 2);
+    Result<Engine::BranchResult> made = d.engine().StartBranch("");
+    d.Expect("it was made", made.ok());
+    if (!made.ok()) return d.problems;
+    d.Expect("nothing is lost: " + made->message, made->message.find("timer") == std::string::npos);
+    d.Expect("it runs to its end again", d.Continue().kind == StopKind::kHistoryEnd);
+    const uint64_t left_again_us = d.Word("left_us");
+    // Of real time since the last event some may be missing, on a busy machine more of it.
+    d.Expect("as much was left: " + std::to_string(left_us) + ", then " + std::to_string(left_again_us),
+             left_again_us <= left_us + 200'000 && left_again_us + 700'000 > left_us);
+    d.Equal("the alarm came once", 1u, d.Word("once"));
+    d.Equal("the thread's own, and the one made on the branch", 2u, d.Word("mine"));
+    BackTo(d, "mark_come");
+    d.Equal("the alarm had come", 1u, d.Word("once"));
+    d.Expect("to the end of the branch", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("the same in replay", 2u, d.Word("mine"));
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
 }  // namespace
 }  // namespace chronofork

@@ -8,11 +8,13 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { kMany = 16 };
@@ -492,4 +494,56 @@ SITUATION(five_hundred_alive) {
   for (int i = 0; i < kAlive; ++i) sum += join(threads[i]);
   EXPECT(there == kAlive);
   printf("%ld\n", sum);
+}
+
+// An alternate stack that is disarmed while a handler runs: the handler goes on
+// elsewhere, other threads have their turns, and a second signal comes there.
+static char own_stack[65536], elsewhere[65536];
+static ucontext_t handler_context, elsewhere_context;
+static volatile int inner_on_own_stack = -1, turns;
+static void *take_turns(void *argument) {
+  while (turns < 20) {
+    ++turns;
+    sched_yield();
+  }
+  return argument;
+}
+static void inner_handler(int number) {
+  char here;
+  (void)number;
+  inner_on_own_stack = &here >= own_stack && &here < own_stack + sizeof own_stack;
+}
+static void go_elsewhere(void) {
+  for (int i = 0; i < 5; ++i) sched_yield();
+  pthread_kill(pthread_self(), SIGUSR2);
+}
+static void outer_handler(int number) {
+  (void)number;
+  getcontext(&elsewhere_context);
+  elsewhere_context.uc_stack.ss_sp = elsewhere;
+  elsewhere_context.uc_stack.ss_size = sizeof elsewhere;
+  elsewhere_context.uc_link = &handler_context;
+  makecontext(&elsewhere_context, go_elsewhere, 0);
+  swapcontext(&handler_context, &elsewhere_context);
+}
+SITUATION(disarmed_alternate_stack) {
+  pthread_t other;
+  struct sigaction action;
+  stack_t stack = {own_stack, (int)(1u << 31), sizeof own_stack}, after;
+  memset(&action, 0, sizeof action);
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = outer_handler;
+  EXPECT(sigaction(SIGUSR1, &action, NULL) == 0);
+  action.sa_handler = inner_handler;
+  EXPECT(sigaction(SIGUSR2, &action, NULL) == 0);
+  EXPECT(sigaltstack(&stack, NULL) == 0);
+  start(&other, take_turns, 7);
+  for (int i = 0; i < 3; ++i) {
+    pthread_kill(pthread_self(), SIGUSR1);
+    sched_yield();
+  }
+  EXPECT(join(other) == 7);
+  EXPECT(inner_on_own_stack == 0);
+  EXPECT(sigaltstack(NULL, &after) == 0 && after.ss_sp == own_stack);
+  printf("%d\n", inner_on_own_stack);
 }
