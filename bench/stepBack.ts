@@ -1,34 +1,38 @@
 /**
- * How long Step Back takes on Lua, from the request to the stop: the first one
- * at a fresh place, and the next one from there. Also how many packets gdb and
- * the core exchange for it.
+ * How long Step Back takes, from the request to the stop: the first one at a
+ * fresh place, and the next one from there.
  *
- * Lua is built from Debian's source package; each place is wherever the program
- * happened to be when it was paused, one second into the run and later.
+ * On a program of 512 MiB, ten seconds into its run; on Lua, built from Debian's
+ * sources, at ordinary depth of calls; and on a small program, where the packets
+ * that gdb and the core exchange are counted too. Each place is wherever the
+ * program happened to be when it was paused.
  */
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { fetchDebianSource } from '../scripts/fetch-debian-source.mjs';
+import { fetchDebianSource, SourceUnavailable } from '../scripts/fetch-debian-source.mjs';
 import type { DapClient } from '../scripts/lib/dapClient.js';
 import { root } from '../scripts/lib/run.mjs';
-import { buildFolder, compile, elapsedMs, launch, quantile, type Figure } from './measure.js';
+import {
+  compile,
+  elapsedMs,
+  launch,
+  lineOf,
+  NotMeasurable,
+  ownProgram,
+  quantile,
+  spread,
+  temporaryFolder,
+  type Figure,
+  type Measured,
+  type Series,
+} from './measure.js';
 
-// Enough for a 95th percentile that is not just the worst one.
-const places = 20;
 // Between two places, so that they are different ones.
 const betweenMs = 150;
 // Nobody waits longer; what takes longer is counted with this time.
 const stepLimitMs = 20_000;
-
-export async function buildLua(): Promise<string> {
-  const source = await fetchDebianSource('lua5.4', path.join(root, 'build/third-party'));
-  const folder = path.join(source, 'src');
-  const files = readdirSync(folder).filter((file) => file.endsWith('.c') && file !== 'luac.c');
-  const sources = files.map((file) => path.join(folder, file));
-  return compile('lua', sources, ['-O0', '-g', '-DLUA_USE_POSIX'], ['-lm']);
-}
 
 /** One Step Back: what it took, or the limit when it took longer. */
 async function stepBack(client: DapClient, threadId: number): Promise<number> {
@@ -38,12 +42,22 @@ async function stepBack(client: DapClient, threadId: number): Promise<number> {
   });
 }
 
+export async function firstThread(client: DapClient): Promise<number> {
+  const { threads } = await client.request<DebugProtocol.ThreadsResponse['body']>('threads');
+  return threads[0]?.id ?? 0;
+}
+
 interface Samples {
   firstMs: number[];
   nextMs: number[];
-  packets: number[];
   /** Steps that had not ended after the limit; each is in firstMs or nextMs with the limit. */
   tooLong: number;
+}
+
+interface Places {
+  count: number;
+  /** Into the run, before the first of them. */
+  afterMs: number;
 }
 
 /**
@@ -51,13 +65,8 @@ interface Samples {
  * A step that takes too long is a sample too, and ends the session: the rest
  * is measured in another one.
  */
-async function sample(program: string, samples: Samples): Promise<void> {
-  const logFile = path.join(buildFolder, 'packets.log');
-  rmSync(logFile, { force: true });
-  const env = { ...process.env, CHRONOFORK_LOG: 'rsp:debug', CHRONOFORK_LOG_FILE: logFile };
-  const script = path.join(root, 'bench/programs/sort_strings.lua');
-  const client = await launch({ program, args: [script] }, undefined, env);
-  const packetCount = () => (readFileSync(logFile, 'utf8').match(/ rsp debug: <- /g) ?? []).length;
+async function sample(program: string, args: string[], places: Places, samples: Samples): Promise<void> {
+  const client = await launch({ program, args });
   /** False when it took too long. */
   const measure = async (into: number[], threadId: number) => {
     try {
@@ -71,16 +80,13 @@ async function sample(program: string, samples: Samples): Promise<void> {
     }
   };
   try {
-    const { threads } = await client.request<DebugProtocol.ThreadsResponse['body']>('threads');
-    const threadId = threads[0]?.id ?? 0;
-    await sleep(1000);
-    while (samples.firstMs.length < places) {
+    const threadId = await firstThread(client);
+    await sleep(places.afterMs);
+    while (samples.firstMs.length < places.count) {
       await client.request('pause', { threadId });
       await client.take<DebugProtocol.StoppedEvent>('stopped');
       if (!(await measure(samples.firstMs, threadId))) return;
-      const before = packetCount();
       if (!(await measure(samples.nextMs, threadId))) return;
-      samples.packets.push(packetCount() - before);
       await client.timeTravel('chronofork/seek', { to: 'end' });
       await client.take<DebugProtocol.StoppedEvent>('stopped');
       await client.request('continue', { threadId });
@@ -91,21 +97,142 @@ async function sample(program: string, samples: Samples): Promise<void> {
   }
 }
 
-export async function measureStepBack(): Promise<Figure[]> {
-  const program = await buildLua();
-  const samples: Samples = { firstMs: [], nextMs: [], packets: [], tooLong: 0 };
-  while (samples.firstMs.length < places) await sample(program, samples);
-  const slow = samples.tooLong > 0 ? `; ${samples.tooLong} took more than ${stepLimitMs / 1000} s` : '';
-  const how = `Lua, ${places} places, 1 s into the run and later${slow}`;
-  return [
-    { name: 'Step Back, median', value: quantile(samples.firstMs, 0.5), unit: 'ms', aim: 200, how },
-    { name: 'Step Back, 95th percentile', value: quantile(samples.firstMs, 0.95), unit: 'ms', how },
-    { name: 'the next Step Back, median', value: quantile(samples.nextMs, 0.5), unit: 'ms', aim: 50, how },
+async function sampleAll(program: string, args: string[], places: Places): Promise<Samples> {
+  const samples: Samples = { firstMs: [], nextMs: [], tooLong: 0 };
+  while (samples.firstMs.length < places.count) await sample(program, args, places, samples);
+  return samples;
+}
+
+/** For the plot: which part of the samples was below x ms. */
+function distribution(samples: readonly number[]): { x: number; y: number }[] {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted.map((ms, index) => ({ x: ms, y: (100 * (index + 1)) / sorted.length }));
+}
+
+const slowNote = ({ tooLong }: Samples) =>
+  tooLong > 0 ? `; ${tooLong} took more than ${stepLimitMs / 1000} s and count as that` : '';
+
+export async function measureStepBack(isQuick: boolean): Promise<Measured> {
+  const places = { count: isQuick ? 6 : 30, afterMs: 10_000 };
+  const samples = await sampleAll(ownProgram('heap', ['-O0', '-g']), ['512', '16', '1000000000'], places);
+  const how = `512 MiB, 16 MiB of it written; ${places.count} places from 10 s into the run on${slowNote(samples)}`;
+  const first = spread(samples.firstMs);
+  const figures: Figure[] = [
     {
-      name: 'packets per Step Back',
-      value: quantile(samples.packets, 0.5),
-      unit: '',
-      how: "gdb's requests, the next one's",
+      section: 'going back',
+      name: 'Step Back, 512 MiB: median',
+      ...first,
+      unit: 'ms',
+      aim: 50,
+      peers: 'rr.soft 4–377 ms; gdb record full 0.5 ms inside its last 200,000 instructions',
+      how,
+    },
+    {
+      section: 'going back',
+      name: 'Step Back, 512 MiB: 95th percentile',
+      value: quantile(samples.firstMs, 0.95),
+      unit: 'ms',
+      aim: 200,
+      how: 'the same',
+    },
+    {
+      section: 'going back',
+      name: 'the next Step Back, 512 MiB',
+      ...spread(samples.nextMs),
+      unit: 'ms',
+      aim: 10,
+      how: 'right after each of them',
     },
   ];
+  const series: Series = {
+    'first, 512 MiB': distribution(samples.firstMs),
+    'next, 512 MiB': distribution(samples.nextMs),
+  };
+  return { figures, series };
+}
+
+async function buildLua(): Promise<string> {
+  try {
+    const source = await fetchDebianSource('lua5.4', path.join(root, 'build/third-party'));
+    const folder = path.join(source, 'src');
+    const files = readdirSync(folder).filter((file) => file.endsWith('.c') && file !== 'luac.c');
+    const sources = files.map((file) => path.join(folder, file));
+    return compile('lua', sources, ['-O0', '-g', '-DLUA_USE_POSIX'], ['-lm']);
+  } catch (error) {
+    if (error instanceof SourceUnavailable) throw new NotMeasurable(error.message);
+    throw error;
+  }
+}
+
+export async function measureLuaStepBack(isQuick: boolean): Promise<Measured> {
+  const program = await buildLua();
+  const places = { count: isQuick ? 5 : 20, afterMs: 1000 };
+  const samples = await sampleAll(program, [path.join(root, 'bench/programs/sort_strings.lua')], places);
+  const how = `Lua at -O0, ${places.count} places, 1 s into the run and later${slowNote(samples)}`;
+  return {
+    figures: [
+      { section: 'going back', name: 'Step Back, Lua: median', ...spread(samples.firstMs), unit: 'ms', aim: 200, how },
+      {
+        section: 'going back',
+        name: 'Step Back, Lua: 95th percentile',
+        value: quantile(samples.firstMs, 0.95),
+        unit: 'ms',
+        how: 'the same',
+      },
+      {
+        section: 'going back',
+        name: 'the next Step Back, Lua',
+        ...spread(samples.nextMs),
+        unit: 'ms',
+        aim: 50,
+        how: 'right after each of them',
+      },
+    ],
+    series: { 'first, Lua': distribution(samples.firstMs), 'next, Lua': distribution(samples.nextMs) },
+  };
+}
+
+/** A small program from its end backwards: packets and milliseconds for each step. */
+export async function measureSmallSteps(isQuick: boolean): Promise<Measured> {
+  const program = ownProgram('steps', ['-O0', '-g']);
+  const logFile = path.join(temporaryFolder(), 'packets.log');
+  const env = { ...process.env, CHRONOFORK_LOG: 'rsp:debug', CHRONOFORK_LOG_FILE: logFile };
+  const packetCount = () =>
+    existsSync(logFile) ? (readFileSync(logFile, 'utf8').match(/ rsp debug: <- /g) ?? []).length : 0;
+  const { source, line } = lineOf('steps', 'end');
+  const client = await launch(
+    { program },
+    (dap) => dap.request('setBreakpoints', { source: { path: source }, breakpoints: [{ line }] }),
+    env,
+  );
+  const tookMs: number[] = [];
+  const packets: number[] = [];
+  try {
+    await client.take<DebugProtocol.StoppedEvent>('stopped');
+    const threadId = await firstThread(client);
+    for (let step = 0; step < (isQuick ? 15 : 60); step++) {
+      const before = packetCount();
+      tookMs.push(await stepBack(client, threadId));
+      // As an editor does after each stop; those packets are its own wish, and not counted.
+      packets.push(packetCount() - before);
+      await client.request('stackTrace', { threadId });
+    }
+  } finally {
+    await client.close();
+  }
+  const how = `${tookMs.length} steps back from the end, the log of packets switched on`;
+  return {
+    figures: [
+      { section: 'going back', name: 'Step Back, small program', ...spread(tookMs), unit: 'ms', aim: 15, how },
+      {
+        section: 'going back',
+        name: 'packets per Step Back, small program',
+        ...spread(packets),
+        unit: '',
+        aim: 12,
+        how: "gdb's requests to the core until the client hears of the stop",
+      },
+    ],
+    series: { 'small program': distribution(tookMs) },
+  };
 }

@@ -1,0 +1,2 @@
+/* The empty program: what starting a session costs. */
+int main(void) { return 0; }
