@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "probe/instruction.h"
 #include "probe/probe_host.h"
+#include "probe/probe_set.h"
 #include "probe/site_plan.h"
 
 namespace chronofork {
@@ -12,9 +13,6 @@ namespace {
 // A loop of that many instructions has one that takes a jump, or is not tight.
 constexpr int kMostSteps = 48;
 constexpr uint64_t kTrapFlag = 0x100;
-
-// Below this a displacement of CCxxxxxx, 0.8 GiB back, leads nowhere: a jump may not end at the fourth byte's boundary.
-constexpr uint64_t kRoomBelow = 0x40000000;
 
 // Code is only looked at.
 class Reader : public ProbeHost {
@@ -26,21 +24,26 @@ class Reader : public ProbeHost {
   Result<void> Write(TraceeAddress, std::span<const std::byte>) override { return Refuse(); }
   Result<void> Map(TraceeAddress, uint64_t) override { return Refuse(); }
   Result<void> Unmap(TraceeAddress, uint64_t) override { return Refuse(); }
-  std::vector<AddressRange> Mappings() override { return {}; }
+  std::vector<AddressRange> Mappings() override {
+    if (mappings_.empty()) mappings_ = MappedWithRoomToGrow(process_.pid());
+    return mappings_;
+  }
 
  private:
   static Result<void> Refuse() { return Error{"internal", "Planning changes nothing.", "", 0, 0}; }
   Tracee& process_;
+  std::vector<AddressRange> mappings_;
 };
 
-bool TakesJump(TraceeAddress pc, CodeReader& code) {
+bool TakesJump(TraceeAddress pc, Reader& reader, CodeReader& code) {
   ProbeSpec spec;
   spec.address = pc;
   Result<std::vector<Site>> sites = PlanSites(std::span(&spec, 1), code);
   if (!sites.ok() || sites->size() != 1 || sites->front().kind != ProbeKind::kJump) return false;
-  if (pc.value >= kRoomBelow) return true;
-  const std::vector<uint8_t>& interior = sites->front().interior;
-  return interior.empty() || interior.back() != 4;
+  // Of a program that has reserved much, a jump may lead only to where something lies already.
+  spec.match.emplace();
+  Result<ProbeKind> kind = ProbeSet::KindAlone(reader, spec);
+  return kind.ok() && kind.value() == ProbeKind::kJump;
 }
 
 bool MayBeStepped(const Instruction& instruction) {
@@ -64,7 +67,10 @@ Result<SteppedOn> StepToFastPlace(Tracee& process) {
   if (process.registers().eflags & kTrapFlag) return result;  // the program steps itself
   for (int steps = 0; steps < kMostSteps;) {
     const TraceeAddress pc(process.registers().rip);
-    if (TakesJump(pc, code)) break;
+    if (TakesJump(pc, reader, code)) {
+      result.fast = true;
+      break;
+    }
     const std::vector<std::byte> bytes = code.Read(pc, kMaxInstructionLength);
     const std::optional<Instruction> instruction = DecodeInstruction(bytes, pc);
     if (!instruction || !MayBeStepped(*instruction)) break;

@@ -11,6 +11,7 @@
 namespace chronofork {
 
 struct SteppedOn {
+  bool fast = false;               // the process stands at such a place
   std::vector<siginfo_t> arrived;  // signals that came meanwhile, in order; they are not delivered
   std::optional<Stop> instead;     // something else happened: the process stands there
 };

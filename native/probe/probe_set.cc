@@ -242,6 +242,16 @@ Result<std::unique_ptr<ProbeSet>> ProbeSet::Install(ProbeHost& host, std::span<c
   return std::unique_ptr<ProbeSet>(new ProbeSet(std::move(parts)));
 }
 
+Result<ProbeKind> ProbeSet::KindAlone(ProbeHost& host, const ProbeSpec& spec) {
+  const std::span<const ProbeSpec> specs(&spec, 1);
+  CodeReader code(host);
+  CF_TRY_ASSIGN(std::vector<Site> sites, PlanSites(specs, code));
+  const std::vector<AddressRange> mappings = host.Mappings();
+  AddressRoom room(mappings);
+  CF_TRY_ASSIGN(const ProbeLayout layout, LayOutProbes(specs, std::move(sites), code, room));
+  return layout.places.at(spec.address).kind;
+}
+
 Result<void> ProbeSet::Uninstall(ProbeHost& host) {
   CF_TRY(ApplyPatches(host, parts_->layout.patches, PatchStep::kTakeOut));
   for (const AddressRange& region : parts_->layout.regions) CF_TRY(host.Unmap(region.start, region.length()));

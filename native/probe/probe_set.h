@@ -132,6 +132,8 @@ class ProbeSet {
   // begins with transitions 0, last_group 0, no limit. About 10 µs a probe and
   // a few Map() calls.
   static Result<std::unique_ptr<ProbeSet>> Install(ProbeHost& host, std::span<const ProbeSpec> specs);
+  // What a probe would be if it were installed alone. Changes nothing.
+  static Result<ProbeKind> KindAlone(ProbeHost& host, const ProbeSpec& spec);
   ~ProbeSet();
   ProbeSet(const ProbeSet&) = delete;
   ProbeSet& operator=(const ProbeSet&) = delete;

@@ -21,6 +21,8 @@ constexpr uint64_t kSignalPatience = 10'000'000;  // 10 ms: below what a person 
 // A thread that makes no system call for this long is stopped where it stands,
 // which costs a pinned checkpoint, so that the others come to their turn.
 constexpr uint64_t kQuantumNs = 50'000'000;
+// Where a replay would take a trap for each passing, the program runs on until the next tick, so often.
+constexpr int kMostSlowPlaces = 10;
 // A restartable sequence is a few instructions.
 constexpr int kMostSectionSteps = 1000;
 
@@ -190,10 +192,12 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
       if (finished) now_.since = Since::kExecuted;
+      bool slow = false;
       if (!now_.at_syscall && !AtEventEnd()) {
         CF_TRY_ASSIGN(SteppedOn stepped, StepToFastPlace(live_));
         for (const siginfo_t& info : stepped.arrived) Hold(info);
         if (stepped.instead) return OnStop(*stepped.instead);
+        slow = !stepped.fast;
       }
       // No other thread may run, and no signal strike, in a section that the kernel would then abort.
       for (int steps = 0; steps < kMostSectionSteps && live_.InRseqSection(); ++steps) {
@@ -206,6 +210,8 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
         live_stop.kind = LiveStop::Kind::kInterrupted;
         return std::optional(live_stop);
       }
+      if (slow && ++slow_places_ <= kMostSlowPlaces) return std::optional<LiveStop>();
+      slow_places_ = 0;
       if (!now_.held.empty() && MonotonicNs() - now_.held_since_ns > kSignalPatience) return DeliverHeld();
       if (std::exchange(preempting_, false) && NextReady() != 0) {
         if (AtEventEnd()) return SwitchThread(NextReady(), SignalPlace::kAfterEvent);

@@ -248,6 +248,7 @@ class Recorder {
   ResumeMode mode_ = ResumeMode::kContinue;
   std::atomic<bool> interrupt_wanted_{false};
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
+  int slow_places_ = 0;        // in turn, at which it was stopped and let run on
   // What a thread has done since its last event.
   enum class Since {
     kExecuted,  // some instructions

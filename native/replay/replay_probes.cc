@@ -20,10 +20,6 @@ namespace {
 
 Log logger("match");
 
-// Room that the heap and the stack may grow into during a replay.
-constexpr uint64_t kHeapRoomBytes = uint64_t{256} << 20;
-constexpr uint64_t kStackRoomBytes = uint64_t{16} << 20;
-
 // Words this close above the stack pointer are looked at first: a loop's counter is mostly there.
 constexpr uint64_t kNearStackBytes = 8192;
 
@@ -86,14 +82,10 @@ Result<void> Replayer::Unmap(TraceeAddress at, uint64_t length_bytes) {
 }
 
 std::vector<AddressRange> Replayer::Mappings() {
-  std::vector<AddressRange> ranges;
-  for (const Mapping& mapping : ReadMappings(process_->pid())) {
-    AddressRange range = mapping.range;
-    if (mapping.path == "[heap]") range.end = range.end + kHeapRoomBytes;
-    if (mapping.path == "[stack]") range.start = range.start - kStackRoomBytes;
-    ranges.push_back(range);
-  }
-  for (size_t i = event_; i < log_->size(); ++i) {
+  std::vector<AddressRange> ranges = MappedWithRoomToGrow(process_->pid());
+  // Matches alone are taken out at the next event.
+  const size_t last = plan_->probes.empty() ? event_ : plan_->end ? plan_->end->position.event : log_->size();
+  for (size_t i = event_; i < std::min(last, log_->size()); ++i) {
     const Event& event = log_->at(i);
     if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
       continue;

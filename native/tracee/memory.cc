@@ -136,4 +136,16 @@ std::vector<Mapping> ReadMappings(pid_t pid) {
   return mappings;
 }
 
+std::vector<AddressRange> MappedWithRoomToGrow(pid_t pid) {
+  constexpr uint64_t kHeapRoomBytes = uint64_t{256} << 20, kStackRoomBytes = uint64_t{16} << 20;
+  std::vector<AddressRange> ranges;
+  for (const Mapping& mapping : ReadMappings(pid)) {
+    AddressRange range = mapping.range;
+    if (mapping.path == "[heap]") range.end = range.end + kHeapRoomBytes;
+    if (mapping.path == "[stack]") range.start = range.start - kStackRoomBytes;
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
 }  // namespace chronofork

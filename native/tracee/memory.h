@@ -66,6 +66,8 @@ struct Mapping {
 
 // All mappings of a process, in order. Empty if the process is gone.
 std::vector<Mapping> ReadMappings(pid_t pid);
+// The addresses that are in use, and those that the heap and the stack may grow into.
+std::vector<AddressRange> MappedWithRoomToGrow(pid_t pid);
 
 // Where the link /proc/PID/NAME ("exe", "fd/3") leads; empty when it cannot be read.
 std::string ReadProcLink(pid_t pid, const std::string& name);

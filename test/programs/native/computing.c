@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <math.h>
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 SITUATION(loop) { printf("%d\n", (int)(compute(30) != 0)); }
@@ -183,4 +184,26 @@ SITUATION(bare_calls) {
     sink = (double)(rcx & 0xfff);
   }
   compute(2);
+}
+
+// All addresses that a jump from here can reach are reserved, as by programs that keep room for the code that they
+// make, but for a piece to which only a jump of free choice can lead: of the loop's instructions one is long enough.
+SITUATION(reserved_addresses) {
+  extern const char __ehdr_start[];
+  const uint64_t reach = 1ull << 31, free_bytes = 2 << 20;
+  uint64_t program = (uint64_t)__ehdr_start & ~4095ull, lowest = program > reach + 65536 ? program - reach : 65536;
+  free(malloc(1));
+  uint64_t heap_end = ((uint64_t)sbrk(0) + 4095) & ~4095ull, hole = (program + (reach >> 2)) & ~0xffffffull;
+  const uint64_t reserved[][2] = {{lowest, program}, {heap_end, hole}, {hole + free_bytes, program + reach}};
+  for (int i = 0; i < 3; ++i)
+    mmap((void *)reserved[i][0], reserved[i][1] - reserved[i][0], PROT_NONE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  uint32_t a = 1, b = 2;
+  uint32_t rounds = 60000000;
+  __asm__ volatile(
+      "1: add %%edx, %%ecx\n xor %2, %%edx\n add %%ecx, %%edx\n mov %%edx, %%eax\n"
+      "mov $0x12345678, %%eax\n"
+      "add %%eax, %%ecx\n xor %%ecx, %%edx\n dec %2\n jnz 1b\n"
+      : "+c"(a), "+d"(b), "+S"(rounds)::"eax", "cc");
+  printf("%x\n", a ^ b);
 }
