@@ -11,6 +11,8 @@
  * its children run freely.
  */
 
+import { screenPrograms } from './screenPrograms.mjs';
+
 /**
  * @typedef {object} Program
  * @property {string} name
@@ -554,43 +556,5 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     stdin: 'in',
     shell: 'exec $(ls -d /usr/lib/postgresql/*/bin | tail -1)/postgres --single -D $PWD/data postgres',
   },
-  // -- at a terminal or a screen -----------------------------------------------------------
-  {
-    name: 'vim',
-    packages: ['vim-tiny', 'expect'],
-    command: ['vim.tiny', '-u', 'NONE', 'text'],
-    keys: 'sleep 1; send "ihello world\\033yy20p"; sleep 0.3; send ":%s/world/there/g\\r"; sleep 0.3; send ":wq\\r"',
-  },
-  {
-    name: 'nano',
-    packages: ['nano', 'expect'],
-    command: ['nano', '-I', 'text'],
-    env: { TERM: 'xterm' },
-    keys: 'sleep 1; send "hello world\\r"; sleep 0.3; send "\\017\\r"; sleep 0.3; send "\\030"',
-  },
-  {
-    name: 'tmux server',
-    packages: ['tmux'],
-    command: ['tmux', '-L', 'corpus$PORT', '-f', '/dev/null', '-D'],
-    beside:
-      'sleep 1; tmux -L corpus$PORT new-session -d "seq 1 200; sleep 0.3"; sleep 1; tmux -L corpus$PORT kill-server',
-    anyExit: true,
-  },
-  {
-    name: 'X program (xeyes)',
-    packages: ['xvfb', 'x11-apps'],
-    before: 'echo $$ > server.pid; exec Xvfb :$DISPLAY_NUMBER -screen 0 640x480x24 -nolisten tcp',
-    command: ['xeyes'],
-    beside: 'sleep 3; kill $(cat server.pid)',
-    env: { DISPLAY: ':$DISPLAY_NUMBER' },
-    anyExit: true,
-  },
-  {
-    name: 'GTK program (zenity)',
-    packages: ['xvfb', 'zenity'],
-    before: 'exec Xvfb :$DISPLAY_NUMBER -screen 0 640x480x24 -nolisten tcp',
-    command: ['zenity', '--info', '--text=hello', '--timeout=2'],
-    env: { DISPLAY: ':$DISPLAY_NUMBER', NO_AT_BRIDGE: '1', GDK_BACKEND: 'x11' },
-    anyExit: true,
-  },
+  ...screenPrograms,
 ];
