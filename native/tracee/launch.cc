@@ -202,6 +202,10 @@ static Result<void> HideVdso(Tracee& tracee) {
 
 Result<void> Tracee::EnterNewProgram() {
   CF_TRY(SeeExecThrough());
+  if (registers().cs != 0x33)  // user mode, 64 bits
+    return Error{"notX64",
+                 "The program was replaced by " + ReadProcLink(pid_, "exe") + ", which is not a 64-bit x86 program.",
+                 "Build it for 64-bit x86.", 0, pid_};
   return PrepareAfterExec();
 }
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { root } from '../../scripts/lib/run.mjs';
 import { debugTest } from '../dsl/debugTest.js';
+import { writeElf32 } from '../dsl/elf32.js';
 
 type Modules = DebugProtocol.ModulesResponse['body'];
 type Exited = DebugProtocol.ExitedEvent;
@@ -65,6 +66,14 @@ describe('launch', () => {
       );
     },
   );
+
+  debugTest('says what a program was replaced by that cannot be recorded', 'bank.c', async (s) => {
+    const narrow = path.join(folder, 'narrow');
+    writeElf32(narrow);
+    await s.launch({ program: '/usr/bin/env', args: [narrow] });
+    await s.client.request('configurationDone');
+    await s.client.outputHas('important', `was replaced by ${narrow}, which is not a 64-bit x86 program`);
+  });
 
   debugTest('says that sourceMap is missing', 'bank.c', { flags: builtElsewhere }, async (s) => {
     const breakpoint = await s.breakAt('deposit');

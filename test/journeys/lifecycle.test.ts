@@ -1,11 +1,12 @@
 /** The beginning and the end of sessions, and everything that goes wrong there. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AdapterClient, adapterCommand } from '../dsl/adapterClient.js';
 import { debugTest, type Journey } from '../dsl/debugTest.js';
+import { writeElf32 } from '../dsl/elf32.js';
 import { eventually, processesOf } from '../dsl/leftovers.js';
 
 function runs(s: Journey): boolean {
@@ -95,10 +96,9 @@ done
     return file;
   };
   const elfFor32Bits = () => {
-    const bytes = readFileSync('/bin/true').subarray(0, 4096);
-    bytes[4] = 1; // EI_CLASS
-    bytes.writeUInt16LE(3, 18); // EM_386
-    return executableFile('narrow', bytes);
+    const file = path.join(folder, 'narrow');
+    writeElf32(file);
+    return file;
   };
   for (const [what, args, id, sentence] of refusals)
     debugTest(`refuses ${what}, in a sentence`, 'bank.c', async (s) => {
