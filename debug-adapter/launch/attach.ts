@@ -9,7 +9,7 @@
  *
  * If a step after the third fails, the program is let go again.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
@@ -83,19 +83,15 @@ async function letGoAgain(core: Core, pid: number, link: FamilyLink | undefined)
 
 /** @throws ChronoforkError 'processMissing' */
 function checkProcess(pid: number): void {
-  let status: string;
-  try {
-    status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  } catch {
+  if (statusOf(pid) === '')
     throw new ChronoforkError(
       'processMissing',
       `There is no process ${pid}.`,
       'Correct "pid", or choose a process with "${command:pickProcess}".',
     );
-  }
   if (pid === process.pid)
     throw new ChronoforkError('processMissing', `Process ${pid} is the debugger itself.`, 'Choose another one.');
-  if (!/^VmSize:/m.test(status))
+  if (livingThread(pid) === undefined)
     throw new ChronoforkError(
       'processMissing',
       `Process ${pid} is a thread of the kernel, or has ended.`,
@@ -103,9 +99,28 @@ function checkProcess(pid: number): void {
     );
 }
 
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** By which /proc shows a process: its first thread, or another if that has ended. */
+function livingThread(pid: number): number | undefined {
+  const hasMemory = (tid: number) => /^VmSize:/m.test(statusOf(tid));
+  if (hasMemory(pid)) return pid;
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number).find(hasMemory);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The executable of a process, also when its file has been replaced since. */
 function programOf(pid: number): string {
-  const link = `/proc/${pid}/exe`;
+  const link = `/proc/${livingThread(pid) ?? pid}/exe`;
   const program = readlinkSync(link);
   return program.endsWith(' (deleted)') ? link : program;
 }

@@ -71,21 +71,21 @@ async function readProcess(
   users: ReadonlyMap<number, string>,
   scope: string,
 ): Promise<Found | undefined> {
+  const shown = await livingThread(proc, pid);
+  if (shown === undefined) return undefined;
   const [status, stat, cmdline] = await Promise.all([
-    text(proc, `${pid}/status`),
+    text(proc, `${shown}/status`),
     text(proc, `${pid}/stat`),
-    text(proc, `${pid}/cmdline`),
+    text(proc, `${shown}/cmdline`),
   ]);
   const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1];
-  // A thread of the kernel, or what is left of a process, has no memory.
-  if (!/^VmSize:/m.test(status) || /^State:\s+[ZX]/m.test(status)) return undefined;
   const uid = Number(field('Uid'));
   const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const executable = await readlink(path.join(proc, String(pid), 'exe')).catch(() => undefined);
+  const executable = await readlink(path.join(proc, shown, 'exe')).catch(() => undefined);
   const kernelName = /^Name:\t(.*)$/m.exec(status)?.[1] ?? String(pid);
   const program = executable?.replace(/ \(deleted\)$/, '');
   const own = uid === asker.uid;
-  const reason = await whyNot(proc, pid, { uid, own, tracer: Number(field('TracerPid') ?? 0) }, asker, users, scope);
+  const reason = await whyNot(proc, shown, { uid, own, tracer: Number(field('TracerPid') ?? 0) }, asker, users, scope);
   return {
     pid,
     parent: Number(field('PPid')),
@@ -99,9 +99,25 @@ async function readProcess(
   };
 }
 
+/**
+ * The folder in /proc that shows a process: its own, or that of another thread
+ * if its first has ended. A thread of the kernel, and what is left of a process,
+ * has no memory.
+ */
+async function livingThread(proc: string, pid: number): Promise<string | undefined> {
+  const isAlive = async (folder: string) => {
+    const status = await text(proc, `${folder}/status`);
+    return /^VmSize:/m.test(status) && !/^State:\s+[ZX]/m.test(status);
+  };
+  if (await isAlive(String(pid))) return String(pid);
+  for (const tid of await readdir(path.join(proc, String(pid), 'task')).catch(() => []))
+    if (await isAlive(`${pid}/task/${tid}`)) return `${pid}/task/${tid}`;
+  return undefined;
+}
+
 async function whyNot(
   proc: string,
-  pid: number,
+  shown: string,
   { uid, own, tracer }: { uid: number; own: boolean; tracer: number },
   asker: Asker,
   users: ReadonlyMap<number, string>,
@@ -114,7 +130,7 @@ async function whyNot(
     return `it is being debugged by process ${debugger_}${name ? ` (${name})` : ''}`;
   }
   if (asker.uid !== 0 && !own) return `it belongs to ${users.get(uid) ?? `user ${uid}`}`;
-  if (await is32Bit(path.join(proc, String(pid), 'exe'))) return 'it is a 32-bit program';
+  if (await is32Bit(path.join(proc, shown, 'exe'))) return 'it is a 32-bit program';
   return scope === '3' || asker.uid !== 0 ? scopeReasons[scope] : undefined;
 }
 

@@ -1,6 +1,8 @@
 // Chooses among the three ways; each is in a file of its own.
 #include "checkpoint/dirty_pages.h"
 
+#include <errno.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -72,7 +74,12 @@ Result<DirtyWay> ChooseDirtyWay() {
 
 Result<std::unique_ptr<DirtyPages>> DirtyPages::Attach(DirtyWay way, DirtyPagesHost& host) {
   switch (way) {
-    case DirtyWay::kUffd: return AttachUffd(host);
+    case DirtyWay::kUffd: {
+      Result<std::unique_ptr<DirtyPages>> watched = AttachUffd(host);
+      // Of a process whose first thread has ended, kernels before 6.9 give no descriptor away.
+      if (!watched.ok() && watched.error().error_number == EINVAL) return AttachExclusive(host.pid());
+      return watched;
+    }
     case DirtyWay::kExclusive: return AttachExclusive(host.pid());
     case DirtyWay::kSoftDirty: return AttachSoftDirty(host.pid());
   }

@@ -154,6 +154,9 @@ Result<ScopedFd> TakeUffd(DirtyPagesHost& host) {
   if (remote < 0) return Failed("userfaultfd", static_cast<int>(-remote), host.pid());
 
   ScopedFd process(static_cast<int>(syscall(SYS_pidfd_open, host.pid(), 0)));
+  // Its first thread has ended, and it is shown by another's number.
+  if (!process.valid() && errno == ENOENT)
+    process = ScopedFd(static_cast<int>(syscall(SYS_pidfd_open, host.pid(), uapi::kPidfdThread)));
   int error_number = errno;
   ScopedFd uffd;
   if (process.valid()) {

@@ -112,6 +112,9 @@ inline constexpr int kAdviceDontNeedLocked = 24;
 inline constexpr int kAdviceGuardInstall = 102;  // 6.13
 inline constexpr int kAdviceGuardRemove = 103;
 
+// -- include/uapi/linux/pidfd.h ------------------------------------------------------
+inline constexpr unsigned kPidfdThread = 0200;  // flag of pidfd_open(2), 6.9: O_EXCL
+
 // -- include/uapi/linux/futex.h -----------------------------------------------------
 inline constexpr int kFutexLockPi2 = 13;  // 5.14
 

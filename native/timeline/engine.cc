@@ -110,7 +110,7 @@ Result<void> Engine::BeginRecording(std::unique_ptr<Tracee> live) {
   auto root = std::make_unique<Branch>();
   root->log = std::make_unique<EventLog>(arena_);
   root->tip = std::move(live);
-  pid_ = root->tip->pid();
+  pid_ = root->tip->process_id();
   if (options_.follow_children)
     ChildProcesses::Follow({options_.child_parked, [this](const std::string& text) { options_.notice("info", text); }});
   root->recorder = std::make_unique<Recorder>(*root->tip, *root->log, OptionsForRecording());

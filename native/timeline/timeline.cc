@@ -126,6 +126,7 @@ Result<pid_t> Timeline::Begin(const std::function<Result<pid_t>(Engine&)>& begin
       return pid;
     }
     pid_ = *pid;
+    shown_pid_ = engine_->process().pid();
     running_engine_.store(engine_.get());
     Publish();
     return pid;
@@ -290,10 +291,14 @@ void Timeline::Dispose(bool let_exit) {
 
 // -- DebugTarget -------------------------------------------------------------------------
 
-std::string Timeline::ExecutablePath() const { return ReadProcLink(pid_, "exe"); }
+std::string Timeline::ExecutablePath() const {
+  const std::string path = ReadProcLink(pid_, "exe");
+  return path.empty() ? ReadProcLink(shown_pid_, "exe") : path;
+}
 
 Result<std::vector<std::byte>> Timeline::ReadAuxv() {
   std::string text = ReadProcText(pid_, "auxv");
+  if (text.empty()) text = ReadProcText(shown_pid_, "auxv");
   auto bytes = std::as_bytes(std::span(text));
   return std::vector<std::byte>(bytes.begin(), bytes.end());
 }

@@ -136,6 +136,7 @@ class Timeline : public DebugTarget {
   std::atomic<Engine*> running_engine_{nullptr};
   std::atomic<bool> resumed_{false};
   pid_t pid_ = 0;
+  pid_t shown_pid_ = 0;                 // as /proc shows it if its first thread had ended when it was attached to
   std::optional<StopReply> held_stop_;  // told after the libraries
 
   std::mutex mutex_;

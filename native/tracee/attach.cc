@@ -131,14 +131,33 @@ Error Forbidden(const Status& status, pid_t pid, int error_number) {
   return error;
 }
 
+}  // namespace
+
+pid_t LivingThreadOf(pid_t process) {
+  for (pid_t tid : TasksOf(process)) {
+    const std::string state = Status(tid).Line("State");
+    if (!state.empty() && !state.starts_with("Z") && !state.starts_with("X")) return tid;
+  }
+  return process;
+}
+
+namespace {
+
+// A process, and the thread by which it is seized: the first, or another if that has ended.
+struct Target {
+  pid_t process = 0;
+  pid_t thread = 0;
+};
+
 // == 1. The process that `pid` is of, if it can be attached to.
-Result<pid_t> CheckTarget(pid_t pid) {
+Result<Target> CheckTarget(pid_t pid) {
   const Status given(pid);
   if (pid <= 0 || !given.found())
     return Error{"noSuchProcess", "There is no process " + std::to_string(pid) + ".",
                  "It may have ended: choose another.", ESRCH, pid};
   const pid_t leader = static_cast<pid_t>(given.Number("Tgid"));
-  const Status status(leader);
+  const pid_t thread = LivingThreadOf(leader);
+  const Status status(thread);
   const std::string name = NameOf(status, leader);
   auto refuse = [&](const char* code, const std::string& why, const std::string& remedy) {
     return Error{code, "Chronofork cannot attach to " + name + ": " + why + ".", remedy, 0, leader};
@@ -149,9 +168,7 @@ Result<pid_t> CheckTarget(pid_t pid) {
                   "Choose another process.");
   const std::string state = status.Line("State");
   if (state.starts_with("Z") || state.starts_with("X"))
-    return TasksOf(leader).size() > 1
-               ? refuse("mainThreadEnded", "its first thread has ended", "Start it from Chronofork instead.")
-               : refuse("processEnded", "it has ended, and waits for its parent to ask how", "");
+    return refuse("processEnded", "it has ended, and waits for its parent to ask how", "");
   if (status.Line("Kthread") == "1" || status.Line("VmSize").empty())
     return refuse("kernelThread", "it is a thread of the kernel", "Choose another process.");
   if (const pid_t tracer = static_cast<pid_t>(status.Number("TracerPid")); tracer != 0)
@@ -160,16 +177,16 @@ Result<pid_t> CheckTarget(pid_t pid) {
   if (status.Numbers("NSpid").size() != Status(::getpid()).Numbers("NSpid").size())
     return refuse("otherPidNamespace", "it runs in a container of its own (another pid namespace)",
                   "Start Chronofork in that container, for example with VS Code's Dev Containers.");
-  const std::optional<bool> x64 = IsX64(leader);
+  const std::optional<bool> x64 = IsX64(thread);
   if (x64 == false) return refuse("notX64", "it is not an x86-64 program", "Build it for 64-bit x86.");
   const long filters = status.Number("Seccomp_filters"), ours = Status(::getpid()).Number("Seccomp_filters");
   const bool strict = status.Number("Seccomp") == 1;
-  if ((strict || filters > ours) && !IsParked(leader))
+  if ((strict || filters > ours) && !IsParked(thread))
     return refuse("sandboxed",
                   "it has a seccomp filter of its own (a sandbox), which may end it for a call that "
                   "Chronofork makes in it",
                   "Start it without its sandbox.");
-  return leader;
+  return Target{leader, thread};
 }
 
 bool TracedByUs(pid_t pid, pid_t tid) {
@@ -181,14 +198,16 @@ bool TracedByUs(pid_t pid, pid_t tid) {
 
 Result<std::unique_ptr<Tracee>> Tracee::Attach(pid_t wanted, int cpu) {
   CHRONOFORK_ASSERT(TracerThread::IsCurrent());
-  CF_TRY_ASSIGN(const pid_t pid, CheckTarget(wanted));
-  const Status status(pid);
-  if (::ptrace(PTRACE_SEIZE, pid, nullptr, kAttachOptions) != 0) {
+  CF_TRY_ASSIGN(const Target target, CheckTarget(wanted));
+  const pid_t pid = target.process;
+  const Status status(target.thread);
+  if (::ptrace(PTRACE_SEIZE, target.thread, nullptr, kAttachOptions) != 0) {
     const int error_number = errno;
     if (error_number == ESRCH) return Error{"noSuchProcess", NameOf(status, pid) + " has just ended.", "", ESRCH, pid};
     return Forbidden(status, pid, error_number);
   }
-  std::unique_ptr<Tracee> tracee(new Tracee(pid));
+  std::unique_ptr<Tracee> tracee(new Tracee(target.thread));
+  tracee->leader_ = pid;
   tracee->call_stops_ = CallStops::kByTracing;
   tracee->attachment_ = std::make_unique<Attachment>(*tracee, cpu);
   tracee->thread_.running = true;
@@ -200,8 +219,9 @@ Result<std::unique_ptr<Tracee>> Tracee::Attach(pid_t wanted, int cpu) {
   return tracee;
 }
 
-// == 2. and 3. The first thread is seized already.
+// == 2. and 3. The current thread is seized already.
 Result<void> Tracee::StopAllThreads() {
+  const pid_t first = tid_;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   WakeTimer timer(kLookMs);
   std::set<pid_t> known{tid_}, waited_for{tid_};
@@ -237,13 +257,13 @@ Result<void> Tracee::StopAllThreads() {
   for (pid_t tid : Threads()) {
     SwitchTo(tid);
     if (!thread_.gone) continue;
-    if (tid == leader_)
-      return Error{"debuggeeGone", "The program's first thread ended while it was being attached to.", "Try again.", 0,
-                   leader_};
-    SwitchTo(leader_);
+    if (tid == first)
+      return Error{"debuggeeGone", "A thread of the program ended while it was being attached to.", "Try again.", 0,
+                   tid};
+    SwitchTo(first);
     ForgetThread(tid);
   }
-  SwitchTo(leader_);
+  SwitchTo(first);
   return {};
 }
 

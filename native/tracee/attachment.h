@@ -41,6 +41,10 @@ struct VdsoPatch {
 // How a process is traced that survives us.
 extern const long kAttachOptions;
 
+// The process's first thread, or another one if that has ended; the process
+// itself if all have.
+pid_t LivingThreadOf(pid_t process);
+
 // `result`: what clone has answered.
 Error ForkRefused(int64_t result, pid_t pid);
 

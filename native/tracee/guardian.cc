@@ -99,11 +99,14 @@ void Guardian::ForgetByte(TraceeAddress address) {
 }
 
 void Tracee::PutInOrder(pid_t pid, const Leftovers& leftovers) {
-  for (int i = 0; i < kTries && ::ptrace(PTRACE_SEIZE, pid, nullptr, kAttachOptions) != 0; ++i) {
+  pid_t first = LivingThreadOf(pid);
+  for (int i = 0; i < kTries && ::ptrace(PTRACE_SEIZE, first, nullptr, kAttachOptions) != 0; ++i) {
     if (errno == ESRCH || i + 1 == kTries) return;
     ::usleep(kBetweenTriesUs);
+    first = LivingThreadOf(pid);
   }
-  std::unique_ptr<Tracee> tracee(new Tracee(pid));
+  std::unique_ptr<Tracee> tracee(new Tracee(first));
+  tracee->leader_ = pid;
   tracee->call_stops_ = CallStops::kByTracing;
   tracee->attachment_ = std::make_unique<Attachment>(*tracee, leftovers.cpu);
   tracee->thread_.running = true;

@@ -120,7 +120,7 @@ void Attachment::StandHere() {
       case Stop::Kind::kGone: return;
       case Stop::Kind::kNewProcess:
         // Within the call that makes it.
-        if (ReadProcText(stop->new_pid, "status").find("\nTgid:\t" + std::to_string(tracee_.pid()) + "\n") !=
+        if (ReadProcText(stop->new_pid, "status").find("\nTgid:\t" + std::to_string(tracee_.process_id()) + "\n") !=
             std::string::npos)
           Tell(tracee_.AddThread(stop->new_pid));
         else

@@ -1,11 +1,14 @@
 /** attach: programs that ran before, and run on afterwards. */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { AdapterClient } from '../dsl/adapterClient.js';
 import { ChildSessions } from '../dsl/childSessions.js';
 import { debugTest, Journey, type JourneyOptions } from '../dsl/debugTest.js';
+import { writeElf32 } from '../dsl/elf32.js';
 import { eventually } from '../dsl/leftovers.js';
 import { asOrdinaryUser, isRoot, readableCopy } from '../dsl/ordinaryUser.js';
 
@@ -119,6 +122,37 @@ describe('attach', () => {
     await s.client.event('terminated');
     assert.equal(await running.ended, 3);
     assert.equal(running.output, `ready\ntotal ${sumTo(4000)}\n`);
+  });
+
+  debugTest('takes over a program whose first thread has ended, and lets it go', 'headless.c', async (s) => {
+    const running = await Running.start(s.program.executable, ['4000']);
+    try {
+      await eventually('its first thread has ended', () =>
+        /^State:\s+Z/m.test(readFileSync(`/proc/${running.pid}/status`, 'latin1')),
+      );
+      await s.begin('attach', { pid: running.pid });
+      await s.run();
+      await s.breakAt('add');
+      await s.step('continue');
+      const round = Number(await s.evaluate('round'));
+      await s.walk(`
+        value total       -> ${sumTo(round - 1)}
+        continue          -> add
+        value total       -> ${sumTo(round)}
+        reverseContinue   -> add
+        value total       -> ${sumTo(round - 1)}
+        continue          -> add
+        stepBack          -> call
+        stepBack          -> loop
+        stepBack          -> doze
+        value total       -> ${sumTo(round)}
+      `);
+      await s.client.request('disconnect');
+      assert.equal(await running.ended, 3);
+      assert.equal(running.output, `ready\ntotal ${sumTo(4000)}\n`);
+    } finally {
+      running.process.kill('SIGKILL');
+    }
   });
 
   attachTest('may be done again', 100_000, {}, async (s, running) => {
@@ -255,6 +289,26 @@ describe('attach', () => {
   } else {
     it.skip('refuses another user’s program, in a sentence (only root can become another user)');
   }
+
+  debugTest('refuses a 32-bit program, in a sentence, and leaves it as it was', 'ticker.c', async (s) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'chronofork-test-'));
+    const narrow = path.join(folder, 'narrow');
+    writeElf32(narrow);
+    try {
+      const running = await Running.start(narrow, []);
+      try {
+        await s.client.request('initialize', { adapterID: 'chronofork' });
+        const refused = await s.client.refusal('attach', { pid: running.pid });
+        assert.match(refused.message, /narrow \(\d+\).*not an x86-64 program\. Build it for 64-bit x86\./);
+        assert.equal(running.tracer, 0);
+        assert.match(readFileSync(`/proc/${running.pid}/status`, 'latin1'), /^State:\s+S/m);
+      } finally {
+        running.process.kill('SIGKILL');
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   const refusals: [string, Record<string, unknown>, number, RegExp][] = [
     ['a process that is not there', { pid: 0x7ffffff0 }, 1009, /There is no process 2147483632\./],

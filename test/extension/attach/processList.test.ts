@@ -15,6 +15,8 @@ interface Made {
   executable?: string;
   state?: string;
   kernelThread?: boolean;
+  /** Its first thread has ended, another has not. */
+  headless?: boolean;
 }
 
 const me = 1000;
@@ -28,8 +30,13 @@ describe('the list of processes to attach to', () => {
   afterEach(() => rmSync(proc, { recursive: true }));
 
   function make(pid: number, made: Made): void {
-    const folder = path.join(proc, String(pid));
-    mkdirSync(folder);
+    if (made.headless) makeAt(`${pid}`, pid, { name: made.name, args: [], state: 'Z (zombie)', kernelThread: true });
+    makeAt(made.headless ? `${pid}/task/${pid + 1}` : `${pid}`, pid, made);
+  }
+
+  function makeAt(place: string, pid: number, made: Made): void {
+    const folder = path.join(proc, place);
+    mkdirSync(folder, { recursive: true });
     const { name, uid = me, parent = 1, tracer = 0, started = pid, args = [name], state = 'S (sleeping)' } = made;
     const memory = made.kernelThread ? '' : 'VmSize:\t 1000 kB\n';
     const status = `Name:\t${name}\nState:\t${state}\nTgid:\t${pid}\nPPid:\t${parent}\nTracerPid:\t${tracer}\n`;
@@ -85,6 +92,12 @@ describe('the list of processes to attach to', () => {
       (await list(0)).map(({ name }) => name),
       ['theirs', 'new', 'old', 'debugged'],
     );
+  });
+
+  it('names one whose first thread has ended as if it had not', async () => {
+    make(40, { name: 'thread', args: ['/opt/server', '-p'], executable: '/opt/server', headless: true });
+    const { pid, name, commandLine } = await only();
+    assert.deepEqual({ pid, name, commandLine }, { pid: 40, name: 'server', commandLine: '/opt/server -p' });
   });
 
   it('leaves out the kernel’s own threads and what has ended', async () => {

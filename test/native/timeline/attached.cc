@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "timeline/verify.h"
+#include "tracee/attachment.h"
 #include "tracee/memory.h"
 
 namespace chronofork::timeline_test {
@@ -126,13 +127,14 @@ std::string Target::Traces(bool all_threads) const {
       text << "traced by somebody\n";
     }
   }
-  for (const Mapping& mapping : ReadMappings(pid_)) {
+  const pid_t shown = LivingThreadOf(pid_);
+  for (const Mapping& mapping : ReadMappings(shown)) {
     const bool executable = mapping.executable && mapping.path != "[vsyscall]";
     if (!executable && (mapping.writable || mapping.path.empty())) continue;  // it may have allocated meanwhile
     uint64_t digest = 0;
     if (executable) {
       std::vector<std::byte> code(mapping.range.length());
-      code.resize(TraceeMemory(pid_).ReadSome(mapping.range.start, code));
+      code.resize(TraceeMemory(shown).ReadSome(mapping.range.start, code));
       digest = 0xcbf29ce484222325;
       for (std::byte byte : code) digest = (digest ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
     }

@@ -167,6 +167,23 @@ SITUATION(four_threads) {
   printf("%ld %ld\n", total, counts[0] + counts[1] + counts[2] + counts[3]);
 }
 
+static pthread_t two[2];
+
+static void *reports(void *unused) {
+  (void)unused;
+  for (int i = 0; i < 2; ++i) EXPECT(pthread_join(two[i], 0) == 0);
+  printf("%ld %ld\n", total, counts[0] + counts[1]);
+  return 0;
+}
+
+SITUATION(first_thread_ended) {
+  pthread_t reporter;
+  for (int i = 0; i < 2; ++i) EXPECT(pthread_create(&two[i], 0, counter, &counts[i]) == 0);
+  EXPECT(pthread_create(&reporter, 0, reports, 0) == 0);
+  ready();
+  pthread_exit(0);
+}
+
 SITUATION(threads_come_and_go) {
   ready();
   double begun = now();
