@@ -247,7 +247,7 @@ async function verifyOnce(program, nativeCode, result) {
   const report = path.join(run.folder, 'report.json');
   const settings = ['--interval', String(result.intervalMs), '--replays', String(mostReplays), '--report', report];
   const cli = [process.execPath, path.join(root, 'dist/cli.cjs'), 'verify', ...settings, '--'];
-  await run.run(['nice', '-n', '19', ...cli, ...run.command()]);
+  await run.run([...cli, ...run.command()]);
   result.runs += 1;
   const note = (/** @type {string} */ problem) => result.problems.push(problem);
   if (run.timedOut) note(`not done after ${limitSeconds} s`);
