@@ -204,7 +204,8 @@ export async function measureMemory(isQuick: boolean): Promise<Measured> {
     const pids = copiesOf(program);
     if (pids.length < wanted) throw new Error(`There are ${pids.length} processes, not ${wanted} checkpoints.`);
     const tables = pids.map(pageTableBytes).sort((a, b) => a - b);
-    const doomed = checkpoints.slice(1, 1 + wanted);
+    // The latest but the last: while the heap was filled, pages were new, and no former contents kept.
+    const doomed = checkpoints.slice(-1 - wanted, -1);
     // As the core counts them, it adds 64 KiB for the process itself.
     const writtenBytes = doomed.reduce((sum, { privateBytes }) => sum + privateBytes - 65536, 0);
     await sleep(settleMs);
@@ -239,8 +240,8 @@ async function pausedWith(client: DapClient, wanted: number) {
     await client.request('pause', { threadId: threads[0]?.id ?? 0 });
     await client.take<DebugProtocol.StoppedEvent>('stopped');
     const { checkpoints } = await client.timeTravel('chronofork/checkpoint', { action: 'list' });
-    // The first is the beginning, the last the one that the present stands on.
-    if (checkpoints.length >= wanted + 2) return checkpoints;
+    // Beside the beginning, the last, which the present stands on, and those made while the heap was filled.
+    if (checkpoints.length >= wanted + 6) return checkpoints;
     if (performance.now() - started > memoryLimitMs)
       throw new Error(`Only ${checkpoints.length} checkpoints in ${memoryLimitMs / 1000} s.`);
     await client.request('continue', { threadId: threads[0]?.id ?? 0 });
