@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `chronofork dap | verify | doctor | tty-holder`. Says what
+ * The command line: `chronofork dap | verify | query | doctor | tty-holder`. Says what
  * it takes when it is asked wrongly, and exits with 64 then, as sysexits.h has it.
  */
 import { messageOf } from './errors.js';
@@ -12,6 +12,11 @@ const usage = `Usage:
                                            record a program, replay it from everywhere, compare;
                                            checkpoints every MS, after N events; N replays to the end;
                                            exit code 0: identical, 1: diverged, 2: not recorded
+  chronofork query QUESTION [--from MS] [--to MS] [--count N] [--json] -- PROGRAM ARGS…
+                                           run a program to its end, and look through its past; questions:
+                                           hit-counts FILE | values FILE:LINE EXPRESSION [--if CONDITION]
+                                           log FILE:LINE MESSAGE [--if CONDITION] | calls FUNCTION
+                                           writes EXPRESSION [--stack LEVELS] | diff
   chronofork doctor [--json]               what this machine allows, and how to get the rest
   chronofork --version | --help
 `;
@@ -27,6 +32,8 @@ async function run(args: string[]): Promise<number | undefined> {
       return dap(rest);
     case 'verify':
       return (await import('./cli/verify.js')).verifyCommand(rest, UsageError);
+    case 'query':
+      return (await import('./cli/query.js')).queryCommand(rest, UsageError);
     case 'doctor':
       return (await import('./cli/doctor.js')).doctorCommand(rest, UsageError);
     case 'tty-holder': {

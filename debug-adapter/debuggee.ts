@@ -21,6 +21,7 @@ import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
+import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
 import { TimelineReporter } from './timeline/timelineReporter.js';
 import { TimeTravel } from './timeline/timeTravel.js';
@@ -80,6 +81,7 @@ export class Debuggee {
   readonly stackFrames = new StackFrames();
   readonly time: TimeTravel;
   readonly reverseSteps: ReverseSteps;
+  readonly queries = new Queries();
   readonly timelineReporter: TimelineReporter;
   readonly stops: StopReporter;
   place: StopPlace | undefined;

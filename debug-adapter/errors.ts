@@ -36,6 +36,12 @@ const numbers: Record<string, number> = {
   cannotStepBack: 1601,
   cancelled: 1602,
   nothingChanged: 1603,
+  queryForgotten: 1604,
+  momentForgotten: 1605,
+  editedPresent: 1606,
+  noCode: 1607,
+  noSuchFunction: 1608,
+  notCompilable: 1609,
   internal: 1999,
 };
 

@@ -20,6 +20,7 @@ import { Log } from './log.js';
 import { breakpointHandlers } from './requests/breakpoints.js';
 import { lifecycleHandlers } from './requests/lifecycle.js';
 import { memoryHandlers } from './requests/memory.js';
+import { queryHandlers } from './requests/queries.js';
 import { stackHandlers } from './requests/stack.js';
 import { steppingHandlers } from './requests/stepping.js';
 import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.js';
@@ -64,6 +65,7 @@ const handlers: Handlers = {
   ...variablesHandlers,
   ...memoryHandlers,
   ...timeTravelHandlers,
+  ...queryHandlers,
 };
 
 /** A client answers a reverse request (a terminal, mostly) within this, or never. */

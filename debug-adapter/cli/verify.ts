@@ -48,10 +48,7 @@ export function parseVerifyOptions(given: string[], UsageError: UsageErrorClass)
     args: [],
   };
   const rest = [...given];
-  const number = (name: string, value: string | undefined) => {
-    if (!/^\d+(\.\d+)?$/.test(value ?? '')) throw new UsageError(`${name} needs a number`);
-    return Number(value);
-  };
+  const number = (name: string, value: string | undefined) => parseNumber(name, value, UsageError);
   for (let option = rest.shift(); option !== undefined; option = rest.shift()) {
     if (option === '--') break;
     const [name, attached] = option.startsWith('--') && option.includes('=') ? splitOnce(option) : [option, undefined];
@@ -72,13 +69,19 @@ export function parseVerifyOptions(given: string[], UsageError: UsageErrorClass)
   return { ...options, program, args: rest };
 }
 
+/** @throws UsageError */
+export function parseNumber(name: string, value: string | undefined, UsageError: UsageErrorClass): number {
+  if (!/^\d+(\.\d+)?$/.test(value ?? '')) throw new UsageError(`${name} needs a number`);
+  return Number(value);
+}
+
 function splitOnce(option: string): [string, string] {
   const at = option.indexOf('=');
   return [option.slice(0, at), option.slice(at + 1)];
 }
 
 /** As a shell finds it: a name without a slash is looked for in PATH. */
-function findProgram(name: string): string {
+export function findProgram(name: string): string {
   if (name.includes('/')) return resolve(name);
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const candidate = resolve(join(folder, name));

@@ -67,7 +67,8 @@ export interface AddressRange {
 }
 
 export type TimeOperation =
-  | { kind: 'seek'; moment: number }
+  /** `passing`: only to look: no checkpoint is kept of the place when it is left. */
+  | { kind: 'seek'; moment: number; passing?: boolean }
   | { kind: 'seekCheckpoint'; checkpoint: number }
   | { kind: 'seekBegin' }
   | { kind: 'seekEnd' }
@@ -95,6 +96,69 @@ export interface OperationResult {
   address?: string;
   /** `failed`: a CoreError's code, message, remedy. */
   error?: { code: string; message: string; remedy: string };
+}
+
+/** Something to note at each hit: an agent expression of gdb's in hexadecimal. */
+export interface QueryItem {
+  code: string;
+  /** So much memory at the address that the expression gives; absent or 0: its value, as 8 bytes. */
+  blockBytes?: number;
+}
+
+export interface QueryPlace {
+  /** 0x… */
+  address: string;
+  /** An agent expression: hits where it is 0 do not count. */
+  condition?: string;
+  items?: QueryItem[];
+}
+
+/** A question about the past of the present branch. */
+export interface QuerySpec {
+  /**
+   * `counts`: how often each of `places` was reached; `hits`: a row for each time;
+   * `writes`: a row for each write to `size` bytes at `address`; `calls`: a row for
+   * each call of the function at places[0], whose prologue ends at places[1];
+   * `differences`: what memory differs between `from` and `to`.
+   */
+  kind: 'counts' | 'hits' | 'writes' | 'calls' | 'differences';
+  places?: QueryPlace[];
+  address?: string;
+  size?: number;
+  /** `calls`: so much of what rax points to when it returns. */
+  returnBlockBytes?: number;
+  /** Moments; absent: the beginning, and the end of the present branch. */
+  from?: number;
+  to?: number;
+  /** The first so many rows; 100,000 without. */
+  mostRows?: number;
+}
+
+export interface QueryAnswer {
+  /** For `rows`; kept are the last 16. */
+  id: number;
+  total: number;
+  /** All there is. False: there are more rows than were asked for, or it was cancelled. */
+  complete: boolean;
+  cancelled: boolean;
+  /** By place. */
+  counts: number[];
+  /** Stretches between checkpoints that were looked at, and of these, not replayed. */
+  intervals: number;
+  skipped: number;
+}
+
+/** Bytes are hexadecimal text; null: not readable then. */
+export interface QueryRow {
+  /** Can be sought as long as the answer is kept; of `differences` none, `pc` is where. */
+  moment: Moment;
+  place: number;
+  thread: number;
+  /** `writes`: before and after; `calls`: the items, then of one that has returned rax, rdx, xmm0 and the block. */
+  values: (string | null)[];
+  byKernel: boolean;
+  returned: boolean;
+  returnAddress: string;
 }
 
 /** Errors of the core reach the adapter as `Error` objects with these fields. */
@@ -170,6 +234,14 @@ export interface Core {
    * out of them, until the next resume forwards. None: one instruction each.
    */
   setReverseRanges(ranges: readonly AddressRange[]): void;
+
+  /**
+   * Looks through the past; the debuggee must stand still, and the present stays.
+   * `cancel` ends it with what was found. Rejects with a CoreError.
+   */
+  ask(query: QuerySpec): Promise<QueryAnswer>;
+  /** `count` rows of an answer from `start`. Throws the CoreError 'queryForgotten'. */
+  rows(answer: number, start: number, count: number): QueryRow[];
 
   timeline(): Timeline;
   createCheckpoint(reason: 'user' | 'bookmark', name?: string): Promise<Checkpoint>;

@@ -18,6 +18,8 @@ import type {
   OperationResult,
   SearchPlace,
   TimeOperation,
+  QueryAnswer,
+  QueryRow,
 } from './core.js';
 
 /** One step of the scripted program. */
@@ -136,6 +138,14 @@ export class FakeCore implements Core {
   momentAt(index: number): Moment {
     const pc = `0x${this.steps[index]!.pc.toString(16)}`;
     return { id: index, order: index, event: 0, timeMs: index, branch: this.branches.length - 1, pc };
+  }
+
+  ask(): Promise<QueryAnswer> {
+    return Promise.reject(new Error('the fake core has no past to look through'));
+  }
+
+  rows(): QueryRow[] {
+    return [];
   }
 
   timeline(): Timeline {

@@ -53,5 +53,6 @@ sys.modules["chronofork_gdb"] = sys.modules[__name__]
 import chronofork_breakpoints  # noqa: E402,F401
 import chronofork_lines  # noqa: E402,F401
 import chronofork_program  # noqa: E402,F401
+import chronofork_queries  # noqa: E402,F401
 import chronofork_stack  # noqa: E402,F401
 import chronofork_values  # noqa: E402,F401

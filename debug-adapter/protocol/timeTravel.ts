@@ -108,6 +108,96 @@ export interface ReverseStep {
   singleThread?: boolean;
 }
 
+/** What every query takes: which part of the past (moments of the present branch), and which rows of its answer. */
+export interface QueryRange {
+  /** Absent: the beginning of the recording. */
+  readonly from?: number;
+  /** Absent: the end of the present branch, also while the present is before it. */
+  readonly to?: number;
+  /** The first row that is wanted. */
+  readonly start?: number;
+  /** How many; 100 without. */
+  readonly count?: number;
+}
+
+/** Further rows of an answer that was given before. */
+export interface QueryPage {
+  readonly query: number;
+  readonly start?: number;
+  readonly count?: number;
+}
+
+export interface QueryBody {
+  /** Names the answer, for `QueryPage` and as long as its rows' moments can be sought: the last 16 are kept. */
+  readonly query: number;
+  /** How many rows there are. */
+  readonly total: number;
+  /** There are rows behind those of this page. */
+  readonly more: boolean;
+  /** False: there may be more in the past than `total`; `message` says why. */
+  readonly complete: boolean;
+  readonly message?: string;
+}
+
+/** Where a query's row is: `chronofork/seek` goes there. */
+export interface QueryRowBase {
+  readonly moment: Moment;
+  readonly threadId: number;
+}
+
+export interface LineHits {
+  readonly line: number;
+  readonly count: number;
+}
+
+export interface ValueRow extends QueryRowBase {
+  readonly value: string;
+}
+
+export interface LogRow extends QueryRowBase {
+  readonly text: string;
+}
+
+export interface CodeLocation {
+  readonly function?: string;
+  readonly path?: string;
+  readonly line?: number;
+  readonly module?: string;
+  readonly pc?: string;
+}
+
+/** The moment is that before the write. */
+export interface WriteRow extends QueryRowBase {
+  readonly oldValue: string;
+  readonly newValue: string;
+  /** `kernel`: a system call has written. */
+  readonly by: 'program' | 'kernel';
+  readonly location: CodeLocation;
+  /** The innermost first; only with `levels`. */
+  readonly stack?: readonly CodeLocation[];
+}
+
+/** The moment is where the arguments can be read: behind the function's prologue. */
+export interface CallRow extends QueryRowBase {
+  readonly arguments: readonly { readonly name: string; readonly value: string }[];
+  /** False: not before the end of what was looked at, or it was left in another way (longjmp, an exception). */
+  readonly returned: boolean;
+  /** Absent: there is none, or it is of a type whose place at the return is not known here. */
+  readonly returnValue?: string;
+  /** Where it was called from; absent for a call that had begun before. */
+  readonly caller?: CodeLocation;
+}
+
+export interface DifferenceRow {
+  readonly address: string;
+  readonly size: number;
+  /** A variable's name, `heap block 0x… + N`, or the name of the mapping. */
+  readonly place: string;
+  readonly kind: 'global' | 'heap' | 'stack' | 'other';
+  readonly oldValue: string;
+  readonly newValue: string;
+}
+
 /** request → [arguments, response body] */
 export interface TimeTravelRequests {
   'chronofork/timeline': [Record<string, never>, Timeline];
@@ -149,6 +239,43 @@ export interface TimeTravelRequests {
   'chronofork/discardEdits': [Record<string, never>, Arrival];
   /** After a fatal signal: to the last checkpoint before it. */
   'chronofork/replayCrash': [Record<string, never>, Arrival];
+  /** How often each line of a file that has code was reached: as often as a breakpoint on it would have stopped. */
+  'chronofork/hitCounts': [
+    (QueryRange & { source: { path: string }; line?: number; endLine?: number }) | QueryPage,
+    QueryBody & { lines: readonly LineHits[] },
+  ];
+  /** An expression at every hit of a line. */
+  'chronofork/valueHistory': [
+    (QueryRange & { source: { path: string }; line: number; expression: string; condition?: string }) | QueryPage,
+    QueryBody & { expression: string; rows: readonly ValueRow[] },
+  ];
+  /** A logpoint over the past: `message` holds {expressions}. */
+  'chronofork/log': [
+    (QueryRange & { source: { path: string }; line: number; message: string; condition?: string }) | QueryPage,
+    QueryBody & { rows: readonly LogRow[] },
+  ];
+  /** All writes to a place in memory of at most 32 bytes; `levels` of the stack with each. */
+  'chronofork/writes': [
+    (
+      | (QueryRange & { levels?: number } & (
+            | { expression: string; frameId?: number }
+            | { variablesReference: number; name: string }
+            | { address: string; size: number }
+          ))
+      | QueryPage
+    ),
+    QueryBody & { expression: string; address: string; size: number; rows: readonly WriteRow[] },
+  ];
+  /** All calls of a function. */
+  'chronofork/calls': [
+    (QueryRange & { function: string }) | QueryPage,
+    QueryBody & { function: string; returnType: string; rows: readonly CallRow[] },
+  ];
+  /** What memory differs between two moments. */
+  'chronofork/diff': [
+    (QueryRange & { from: number; to: number }) | QueryPage,
+    QueryBody & { rows: readonly DifferenceRow[] },
+  ];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
   'chronofork/present': [
     Record<string, never>,

@@ -72,7 +72,7 @@ export async function runJump(
 }
 
 /** After some jumps of several: back to where they began, if that is still known. */
-async function returnTo({ core, time }: Debuggee, moment: number): Promise<void> {
+export async function returnTo({ core, time }: Debuggee, moment: number): Promise<void> {
   if (core.present().moment.id === moment) return;
   await time.jump({ kind: 'seek', moment }).catch((error: unknown) => log.write('error', messageOf(error)));
 }
@@ -198,14 +198,16 @@ interface Place {
   value: string;
 }
 
-async function placeFor(debuggee: Debuggee, args: ArgumentsOf<'chronofork/lastWrite'>): Promise<Place> {
+/** @param request  whose arguments they are, for the sentence of a refusal */
+export async function placeFor(
+  debuggee: Debuggee,
+  args: ArgumentsOf<'chronofork/lastWrite'>,
+  request = 'chronofork/lastWrite',
+): Promise<Place> {
   if ('address' in args) {
     const { address, size } = args;
     if (!/^0x[0-9a-f]+$/i.test(address) || !Number.isInteger(size) || size < 1)
-      throw new ChronoforkError(
-        'invalidArguments',
-        'chronofork/lastWrite needs an "address" as 0x… and a "size" in bytes.',
-      );
+      throw new ChronoforkError('invalidArguments', `${request} needs an "address" as 0x… and a "size" in bytes.`);
     return { expression: address, address, size, path: null, value: '' };
   }
   try {

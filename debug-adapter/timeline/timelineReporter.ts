@@ -12,6 +12,7 @@ const atMostEvery_ms = 200;
 export class TimelineReporter {
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
+  private held = false;
 
   constructor(
     private readonly core: Core,
@@ -23,7 +24,7 @@ export class TimelineReporter {
   now(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    if (this.stopped) return;
+    if (this.stopped || this.held) return;
     const { live, edited, behindMs, moment, branch } = this.core.present();
     const checkpointCount = this.core.timeline().checkpoints.length;
     const body: TimeTravelEvents['chronofork/timelineChanged'] = {
@@ -35,6 +36,12 @@ export class TimelineReporter {
       checkpointCount,
     };
     this.client.send('chronofork/timelineChanged', body);
+  }
+
+  /** While a query goes from moment to moment the present is, to the client, where it was. */
+  hold(held: boolean): void {
+    this.held = held;
+    if (!held) this.soon();
   }
 
   stop(): void {

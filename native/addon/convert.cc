@@ -226,6 +226,7 @@ TimeOperation OperationFrom(const Napi::Object& operation) {
   if (kind == "seek") {
     made.kind = Kind::kSeekMoment;
     made.id = static_cast<int>(NumberFrom(operation, "moment", -1));
+    made.passing = operation.Get("passing").ToBoolean().Value();
   } else if (kind == "seekCheckpoint") {
     made.kind = Kind::kSeekCheckpoint;
     made.id = static_cast<int>(NumberFrom(operation, "checkpoint", -1));

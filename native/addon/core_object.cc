@@ -30,19 +30,27 @@ Napi::Value Undefined(Napi::Env env, bool&) { return env.Undefined(); }
 }  // namespace
 
 Napi::Function CoreObject::Define(Napi::Env env) {
-  return DefineClass(
-      env, "Core",
-      {InstanceMethod<&CoreObject::Launch>("launch"), InstanceMethod<&CoreObject::Attach>("attach"),
-       InstanceMethod<&CoreObject::Detach>("detach"), InstanceMethod<&CoreObject::LetChildRun>("letChildRun"),
-       InstanceMethod<&CoreObject::HandOverChild>("handOverChild"), InstanceMethod<&CoreObject::On>("on"),
-       InstanceMethod<&CoreObject::Arm>("arm"), InstanceMethod<&CoreObject::Disarm>("disarm"),
-       InstanceMethod<&CoreObject::Cancel>("cancel"), InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
-       InstanceMethod<&CoreObject::GetTimeline>("timeline"),
-       InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
-       InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
-       InstanceMethod<&CoreObject::SetCheckpoint>("setCheckpoint"), InstanceMethod<&CoreObject::Present>("present"),
-       InstanceMethod<&CoreObject::GetEndState>("endState"), InstanceMethod<&CoreObject::StartBranch>("branch"),
-       InstanceMethod<&CoreObject::Dispose>("dispose")});
+  return DefineClass(env, "Core",
+                     {InstanceMethod<&CoreObject::Launch>("launch"),
+                      InstanceMethod<&CoreObject::Attach>("attach"),
+                      InstanceMethod<&CoreObject::Detach>("detach"),
+                      InstanceMethod<&CoreObject::LetChildRun>("letChildRun"),
+                      InstanceMethod<&CoreObject::HandOverChild>("handOverChild"),
+                      InstanceMethod<&CoreObject::On>("on"),
+                      InstanceMethod<&CoreObject::Arm>("arm"),
+                      InstanceMethod<&CoreObject::Disarm>("disarm"),
+                      InstanceMethod<&CoreObject::Cancel>("cancel"),
+                      InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
+                      InstanceMethod<&CoreObject::Ask>("ask"),
+                      InstanceMethod<&CoreObject::RowsOf>("rows"),
+                      InstanceMethod<&CoreObject::GetTimeline>("timeline"),
+                      InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
+                      InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),
+                      InstanceMethod<&CoreObject::SetCheckpoint>("setCheckpoint"),
+                      InstanceMethod<&CoreObject::Present>("present"),
+                      InstanceMethod<&CoreObject::GetEndState>("endState"),
+                      InstanceMethod<&CoreObject::StartBranch>("branch"),
+                      InstanceMethod<&CoreObject::Dispose>("dispose")});
 }
 
 CoreObject::CoreObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CoreObject>(info) {}

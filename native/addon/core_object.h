@@ -29,6 +29,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value Disarm(const Napi::CallbackInfo& info);
   Napi::Value Cancel(const Napi::CallbackInfo& info);
+  Napi::Value Ask(const Napi::CallbackInfo& info);
+  Napi::Value RowsOf(const Napi::CallbackInfo& info);
   Napi::Value SetReverseRanges(const Napi::CallbackInfo& info);
   Napi::Value GetTimeline(const Napi::CallbackInfo& info);
   Napi::Value CreateCheckpoint(const Napi::CallbackInfo& info);
@@ -51,6 +53,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   std::shared_ptr<RspServer> server_;
   std::mutex listeners_mutex_;
   std::multimap<std::string, Listener> listeners_;
+  // Of queries, by number; main thread only.
+  std::map<int, std::shared_ptr<const QueryAnswer>> answers_;
 };
 
 }  // namespace chronofork

@@ -347,6 +347,18 @@ uint64_t TransitionCodeBytes(const ProbeSpec& spec, const TransitionContext& con
   return measured.bytes().size();
 }
 
+void EmitTally(TraceeAddress tally, const ScratchSlots& slots, CodeBuffer& to) {
+  to.Emit({0x48, 0x89, 0x05});  // mov [rax slot], rax
+  to.EmitRelative32(slots.rax());
+  to.Emit({0x48, 0x8B, 0x05});  // mov rax, [tally]
+  to.EmitRelative32(tally);
+  to.Emit({0x48, 0x8D, 0x40, 0x01});  // lea rax, [rax + 1]
+  to.Emit({0x48, 0x89, 0x05});        // mov [tally], rax
+  to.EmitRelative32(tally);
+  to.Emit({0x48, 0x8B, 0x05});  // mov rax, [rax slot]
+  to.EmitRelative32(slots.rax());
+}
+
 EmittedMatch EmitMatch(const MatchCondition& condition, const ScratchSlots& slots, TraceeAddress next, CodeBuffer& to) {
   CHRONOFORK_ASSERT(condition.words.size() <= kMaxMatchWords);
   const CodeBuffer::Label mismatch = to.NewLabel();

@@ -75,6 +75,9 @@ EmittedTransition EmitTransition(const ProbeSpec& spec, uint32_t probe, const Tr
 // How many bytes that takes, literals included.
 uint64_t TransitionCodeBytes(const ProbeSpec& spec, const TransitionContext& context);
 
+// Adds one to the number at `tally`; falls through. Changes no flags and uses rax alone.
+void EmitTally(TraceeAddress tally, const ScratchSlots& slots, CodeBuffer& to);
+
 struct EmittedMatch {
   EmittedTrap trap;
   CodeBuffer::Label mismatch;  // may be entered at any time with any rax, rcx, flags

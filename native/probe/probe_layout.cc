@@ -58,6 +58,7 @@ class ClusterLayout {
   void EmitProbes(const SiteInstruction& instruction, CodeBuffer& to);
   void AddPlace(const Site& site, const SiteInstruction& instruction, TraceeAddress copy);
   void AddCode(const CodeBuffer& code);
+  TraceeAddress TallyOf(size_t probe);
 
   struct PendingTrap {
     EmittedTrap trap;
@@ -83,6 +84,7 @@ class ClusterLayout {
   ScratchSlots slots_;
   TraceeAddress cursor_;
   TraceeAddress match_cursor_;
+  std::map<size_t, size_t> tally_index_;  // of this neighbourhood's last TallyRange
   std::vector<std::byte> code_;
   TraceeAddress code_start_;
 
@@ -112,10 +114,20 @@ void ClusterLayout::AddCode(const CodeBuffer& code) {
   cursor_ = TraceeAddress((end + kCodeAlignment - 1) & ~(kCodeAlignment - 1));
 }
 
+// Its number's place; one that is laid out a second time keeps it.
+TraceeAddress ClusterLayout::TallyOf(size_t probe) {
+  std::vector<size_t>& probes = layout_.tallies.back().probes;
+  const auto found = tally_index_.try_emplace(probe, probes.size());
+  if (found.second) probes.push_back(probe);
+  return layout_.tallies.back().start + found.first->second * sizeof(uint64_t);
+}
+
 void ClusterLayout::EmitProbes(const SiteInstruction& instruction, CodeBuffer& to) {
   for (const size_t probe : instruction.probes) {
     const ProbeSpec& spec = specs_[probe];
-    if (spec.match) {
+    if (spec.tally) {
+      EmitTally(TallyOf(probe), slots_, to);
+    } else if (spec.match) {
       const CodeBuffer::Label next = to.NewLabel();
       to.Emit({0xE9});
       to.EmitRelative32(match_cursor_);
@@ -325,15 +337,20 @@ void ClusterLayout::LayOutInt3(Site site) {
 bool ClusterLayout::LayOut(std::vector<Site> sites) {
   uint64_t code_bytes = kPage;
   uint64_t match_count = 0;
+  uint64_t tally_count = 0;
   for (const Site& site : sites) {
     code_bytes += MaxCodeBytes(site, specs_, {layout_.counters, patched_});
     for (const SiteInstruction& instruction : site.instructions) {
-      for (const size_t probe : instruction.probes) match_count += specs_[probe].match.has_value();
+      for (const size_t probe : instruction.probes) {
+        match_count += specs_[probe].match.has_value();
+        tally_count += specs_[probe].tally;
+      }
     }
   }
   const AddressRange covered{sites.front().address, sites.back().end()};
   const uint64_t match_bytes = match_count * kMaxMatchCodeBytes;
-  const auto region = room_.TakeNear(covered, kPage + match_bytes + code_bytes);
+  const uint64_t tally_bytes = (tally_count * sizeof(uint64_t) + kPage - 1) / kPage * kPage;
+  const auto region = room_.TakeNear(covered, kPage + tally_bytes + match_bytes + code_bytes);
   if (!region) {
     for (auto site = sites.rbegin(); site != sites.rend(); ++site) {
       for (auto instruction = site->instructions.rbegin(); instruction != site->instructions.rend(); ++instruction) {
@@ -348,7 +365,8 @@ bool ClusterLayout::LayOut(std::vector<Site> sites) {
   layout_.regions.push_back(*region);
   if (layout_.counters == TraceeAddress()) layout_.counters = region->start;
   slots_.base = region->start + sizeof(SharedCounters);
-  match_cursor_ = region->start + kPage;
+  layout_.tallies.push_back({region->start + kPage, {}});
+  match_cursor_ = region->start + kPage + tally_bytes;
   code_start_ = cursor_ = match_cursor_ + match_bytes;
   StubRoom stubs(room_);
   for (auto site = sites.rbegin(); site != sites.rend(); ++site) {

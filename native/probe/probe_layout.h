@@ -2,7 +2,7 @@
 // map, what to write there, which bytes to patch, and the tables by which a
 // stop in all this is understood. Computes only; ProbeSet carries it out.
 //
-//     region near some sites   [counters, scratch slots][match code …][site code …]
+//     region near some sites   [counters, scratch slots][tallies][match code …][site code …]
 //     chunks of stubs          jmp to the site code, where a constrained jump leads
 //     log                      [entry][entry] …
 #pragma once
@@ -75,6 +75,12 @@ struct Evaluation {
   TraceeAddress no_value;
 };
 
+// Numbers that lie one behind the other.
+struct TallyRange {
+  TraceeAddress start;
+  std::vector<size_t> probes;
+};
+
 struct ProbeLayout {
   TraceeAddress counters;
   AddressRange log;                   // empty if no probe needs it
@@ -87,6 +93,7 @@ struct ProbeLayout {
   std::map<TraceeAddress, TraceeAddress> interior;  // original address under a jump → where to go on
   std::map<TraceeAddress, Place> places;            // by original address
   std::map<size_t, MatchBlock> matches;             // by probe; only those that are compared in the process
+  std::vector<TallyRange> tallies;                  // of probes that count in the process
 };
 
 // `code` as it is without any of the patches. Fails when there is not even room for the counters.

@@ -84,6 +84,7 @@ struct ProbeSet::Parts {
   ProbeLayout layout;
   uint64_t limit = 0;
   HitLog log;
+  std::map<size_t, uint64_t> trapped_tallies;  // of int3 probes
 
   // The point that `pc`, in our pages, belongs to; nullptr if no code is there.
   const CodePoint* PointOf(TraceeAddress pc) const {
@@ -154,7 +155,9 @@ struct ProbeSet::Parts {
       const size_t probe = place.probes[next];
       const ProbeSpec& spec = specs[probe];
       bool stops = false;
-      if (spec.match) {
+      if (spec.tally) {
+        ++trapped_tallies[probe];
+      } else if (spec.match) {
         stops = Matches(host, *spec.match, registers);
       } else {
         CF_TRY_ASSIGN(stops, Count(host, probe, registers));
@@ -294,6 +297,17 @@ Result<std::optional<size_t>> ProbeSet::LastCounted(ProbeHost& host) {
   CF_TRY_ASSIGN(const SharedCounters counters, parts_->ReadCounters(host));
   if (counters.last_counted == SharedCounters::kNoneCounted) return std::optional<size_t>();
   return std::optional<size_t>(counters.last_counted);
+}
+
+Result<std::vector<uint64_t>> ProbeSet::Tallies(ProbeHost& host) {
+  std::vector<uint64_t> tallies(parts_->specs.size());
+  for (const TallyRange& range : parts_->layout.tallies) {
+    std::vector<uint64_t> numbers(range.probes.size());
+    if (!numbers.empty()) CF_TRY(host.Read(range.start, std::as_writable_bytes(std::span(numbers))));
+    for (size_t i = 0; i < numbers.size(); ++i) tallies[range.probes[i]] += numbers[i];
+  }
+  for (const auto& [probe, count] : parts_->trapped_tallies) tallies[probe] += count;
+  return tallies;
 }
 
 Result<void> ProbeSet::SetMatch(ProbeHost& host, size_t probe, const MatchCondition& condition) {

@@ -74,6 +74,9 @@ struct ProbeLogEntry {
 
 // Something to do each time *before* the instruction at `address` executes.
 //
+// With `tally` it counts each execution in a number of its own, never stops,
+// and does nothing else: the cheapest of all.
+//
 // Without `match` it is a transition probe. If rsp is outside `rsp_range`:
 // nothing. If there are conditions, and all can be evaluated and are 0:
 // nothing. If group == last_group: nothing. Else last_group = group,
@@ -90,6 +93,7 @@ struct ProbeSpec {
   std::optional<MatchCondition> match = {};
   std::vector<AgentCode> conditions = {};
   std::vector<LogItem> log = {};
+  bool tally = false;
 };
 
 // Whether its conditions and log items are evaluated by the tracer, because they
@@ -155,6 +159,8 @@ class ProbeSet {
   // the next call. To be asked for when LogWaits(), and before Uninstall().
   Result<std::vector<ProbeLogEntry>> TakeLog(ProbeHost& host);
   bool LogWaits() const;
+  // The executions that each tally probe has counted, by probe; 0 for others.
+  Result<std::vector<uint64_t>> Tallies(ProbeHost& host);
   // Replaces the condition of match probe `probe`. One Write().
   Result<void> SetMatch(ProbeHost& host, size_t probe, const MatchCondition& condition);
 

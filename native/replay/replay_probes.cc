@@ -183,6 +183,7 @@ Result<void> Replayer::Disarm() {
     process_->SetRegisters(r);
   }
   CF_TRY(NoteCounts());
+  CF_TRY(NoteTallies());
   CF_TRY(DeliverLog());
   CF_TRY(probes_->Uninstall(*this));
   probes_.reset();
@@ -220,6 +221,15 @@ Result<void> Replayer::NoteCounts() {
   CF_TRY_ASSIGN(last_group_, probes_->LastGroup(*this));
   CF_TRY_ASSIGN(std::optional<size_t> counted, probes_->LastCounted(*this));
   if (counted && *counted >= matches_installed_) last_counted_ = probe_indices_[*counted - matches_installed_];
+  return {};
+}
+
+// Once for each set of probes, when it goes: its numbers began at 0.
+Result<void> Replayer::NoteTallies() {
+  if (std::none_of(plan_->probes.begin(), plan_->probes.end(), [](const ProbeSpec& p) { return p.tally; })) return {};
+  CF_TRY_ASSIGN(const std::vector<uint64_t> tallies, probes_->Tallies(*this));
+  for (size_t i = matches_installed_; i < tallies.size(); ++i)
+    tallies_[probe_indices_[i - matches_installed_]] += tallies[i];
   return {};
 }
 

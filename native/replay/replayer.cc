@@ -49,6 +49,7 @@ Position Replayer::position() {
 Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
   plan_ = &plan;
   matches_.clear();  // of an earlier plan: its end is not this one's
+  tallies_.assign(plan.probes.size(), 0);
   CF_TRY(Arm());
   Result<ReplayStop> stop = Loop(ResumeMode::kContinue);
   if (!process_->gone()) {

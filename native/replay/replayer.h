@@ -144,6 +144,8 @@ class Replayer : private ProbeHost {
   uint64_t transitions() const { return transitions_; }
   std::optional<size_t> last_counted() const { return last_counted_; }
   uint32_t last_group() const { return last_group_; }
+  // What the plan's tally probes have counted in its run, by probe.
+  const std::vector<uint64_t>& tallies() const { return tallies_; }
   // Goes on with what another replay had counted when this one was copied from it.
   void CountFrom(uint64_t transitions, uint32_t last_group) {
     transitions_ = transitions;
@@ -214,6 +216,7 @@ class Replayer : private ProbeHost {
   Result<void> Arm();
   Result<void> Disarm();
   Result<void> NoteCounts();
+  Result<void> NoteTallies();
   Result<void> DeliverLog();
   Result<void> SetCounts();
   bool Counts(pid_t thread) const { return !plan_ || plan_->only_thread == 0 || plan_->only_thread == thread; }
@@ -248,6 +251,7 @@ class Replayer : private ProbeHost {
   uint64_t transitions_ = 0;
   uint32_t last_group_ = 0;
   std::optional<size_t> last_counted_;
+  std::vector<uint64_t> tallies_;
   pid_t thread_ = 0;
   stack_t alternate_stack_{};
   ThreadContexts others_;

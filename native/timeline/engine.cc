@@ -471,7 +471,7 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
 // A replay that is left behind is worth keeping: it already stands where
 // somebody looked.
 void Engine::KeepPresentAsCheckpoint() {
-  if (!replay_ || edited_ || at_base_) return;
+  if (!replay_ || edited_ || at_base_ || passing_) return;
   Result<PageSet> pages = ExclusivePages(replay_->process().pid());
   if (!pages.ok()) return;
   auto checkpoint = std::make_shared<Checkpoint>();
@@ -498,7 +498,7 @@ void Engine::SetReplay(std::unique_ptr<Replayer> replay, size_t base, bool at_ba
   replay_ = std::move(replay);
   base_ = base;
   at_base_ = at_base;
-  edited_ = in_call_ = false;
+  edited_ = in_call_ = passing_ = false;
   pristine_.reset();
   edits_.clear();
   present_siginfo_.reset();
@@ -509,7 +509,7 @@ void Engine::GoLive() {
   replay_.reset();
   base_ = branch().line.size() - 1;
   at_base_ = false;
-  edited_ = in_call_ = false;
+  edited_ = in_call_ = passing_ = false;
   pristine_.reset();
   edits_.clear();
   present_siginfo_.reset();

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,6 +45,8 @@ struct EngineOptions {
   std::function<void(pid_t pid, const std::string& program, const char* began)> child_parked =
       [](pid_t, const std::string&, const char*) {};
 };
+
+struct QueryAnswer;
 
 class Engine {
  public:
@@ -146,6 +149,7 @@ class Engine {
   void LetGo(bool let_exit);
 
  private:
+  friend class Query;
   friend class Search;
   friend class Preparation;
   struct Trap;
@@ -225,6 +229,9 @@ class Engine {
   bool at_base_ = false;                     // the present is exactly line[base_]
   std::unique_ptr<StepWindow> step_window_;  // what `bs` is answered from
   std::unique_ptr<Preparation> preparation_;
+  // Of queries (query.h), the last of them: their rows are moments.
+  std::deque<std::shared_ptr<QueryAnswer>> answers_;
+  bool passing_ = false;  // the present is only passed through: leaving it keeps no checkpoint
   int next_id_ = 1;
   int next_moment_ = 1;
   int present_moment_ = 0;

@@ -24,6 +24,7 @@ struct TimeOperation {
   };
   Kind kind = Kind::kSeekBegin;
   int id = 0;
+  bool passing = false;  // kSeekMoment: to look and go on; the place is not kept when it is left
   std::vector<ProbeSpec> places;
   bool stop_at_breakpoints = false;
   std::vector<AddressRange> functions;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "probe/instruction.h"
+#include "timeline/query.h"
 
 namespace chronofork {
 namespace {
@@ -116,6 +117,12 @@ Result<StopReply> Search::Seek(const TimeOperation& operation, OperationResult* 
     for (auto& c : b->line)
       if (operation.kind == TimeOperation::Kind::kSeekCheckpoint ? c->id == operation.id : c->moment == operation.id)
         return SeekCheckpoint(c);
+  for (const std::shared_ptr<QueryAnswer>& answer : engine_.answers_) {
+    const int64_t row = int64_t{operation.id} - answer->first_moment;
+    if (answer->spec.kind == QuerySpec::Kind::kDifferences) continue;
+    if (row >= 0 && static_cast<size_t>(row) < answer->rows.size())
+      return SeekRow(*std::shared_ptr(answer), static_cast<size_t>(row), operation.passing);
+  }
   return Error{"momentForgotten", "That moment is no longer kept: its checkpoint was thinned to save memory.",
                "Go to a checkpoint near it. Bookmarks are never thinned.", 0, 0};
 }

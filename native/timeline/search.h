@@ -59,6 +59,8 @@ class Search {
 
   Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
   Result<StopReply> Seek(const TimeOperation& operation, OperationResult* result);
+  Result<StopReply> SeekRow(const QueryAnswer& answer, size_t index, bool passing);
+  Result<Hit> FindRow(const QueryAnswer& answer, size_t index, const Goal& goal, std::unique_ptr<Replayer>* there);
   Result<StopReply> SeekCheckpoint(std::shared_ptr<Checkpoint> target);  // by value: lines move
   Result<StopReply> LastTransition(const TimeOperation& operation, OperationResult* result);
   Result<StopReply> LastWrite(const TimeOperation& operation, OperationResult* result);

@@ -169,10 +169,35 @@ void Timeline::Disarm() {
 
 void Timeline::Cancel() {
   Engine* engine = running_engine_.load();
-  if (engine && resumed_.load()) {
+  if (engine && (resumed_.load() || asking_.load())) {
     engine->cancel_wanted.store(true);
     WakeTracer();
   }
+}
+
+void Timeline::Ask(QuerySpec spec, AnswerTo done) {
+  if (Engine* engine = running_engine_.load()) engine->ForgetWishes();
+  asking_.store(true);
+  Post([this, spec = std::move(spec), done = std::move(done)]() mutable {
+    Result<std::unique_ptr<Query>> query = NotRunning();
+    if (engine_) query = Query::Begin(*engine_, std::move(spec));
+    if (query.ok()) return AskOn(std::move(query).value(), std::move(done));
+    asking_.store(false);
+    done(std::move(query).error());
+  });
+}
+
+void Timeline::AskOn(std::shared_ptr<Query> query, AnswerTo done) {
+  Result<bool> more = NotRunning();
+  if (engine_) more = query->Next();
+  if (more.ok() && more.value())
+    return Post([this, query = std::move(query), done = std::move(done)]() mutable {
+      AskOn(std::move(query), std::move(done));
+    });
+  asking_.store(false);
+  if (engine_) engine_->ForgetWishes();
+  if (!more.ok()) return done(std::move(more).error());
+  done(std::shared_ptr<const QueryAnswer>(query->answer()));
 }
 
 void Timeline::SetReverseRanges(std::vector<AddressRange> ranges) {

@@ -19,6 +19,7 @@
 #include "timeline/debug_target.h"
 #include "timeline/engine.h"
 #include "timeline/operations.h"
+#include "timeline/query.h"
 
 namespace chronofork {
 
@@ -77,6 +78,9 @@ class Timeline : public DebugTarget {
   // Takes back what was armed and has not begun.
   void Disarm();
   void Cancel();
+  // Looks through the past, between two of the present's requests; the present
+  // stays. `done` is called on the tracer thread. Cancel() ends it with what was found.
+  void Ask(QuerySpec spec, std::function<void(Result<std::shared_ptr<const QueryAnswer>>)> done);
   void SetReverseRanges(std::vector<AddressRange> ranges);
   TimelineView View();
   Result<CheckpointView> CreateCheckpoint(CheckpointReason reason, const std::string& name);
@@ -120,6 +124,8 @@ class Timeline : public DebugTarget {
   bool Busy();
   Result<pid_t> Begin(const std::function<Result<pid_t>(Engine&)>& begin);
   void Post(std::function<void()> task);
+  using AnswerTo = std::function<void(Result<std::shared_ptr<const QueryAnswer>>)>;
+  void AskOn(std::shared_ptr<Query> query, AnswerTo done);
   // Runs `work` on the tracer thread and waits for its value.
   template <typename F>
   auto Call(F work) -> decltype(work());
@@ -135,6 +141,7 @@ class Timeline : public DebugTarget {
   std::unique_ptr<Engine> engine_;  // lives and dies on the tracer thread
   std::atomic<Engine*> running_engine_{nullptr};
   std::atomic<bool> resumed_{false};
+  std::atomic<bool> asking_{false};
   pid_t pid_ = 0;
   pid_t shown_pid_ = 0;                 // as /proc shows it if its first thread had ended when it was attached to
   std::optional<StopReply> held_stop_;  // told after the libraries

@@ -32,7 +32,7 @@ import { FakeRun, scripts, type Direction, type ScriptedStop } from './fakeRun.j
 const threadId = 1;
 const localsReference = 1;
 
-type Handlers = { [R in TimeTravelRequest]: (args: ArgumentsOf<R>) => ResponseOf<R> };
+type Handlers = Partial<{ [R in TimeTravelRequest]: (args: ArgumentsOf<R>) => ResponseOf<R> }>;
 
 class FakeAdapter extends DebugSession {
   private run = new FakeRun(scripts.account!);
