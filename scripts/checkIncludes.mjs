@@ -1,9 +1,9 @@
 /**
  * Checks the directions in which the native core's folders include each other:
  *
- *     addon → rsp → timeline → {record, replay, checkpoint, probe} → tracee → kernel → base
+ *     addon → rsp → timeline → {record, replay, checkpoint, probe, callbuffer} → tracee → kernel → base
  *
- * - A folder includes only itself and what is below it. The four siblings may
+ * - A folder includes only itself and what is below it. The five siblings may
  *   include each other as long as no circle comes of it.
  * - Only tracee/ includes <sys/ptrace.h> (or calls ptrace in another way), only
  *   addon/ includes <napi.h>.
@@ -22,7 +22,7 @@ export const layers = [
   ['base'],
   ['kernel'],
   ['tracee'],
-  ['record', 'replay', 'checkpoint', 'probe'],
+  ['record', 'replay', 'checkpoint', 'probe', 'callbuffer'],
   ['timeline'],
   ['rsp'],
   ['addon'],

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "callbuffer/digest.h"
+
 namespace chronofork {
 namespace {
 
@@ -28,31 +30,28 @@ constexpr NamedRegister kCompared[] = {
     {"fs_base", &GeneralRegisters::fs_base}, {"gs_base", &GeneralRegisters::gs_base},
 };
 
-// Single-stepping sets the trap flag, and the resume flag is the debugger's:
-// neither belongs to the program.
-constexpr uint64_t kIgnoredFlags = 0x10100;
-
 uint64_t Compared(const GeneralRegisters& r, const NamedRegister& named) {
   uint64_t value = r.*named.member;
-  return named.member == &GeneralRegisters::eflags ? value & ~kIgnoredFlags : value;
+  return named.member == &GeneralRegisters::eflags ? value & ~kFlagsOfDebuggers : value;
 }
 
 uint64_t DigestBytes(uint64_t digest, TraceeAddress address, uint64_t length, const MemoryReaderFn& read) {
   std::byte chunk[16384];
-  while (length > 0) {
-    size_t part = std::min<uint64_t>(length, sizeof chunk);
+  for (;;) {
+    const size_t part = std::min<uint64_t>(length, sizeof chunk);
     if (!read(address, std::span(chunk, part)).ok()) return digest ^ 0xbad;
-    for (size_t i = 0; i < part; ++i) digest = (digest ^ static_cast<uint64_t>(chunk[i])) * 0x100000001b3;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(chunk);
+    if (part == length) return DigestLast(digest, bytes, part);
+    digest = DigestBlocks(digest, bytes, part / 32);
     address = address + part;
     length -= part;
   }
-  return digest;
 }
 
 }  // namespace
 
 uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const MemoryReaderFn& read) {
-  constexpr uint64_t kSeed = 0xcbf29ce484222325;
+  constexpr uint64_t kSeed = kBytesDigestSeed;
   if (result <= 0) return 0;
   uint64_t left = static_cast<uint64_t>(result);
   switch (call.number) {
@@ -77,14 +76,10 @@ uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const Memory
   }
 }
 
-uint64_t DigestOf(const GeneralRegisters& registers) {
-  uint64_t digest = 0xcbf29ce484222325;  // FNV-1a over 64-bit words, with a final mix
-  for (const NamedRegister& named : kCompared) {
-    digest ^= Compared(registers, named);
-    digest *= 0x100000001b3;
-    digest ^= digest >> 29;
-  }
-  return digest;
+uint64_t DigestOf(const GeneralRegisters& r) {
+  return DigestRegisters({r.rax,     r.rbx,    r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8,
+                          r.r9,      r.r10,    r.r11, r.r12, r.r13, r.r14, r.r15, r.rip, r.eflags & ~kFlagsOfDebuggers,
+                          r.fs_base, r.gs_base});
 }
 
 std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegisters& actual) {
@@ -101,11 +96,21 @@ std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegister
 }
 
 Event& EventLog::Append(Event event) {
+  Event& kept = Emplace();
+  kept = std::move(event);
+  NoteBytes(kept);
+  return kept;
+}
+
+Event& EventLog::Emplace() {
+  Event& event = arena_->emplace_back();
+  indices_.push_back(&event);
+  return event;
+}
+
+void EventLog::NoteBytes(const Event& event) {
   bytes_ += sizeof(Event);
   for (const MemoryWrite& write : event.writes) bytes_ += sizeof write + write.bytes.size();
-  arena_->push_back(std::move(event));
-  indices_.push_back(&arena_->back());
-  return arena_->back();
 }
 
 std::string Describe(const Event& event, size_t index) {

@@ -20,6 +20,7 @@
 
 #include "base/scoped_fd.h"
 #include "base/tracee_address.h"
+#include "callbuffer/call_sites.h"
 #include "record/syscall_table.h"
 #include "tracee/own_memory.h"
 #include "tracee/registers.h"
@@ -116,6 +117,7 @@ class EventLog {
   // The first `count` events of `other`, as the beginning of a branch.
   EventLog(const EventLog& other, size_t count)
       : endings_at_start(other.endings_at_start),
+        call_sites(std::make_shared<CallSites>(*other.call_sites, count)),
         arena_(other.arena_),
         indices_(other.indices_.begin(), other.indices_.begin() + static_cast<long>(count)) {
     for (size_t at : other.began_at)
@@ -126,12 +128,17 @@ class EventLog {
   size_t size() const { return indices_.size(); }
   const Event& at(size_t index) const { return *indices_[index]; }
   Event& Append(Event event);
+  // The same in place: to be filled in, and then counted by NoteBytes().
+  Event& Emplace();
+  void NoteBytes(const Event& event);
   size_t bytes() const { return bytes_; }
 
   // Events before which a branch began: since the one before no time has passed for the program.
   std::vector<size_t> began_at;
   // Of threads that were there before the first event.
   std::map<pid_t, ThreadEndings> endings_at_start;
+  // Call instructions that are patched, and as of which events.
+  std::shared_ptr<CallSites> call_sites = std::make_shared<CallSites>();
 
  private:
   std::shared_ptr<Arena> arena_;

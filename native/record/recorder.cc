@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "probe/fast_place.h"
 #include "probe/rep_string.h"
+#include "record/call_rules.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -30,6 +31,8 @@ constexpr int kMostSectionSteps = 1000;
 
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
     : live_(live), log_(log), options_(std::move(options)) {
+  if (live.has_filter() && CallBuffer::Usable())
+    calls_ = std::make_unique<CallBuffer>(live, log.call_sites, &CallRulesFor(Renamed()));
   const pid_t first = live.tid();
   for (const ThreadTakenOver& found : live.taken_over()) {
     ThreadRecord& record = found.tid == first ? now_ : waiting_[found.tid];
@@ -101,6 +104,12 @@ void Recorder::TakeDeferred() {
 }
 
 Result<LiveStop> Recorder::Run(const RunRequest& request) {
+  Result<LiveStop> stop = RunPatched(request);
+  LeavePatches();
+  return stop;
+}
+
+Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
   mode_ = request.mode;
   until_thread_ = request.until_thread;
   if (until_thread_ != 0) until_thread_ = RealTid(until_thread_);
@@ -160,6 +169,7 @@ Result<LiveStop> Recorder::Run(const RunRequest& request) {
       live_.MarkPlace();
       now_.since = Since::kResumed;
     }
+    CF_TRY(LetCallsPass());
     CF_TRY(live_.Resume(Mode(), 0));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);
@@ -175,6 +185,16 @@ Recorder::Outcome Recorder::OnWake() {
   bool held_too_long = !now_.held.empty() && MonotonicNs() - now_.held_since_ns > kSignalPatience;
   CollectCallEnds();
   preempting_ = SliceIsOver(kQuantumNs) && NextReady() != 0;
+  if (calls_ && calls_->in()) {
+    const bool turn_over = SliceIsOver(kSliceNs) && NextReady() != 0;
+    // It was not to wait there, but does: somebody was quicker than it.
+    const bool waits = live_.thread_count() > 1 && NextReady() != 0 && live_.StateOf(live_.tid()) == 'S';
+    preempting_ = preempting_ || waits;
+    if (turn_over || waits || checkpoint_due(true)) {
+      stop_at_next_call_ = true;
+      calls_->TrapNextCall();
+    }
+  }
   if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || preempting_ || checkpoint_due(false))) {
     interrupting_ = true;
     CF_TRY(live_.RequestInterrupt());
@@ -184,7 +204,13 @@ Recorder::Outcome Recorder::OnWake() {
 
 Recorder::Outcome Recorder::OnStop(const Stop& stop) {
   // The kernel forgets an interrupt at any stop: what is still wanted is asked for again.
-  interrupting_ = false;
+  interrupt_sent_ = std::exchange(interrupting_, false);
+  call_from_patch_ = false;
+  bool consumed = false;
+  if (stop.kind == Stop::Kind::kExec) calls_.reset();
+  Outcome settled = SettleCalls(stop, &consumed);
+  if (!settled.ok() || settled.value() || consumed) return settled;
+  if (stop.kind != Stop::Kind::kSyscallEntry) LeavePatches();
   switch (stop.kind) {
     case Stop::Kind::kSyscallEntry: return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);
@@ -214,6 +240,11 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
       slow_places_ = 0;
       if (!now_.held.empty() && MonotonicNs() - now_.held_since_ns > kSignalPatience) return DeliverHeld();
       if (std::exchange(preempting_, false) && NextReady() != 0) {
+        // The call's own end is a better place, and may let another run.
+        if (now_.at_syscall) {
+          stop_at_next_call_ = true;
+          return std::optional<LiveStop>();
+        }
         if (AtEventEnd()) return SwitchThread(NextReady(), SignalPlace::kAfterEvent);
         switch_here_ = true;
         live_stop.kind = LiveStop::Kind::kAsyncSignal;

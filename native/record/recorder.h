@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "callbuffer/call_buffer.h"
 #include "checkpoint/dirty_pages.h"
 #include "record/clone_call.h"
 #include "record/event_log.h"
@@ -122,8 +123,10 @@ class Recorder {
   // Random instructions of the process from before it was taken over (a branch).
   void set_patched(std::map<TraceeAddress, std::byte> patched) { patched_ = std::move(patched); }
   std::set<int> passed_signals;  // delivered without a kSignal stop
-  // Asked after each system call: whether to stop there.
+  // Asked after each system call: whether to stop there. While it is set, each call stops.
   std::function<bool(const Event&)> stop_after;
+  // So many calls at most may be recorded inside the debuggee until one stops; 0: no limit.
+  size_t most_unseen = 0;
   DirtyPages* dirty_pages = nullptr;  // told of every change of the mappings
   // Breakpoints that are in the live process just now, with what they hide.
   const std::vector<std::pair<TraceeAddress, std::byte>>* inserted = nullptr;
@@ -149,6 +152,7 @@ class Recorder {
  private:
   using Outcome = Result<std::optional<LiveStop>>;  // nullopt: go on
 
+  Result<LiveStop> RunPatched(const RunRequest& request);
   Outcome OnStop(const Stop& stop);
   Outcome OnWake();
   // recorder_syscalls.cc
@@ -169,6 +173,7 @@ class Recorder {
   Result<void> ShowBreakpoints(bool shown);
   void NoteWrites(std::span<const AddressRange> ranges, Event& event);
   Outcome OnSyscallInterrupted(const SyscallArguments& call, Event event);
+  Outcome OnInterruptedBy(const Stop& stop, const SyscallArguments& call, Event event);
   bool AnsweredByUs(const SyscallArguments& call);
   bool AnsweredAtFixedAddress(const SyscallArguments& call);
   bool AnsweredAsRseq(const SyscallArguments& call);
@@ -194,6 +199,15 @@ class Recorder {
   Result<void> ShareStandIn();
   void FinishSyscall(Event event);
   bool Catches(long number) const;
+  // recorder_buffered.cc
+  void NoteSite(const SyscallArguments& call);
+  Result<void> LetCallsPass();
+  void LeavePatches();
+  Result<void> LeavePatchesIn(const SyscallArguments& call);
+  void AppendUnseen();
+  Outcome SettleCalls(const Stop& stop, bool* consumed);
+  Outcome OnExecutedUnseen(const SettledCall& settled, const Stop& stop, bool* consumed);
+  PageSet WithoutOwnPages(const PageSet& pages) const;
   // recorder_threads.cc
   ResumeMode Mode() const { return step_thread_ == live_.tid() ? mode_ : ResumeMode::kContinue; }
   pid_t VisibleTid(pid_t tid) const;
@@ -212,6 +226,9 @@ class Recorder {
   pid_t NextReady() const { return only_one_ ? 0 : AnyReady(); }
   pid_t AnyReady() const;
   void TellThatItWaits(pid_t tid, long call, uint64_t since_ns);
+  // How long a thread goes on while others could. Switches after an event cost
+  // no checkpoint: short slices keep threads that wait for each other going.
+  static constexpr uint64_t kSliceNs = 5'000'000;
   bool SliceIsOver(uint64_t slice_ns) const;
   std::map<TraceeAddress, std::byte> HiddenBytes() const;
   static std::optional<AddressRange> WordOfWaiter(const SyscallArguments& call);
@@ -298,6 +315,13 @@ class Recorder {
   bool maps_shared_ = false;                 // the mmap that is being made
   PageSet alone_;                            // MAP_SHARED memory that is private as long as nobody else has it
   std::set<std::string> told_;
+  std::unique_ptr<CallBuffer> calls_;  // null: every call stops
+  std::map<uint64_t, unsigned> stops_at_site_;
+  std::vector<TraceeAddress> sites_wanted_;
+  bool call_from_patch_ = false;
+  bool stop_at_next_call_ = false;
+  bool interrupt_sent_ = false;  // and the stop that is being looked at may be its doing
+  uint64_t last_settled_ns_ = 0;
 };
 
 }  // namespace chronofork

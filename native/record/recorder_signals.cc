@@ -214,6 +214,7 @@ Result<void> Recorder::Deliver(int signal) {
 // Into the handler of the signal that was just logged.
 Recorder::Outcome Recorder::GiveSignal() {
   Event& event = *std::exchange(now_.delivered, nullptr);
+  LeavePatches();
   now_.since = Since::kExecuted;
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo));
   if (other) return OnStop(*other);

@@ -83,7 +83,8 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
   // == 1.
   SyscallArguments call = CallOf(live_.registers());
   bool reported = std::exchange(now_.entry_reported, false);
-  now_.at_syscall = false;
+  now_.at_syscall = stop_at_next_call_ = false;
+  if (!call_from_patch_) NoteSite(call);
   if (!now_.held.empty()) {
     live_.AbandonSyscall();
     now_.at_syscall = true;
@@ -121,10 +122,13 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
     return std::optional<LiveStop>();
   }
   SyscallClass cls = ClassFor(call);
+  if (cls == SyscallClass::kProcess) LeavePatches();
+  if (cls == SyscallClass::kExecute) CF_TRY(LeavePatchesIn(call));
   if (cls == SyscallClass::kProcess) return PerformProcessCall(call);
   // What is written to /proc/self/mem changes the program itself.
   if (own_memory_open_ && Writes(call.number) && IsMemoryFile(descriptor_path(static_cast<int>(call.values[0]))))
     cls = SyscallClass::kByDirtyPages;
+  if (cls == SyscallClass::kByDirtyPages) LeavePatches();
   return PerformSyscall(call, cls);
 }
 
@@ -225,6 +229,7 @@ Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, Syscall
   }
   const bool shows_stand_in = ShowsStandIn(call);
   if (cls == SyscallClass::kByDirtyPages || shows_stand_in) {
+    LeavePatches();
     live_.AbandonSyscall();
     GeneralRegisters at_call = live_.registers();
     if (shows_stand_in) CF_TRY(ShareStandIn());
@@ -301,12 +306,12 @@ Recorder::Outcome Recorder::CompleteCall() {
   if (cls != SyscallClass::kByDirtyPages) ranges = OutRanges(meaning, result, read, open.snapshot);
   if (open.before) {
     CF_TRY_ASSIGN(PageSet pages, ExclusivePages(live_.pid()));
-    ranges = std::move(pages);
+    ranges = WithoutOwnPages(pages);
   } else if (!ranges && cls != SyscallClass::kExecute && dirty_pages) {
     // Not known after all (a call that failed half-way): every page written
     // since the last checkpoint holds now what a replay must hold here.
     CF_TRY_ASSIGN(PageSet pages, dirty_pages->Collect(false));
-    ranges = std::move(pages);
+    ranges = WithoutOwnPages(pages);
   }
   event.output_digest = OutputDigest(call, result, read);
   if (ranges && cls != SyscallClass::kExecute) {
@@ -347,6 +352,7 @@ Recorder::Outcome Recorder::CompleteCall() {
 // The call ended with -ERESTART…: a signal, our interrupt, or nothing comes
 // next, before the program executes anything.
 Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, Event event) {
+  LeavePatches();
   CF_TRY(live_.Resume(ResumeMode::kContinue));
   std::optional<Stop> stop = live_.Wait();
   if (stop->kind == Stop::Kind::kSyscallEntry) {  // restarted by the kernel alone: our interrupt is used up by any stop
@@ -366,15 +372,19 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
     }
     return OnStop(*stop);
   }
-  bool is_signal =
-      stop->kind == Stop::Kind::kSignal && (stop->siginfo.si_signo != SIGTRAP || stop->siginfo.si_code <= 0);
-  if (!is_signal && stop->kind != Stop::Kind::kInterrupted) return OnStop(*stop);
+  return OnInterruptedBy(*stop, call, std::move(event));
+}
+
+// … and this has come.
+Recorder::Outcome Recorder::OnInterruptedBy(const Stop& stop, const SyscallArguments& call, Event event) {
+  bool is_signal = stop.kind == Stop::Kind::kSignal && (stop.siginfo.si_signo != SIGTRAP || stop.siginfo.si_code <= 0);
+  if (!is_signal && stop.kind != Stop::Kind::kInterrupted) return OnStop(stop);
 
   GeneralRegisters r = live_.registers();
   r.orig_rax = ~0ull;
   Disposition disposition;
   if (is_signal) {
-    CF_TRY_ASSIGN(disposition, DispositionOf(stop->siginfo.si_signo));
+    CF_TRY_ASSIGN(disposition, DispositionOf(stop.siginfo.si_signo));
   }
   bool restart = !disposition.handled || event.result == kRestartNoIntr;
   if (!restart && event.result == kRestartSys) {
@@ -383,7 +393,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
     settled.rip -= 2;
     settled.rax = static_cast<unsigned long long>(call.number);
     live_.SetRegisters(settled);
-    CF_TRY_ASSIGN(restart, Restarts(stop->siginfo.si_signo));
+    CF_TRY_ASSIGN(restart, Restarts(stop.siginfo.si_signo));
   }
   if (restart) {
     // A wait with a time limit goes on with what is left of it, and does not begin anew.
@@ -414,7 +424,7 @@ Recorder::Outcome Recorder::OnSyscallInterrupted(const SyscallArguments& call, E
     NoteWrites(ranges.value_or(std::vector<AddressRange>()), event);
   }
   FinishSyscall(std::move(event));
-  return SignalArrived(stop->siginfo, SignalPlace::kAfterEvent);
+  return SignalArrived(stop.siginfo, SignalPlace::kAfterEvent);
 }
 
 // fork and its like, and exec.
@@ -488,6 +498,7 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
   PageSet pages;
   if (before) {
     CF_TRY_ASSIGN(pages, ExclusivePages(live_.pid()));
+    pages = WithoutOwnPages(pages);
   } else {
     pages = clone.WrittenForCaller();
   }

@@ -28,10 +28,6 @@ namespace {
 
 Log logger("threads");
 
-// How long a thread goes on while others could. Switches after an event cost
-// no checkpoint: short slices keep threads that wait for each other going.
-constexpr uint64_t kSliceNs = 5'000'000;
-
 // A call that waits gives back no more than this at once (a pipe holds 1 MiB at most).
 constexpr uint64_t kMostPendingBytes = 16 << 20;
 

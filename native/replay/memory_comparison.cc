@@ -44,8 +44,10 @@ bool IsSaved(uint64_t offset, uint64_t form, uint64_t in_use) {
   return offset >= start;
 }
 
-PageSet WithoutOwnPages(const PageSet& pages, const ProbeSet* probes) {
+PageSet WithoutOwnPages(const PageSet& pages, const ProbeSet* probes, const Tracee& process, const Tracee& reference) {
   std::vector<AddressRange> own{kCoreRange};
+  own.insert(own.end(), process.own_pages().begin(), process.own_pages().end());
+  own.insert(own.end(), reference.own_pages().begin(), reference.own_pages().end());
   if (probes)
     for (const AddressRange& range : probes->OwnRanges()) own.push_back(range);
   return Subtract(pages, MakePageSet(std::move(own)));
@@ -85,7 +87,7 @@ std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSe
   std::vector<MemoryDifference> differences;
   std::vector<std::byte> ours(kChunkBytes), theirs(kChunkBytes);
   const std::vector<Mapping> own = probes ? OwnMappings(process) : std::vector<Mapping>();
-  for (const AddressRange& range : WithoutOwnPages(pages, probes)) {
+  for (const AddressRange& range : WithoutOwnPages(pages, probes, process, reference)) {
     for (TraceeAddress at = range.start; at < range.end;) {
       size_t length = std::min<uint64_t>(kChunkBytes, range.end - at);
       size_t our_length = process.memory().ReadSome(at, std::span(ours.data(), length));
@@ -138,7 +140,8 @@ bool EraseSavedVectorRegisters(const Tracee& process, const Tracee& reference,
 PageSet WritablePages(pid_t pid) {
   std::vector<AddressRange> ranges;
   for (const Mapping& mapping : ReadMappings(pid))
-    if (mapping.writable && !mapping.shared && mapping.range.start != kCorePage) ranges.push_back(mapping.range);
+    if (mapping.writable && !mapping.shared && !kCoreRange.Contains(mapping.range.start))
+      ranges.push_back(mapping.range);
   PageSet writable = MakePageSet(std::move(ranges));
   // Sanitizers reserve terabytes; what was never touched is zero in every copy.
   Result<Pagemap> pagemap = Pagemap::Open(pid);

@@ -127,6 +127,7 @@ std::optional<EndMarker> Replayer::AsyncMarker() {
 }
 
 Result<void> Replayer::Arm() {
+  LeavePatches();
   std::vector<Mapping> mappings = ReadMappings(process_->pid());
   std::vector<ProbeSpec> specs;
   pending_probes_ = false;
@@ -175,6 +176,7 @@ Result<void> Replayer::Arm() {
 Result<void> Replayer::Disarm() {
   CF_TRY(ClearWatches());
   if (!probes_) return {};
+  LeavePatches();
   GeneralRegisters r = process_->registers();
   TraceeAddress original = probes_->Translate(TraceeAddress(r.rip));
   if (original.value != r.rip) {
@@ -271,6 +273,7 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
     case TrapAction::kResume: process_->SetRegisters(r); return std::optional<ReplayStop>();
     case TrapAction::kStepOver: {
       process_->SetRegisters(r);
+      LeavePatches();
       TraceeAddress at(r.rip);
       CF_TRY(probes_->LiftInt3(*this, at));
       std::optional<Stop> stop;
@@ -441,6 +444,7 @@ Result<bool> Replayer::LeaveTrampoline() {
   if (instruction && instruction->is_rep_string) return false;
   if (!probes_) return true;
   while (probes_->StepOutNeeded(TraceeAddress(process_->registers().rip))) {
+    LeavePatches();
     CF_TRY(process_->Resume(ResumeMode::kStep));
     std::optional<Stop> stop = process_->Wait();
     if (process_->gone()) return Error{"debuggeeGone", "A copy of the program was killed.", "", 0, process_->pid()};
@@ -507,6 +511,7 @@ Result<std::unique_ptr<Tracee>> Replayer::Copy() {
   written_ = Union(written_, written);
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, process_->Fork());
   if (probes_) CF_TRY(RemoveProbesFrom(*copy));
+  if (calls_) CF_TRY(calls_->RemoveFrom(*copy));
   return copy;
 }
 

@@ -134,6 +134,7 @@ Replayer::Outcome Replayer::SignalStruck(const siginfo_t& info) {
 // Into the handler of a signal that has struck; one that was ignored has none.
 Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
   if (!event.handled) return std::optional<ReplayStop>();
+  LeavePatches();
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(*process_, *event.siginfo));
   if (other) return OnStop(*other, mode);
   CF_TRY(ApplyWrites(event));

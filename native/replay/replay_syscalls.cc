@@ -183,6 +183,17 @@ Result<void> Replayer::ToSyscallExit(const Event& event) {
 }
 
 Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& call) {
+  switch (call.number) {
+    case SYS_mmap: CF_TRY(LeavePatchesIn(TraceeAddress(static_cast<uint64_t>(event.result)), call.values[1])); break;
+    case SYS_mremap:
+      CF_TRY(LeavePatchesIn(TraceeAddress(static_cast<uint64_t>(event.result)), call.values[2]));
+      [[fallthrough]];
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect: CF_TRY(LeavePatchesIn(TraceeAddress(call.values[0]), call.values[1])); break;
+    case SYS_shmat: CF_TRY(LeavePatchesIn(event.mapped.start, event.mapped.length())); break;
+    default: break;
+  }
   if (call.number == SYS_mmap) return MapAgain(event, call);
   if (call.number == SYS_shmat || call.number == SYS_shmdt) return AttachAgain(event, call);
   if (call.number == SYS_madvise && call.values[2] == MADV_REMOVE) {

@@ -31,7 +31,10 @@ Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const P
       thread_(position.thread),
       alternate_stack_(position.alternate_stack),
       others_(position.others),
-      shared_(position.shared) {}
+      shared_(position.shared) {
+  if (process_->has_filter() && CallBuffer::Usable())
+    calls_ = std::make_unique<CallBuffer>(*process_, log.call_sites, nullptr);
+}
 
 Replayer::~Replayer() = default;
 
@@ -51,7 +54,9 @@ Result<ReplayStop> Replayer::Run(const ReplayPlan& plan) {
   matches_.clear();  // of an earlier plan: its end is not this one's
   tallies_.assign(plan.probes.size(), 0);
   CF_TRY(Arm());
+  if (calls_) CF_TRY(calls_->Trap());  // what was fed for another plan
   Result<ReplayStop> stop = Loop(ResumeMode::kContinue);
+  LeavePatches();
   if (!process_->gone()) {
     Result<void> disarmed = Disarm();
     if (stop.ok() && !disarmed.ok()) return std::move(disarmed).error();
@@ -107,6 +112,7 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
       if (entered.value()) return *entered.value();
       continue;
     }
+    CF_TRY(LetCallsPass(mode));
     CF_TRY(process_->Resume(mode));
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = process_->Wait(true);
@@ -166,13 +172,16 @@ Replayer::Outcome Replayer::OnWake() {
 }
 
 Replayer::Outcome Replayer::OnStop(const Stop& stop, ResumeMode mode) {
+  bool consumed = false;
+  kind_ = stop.kind == Stop::Kind::kInterrupted ? Position::Kind::kComputing : kind_;
+  CF_TRY(SettleCalls(stop, &consumed));
+  if (consumed) return std::optional<ReplayStop>();
   switch (stop.kind) {
     case Stop::Kind::kSyscallEntry: return OnSyscallEntry(mode);
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo, mode);
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<ReplayStop>();
       interrupting_ = false;
-      kind_ = Position::Kind::kComputing;
       if (plan_->cancelled()) {
         CF_TRY(ShowOriginalState());
         ReplayStop cancelled;

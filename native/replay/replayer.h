@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "callbuffer/call_buffer.h"
 #include "checkpoint/page_set.h"
 #include "probe/probe_set.h"
 #include "record/event_log.h"
@@ -186,6 +187,12 @@ class Replayer : private ProbeHost {
   Result<void> CheckAfter(const Event& event);
   bool Differs(const MemoryWrite& write, const AddressRange& watched) const;
   std::optional<size_t> WatchOverlapping(const Event& event) const;
+  // replay_calls.cc
+  bool MayPass(size_t index) const;
+  Result<void> LetCallsPass(ResumeMode mode);
+  void LeavePatches();
+  Result<void> LeavePatchesIn(TraceeAddress start, uint64_t length_bytes);
+  Result<void> SettleCalls(const Stop& stop, bool* consumed);
   // replay_threads.cc
   Result<void> SwitchThread(const Event& event, bool ended);
   Result<void> MakeThread(const Event& event);
@@ -263,7 +270,11 @@ class Replayer : private ProbeHost {
   int next_signal_ = 0;
   bool signal_reported_ = false;
   uint64_t checked_ = 0;
-  PageSet written_;  // before the last copy was made of it
+  std::unique_ptr<CallBuffer> calls_;  // null: every call stops
+  size_t fed_until_ = 0;               // the event after those in its ring
+  size_t fed_ahead_ = 0;               // how many of these are still to come
+  size_t feed_most_ = 0;               // so many are put there next
+  PageSet written_;                    // before the last copy was made of it
 };
 
 }  // namespace chronofork

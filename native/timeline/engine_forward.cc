@@ -432,14 +432,17 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     return since >= effective_interval_ns_ + (at_event ? 0 : kCheckpointGraceNs);
   };
   CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
-  recorder.stop_after = [&watch_specs](const Event& event) {
-    for (const MemoryWrite& write : event.writes)
-      for (const WatchSpec& watch : watch_specs)
-        if (AddressRange{write.address, write.address + write.bytes.size()}.Overlaps(
-                {watch.address, watch.address + watch.length_bytes}))
-          return true;
-    return false;
-  };
+  recorder.most_unseen = options_.interval_events;
+  recorder.stop_after = nullptr;
+  if (!watch_specs.empty())
+    recorder.stop_after = [&watch_specs](const Event& event) {
+      for (const MemoryWrite& write : event.writes)
+        for (const WatchSpec& watch : watch_specs)
+          if (AddressRange{write.address, write.address + write.bytes.size()}.Overlaps(
+                  {watch.address, watch.address + watch.length_bytes}))
+            return true;
+      return false;
+    };
   int signal = first ? request.signal : 0;
   recorder.CancelInterrupt();
   running_recorder_.store(&recorder);

@@ -22,18 +22,22 @@ inline constexpr long kTraceOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD 
 // Every call stops (SECCOMP_RET_TRACE) but those that we make ourselves from the
 // core page. Calls through the 32-bit entry (int 0x80) are marked: their
 // numbers mean other calls.
-inline std::array<sock_filter, 10> CallFilter() {
+inline std::array<sock_filter, 11> CallFilter() {
   constexpr uint32_t kIp = offsetof(seccomp_data, instruction_pointer);
+  constexpr auto kLow = [](TraceeAddress address) { return static_cast<uint32_t>(address.value); };
+  static_assert(kRemoteSyscallEnd.value >> 32 == kRuntimeSyscallEnd.value >> 32 &&
+                kRemoteSyscallEnd.value >> 32 == kRuntimeQuestionEnd.value >> 32);
   return {{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | kForeignCall),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value), 0, 3),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp + 4),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value >> 32), 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRemoteSyscallEnd.value >> 32), 0, 5),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIp),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kLow(kRuntimeSyscallEnd), 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kLow(kRemoteSyscallEnd), 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kLow(kRuntimeQuestionEnd), 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
   }};
 }

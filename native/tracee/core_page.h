@@ -1,7 +1,8 @@
 // Two pages that we map into every debuggee: a `syscall; int3` through which
 // system calls are made on its behalf, and scratch memory for their arguments.
 //
-// The seccomp filter lets calls from kRemoteSyscallEnd pass without a stop.
+// The seccomp filter lets calls from kRemoteSyscallEnd pass without a stop. kCoreRange
+// is all that may be ours there.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,11 @@ inline constexpr TraceeAddress kRemoteSyscallEnd = kCorePage + 2;  // what secco
 inline constexpr TraceeAddress kRemoteTrap = kCorePage + 3;        // pc after the int3
 inline constexpr uint32_t kSyscallTrap = 0xcccc050f;               // syscall; int3; int3
 inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
-inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + kCorePageBytes};
+// Further up, mapped when it is first needed: code and data of the calls that are
+// recorded inside the debuggee (callbuffer/runtime_layout.h). Its own call and its questions pass, too.
+inline constexpr TraceeAddress kRuntimeSyscallEnd = kCorePage + 0x10002;
+inline constexpr TraceeAddress kRuntimeQuestionEnd = kCorePage + 0x10022;
+inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + 0x60000};
 
 // What the filter says with a stop whose system call is not one of x86-64.
 inline constexpr uint32_t kForeignCall = 1;

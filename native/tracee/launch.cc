@@ -224,6 +224,7 @@ Result<void> Tracee::SeeExecThrough() {
   thread_.debug_control = 0;
   for (const auto& [tid, thread] : others_) TracerThread::Unregister(tid);
   others_.clear();
+  own_pages_.clear();
   memory_.AddressSpaceChanged();
   return {};
 }

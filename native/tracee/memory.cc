@@ -33,6 +33,17 @@ int TraceeMemory::MemFd() const {
 }
 
 size_t TraceeMemory::ReadSome(TraceeAddress address, std::span<std::byte> out) const {
+  const size_t done = ReadAsItIs(address, out);
+  if (hidden_.empty()) return done;
+  const TraceeAddress end = address + done;
+  for (auto at = hidden_.lower_bound(TraceeAddress(address.value - (sizeof(PatchBytes) - 1)));
+       at != hidden_.end() && at->first < end; ++at)
+    for (size_t i = 0; i < at->second.size(); ++i)
+      if (const TraceeAddress byte = at->first + i; byte >= address && byte < end) out[byte - address] = at->second[i];
+  return done;
+}
+
+size_t TraceeMemory::ReadAsItIs(TraceeAddress address, std::span<std::byte> out) const {
   size_t done = 0;
   while (done < out.size()) {
     iovec local{out.data() + done, out.size() - done};

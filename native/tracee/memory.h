@@ -4,7 +4,9 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +25,8 @@ class TraceeMemory {
   Result<void> Read(TraceeAddress address, std::span<std::byte> out) const;
   // Reads up to the first unreadable byte; the count may be 0.
   size_t ReadSome(TraceeAddress address, std::span<std::byte> out) const;
+  // The same without what patches hide: what the processor executes.
+  size_t ReadAsItIs(TraceeAddress address, std::span<std::byte> out) const;
   Result<void> Write(TraceeAddress address, std::span<const std::byte> bytes) const;
 
   template <typename T>
@@ -40,15 +44,23 @@ class TraceeMemory {
 
   // What writes where the kernel does not, and answers how many bytes: see own_memory.h.
   std::function<size_t(TraceeAddress, std::span<const std::byte>)> write_else;
+  // A patch of ours at a system call: every read shows `original` there.
+  using PatchBytes = std::array<std::byte, 5>;
+  void Hide(TraceeAddress patch, const PatchBytes& original) { hidden_[patch] = original; }
+  void Unhide(TraceeAddress patch) { hidden_.erase(patch); }
 
   // After execve: what was open belongs to the former address space.
-  void AddressSpaceChanged() { mem_.Reset(); }
+  void AddressSpaceChanged() {
+    mem_.Reset();
+    hidden_.clear();
+  }
 
  private:
   int MemFd() const;  // opened on first use
 
   pid_t pid_;
   mutable ScopedFd mem_;
+  std::map<TraceeAddress, PatchBytes> hidden_;
 };
 
 // One line of /proc/PID/maps.

@@ -554,6 +554,7 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
   CF_TRY_ASSIGN(int64_t result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
   if (result < 0 || !copy) return ForkRefused(result, pid_);
   CF_TRY(GiveOwnMemory(*copy));
+  copy->own_pages_ = own_pages_;
   return copy;
 }
 

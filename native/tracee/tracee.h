@@ -111,6 +111,10 @@ class Tracee {
   // Whether a signal waits for the current thread that is not blocked.
   bool SignalsPending() const;
   const TraceeMemory& memory() const { return memory_; }
+  TraceeMemory& memory() { return memory_; }
+  // Pages of ours, beside the core page's neighbourhood; its copies have them too.
+  std::vector<AddressRange>& own_pages() { return own_pages_; }
+  const std::vector<AddressRange>& own_pages() const { return own_pages_; }
   bool gone() const { return gone_; }
 
   // -- Registers: cached between stops, written back on Resume ---------------
@@ -273,6 +277,7 @@ class Tracee {
   pid_t tid_;  // the current thread, whose state is thread_
   TraceeMemory memory_;
   OwnMemory own_memory_;
+  std::vector<AddressRange> own_pages_;
   bool gone_ = false;
   CallStops call_stops_ = CallStops::kByFilter;
   std::unique_ptr<Attachment> attachment_;
