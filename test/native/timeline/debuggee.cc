@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "base/scoped_fd.h"
 
 namespace chronofork::timeline_test {
 namespace {
@@ -42,7 +45,13 @@ std::string BuildDebuggee(const std::string& source, const std::string& flags) {
   const fs::path path = kSources + source;
   REQUIRE_MESSAGE(fs::exists(path), path, " is missing: the tests run from the repository's root");
   auto newest = std::max(fs::last_write_time(path), fs::last_write_time(std::string(kSources) + "situations.h"));
-  if (fs::exists(program) && fs::last_write_time(program) > newest) return program;
+  const auto is_fresh = [&] { return fs::exists(program) && fs::last_write_time(program) > newest; };
+  if (is_fresh()) return program;
+  // Test cases run side by side: whoever comes second must not replace a program that runs already.
+  const ScopedFd lock(::open((program + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  REQUIRE(lock.valid());
+  REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
+  if (is_fresh()) return program;
   const std::string compiler = source.ends_with(".cc") ? "g++ -std=c++20 " : "gcc ";
   const std::string made = program + "." + std::to_string(::getpid());
   const std::string command = compiler + flags + " -w -o '" + made + "' " + path.string() + " -lm -lpthread";

@@ -500,10 +500,10 @@ SITUATION(five_hundred_alive) {
 // elsewhere, other threads have their turns, and a second signal comes there.
 static char own_stack[65536], elsewhere[65536];
 static ucontext_t handler_context, elsewhere_context;
-static volatile int inner_on_own_stack = -1, turns;
+static volatile int inner_on_own_stack = -1, disarmed_turns;
 static void *take_turns(void *argument) {
-  while (turns < 20) {
-    ++turns;
+  while (disarmed_turns < 20) {
+    ++disarmed_turns;
     sched_yield();
   }
   return argument;
