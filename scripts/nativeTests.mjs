@@ -5,7 +5,9 @@
  *
  * Each test case runs in a process of its own, the last ones first, as those of
  * the timeline take the longest. What one printed is shown in one piece, if it
- * failed or was skipped. Ends with one line, `N passed, N failed, N skipped`.
+ * failed or was skipped, and that of the failed ones once more at the end, where
+ * whoever sees only the end of a log finds it. Ends with one line, `N passed, N
+ * failed, N skipped`.
  *
  * Easy to get wrong: a process that crashed has printed no counts, and one that
  * was asked for a case that is not there passes with none: both are failures.
@@ -16,6 +18,9 @@ import { ScriptError, capture, isMain, runMain } from './lib/run.mjs';
 
 // On two processors: of the time of a test more than half is waiting.
 const atOnce = 3;
+
+// Of what a failed case printed, at the end: a doctest failure with its context.
+const shownLines = 25;
 
 /**
  * @param {string} program
@@ -54,6 +59,8 @@ async function main([program, ...options]) {
   if (!program) throw new ScriptError('What runs the tests is missing: build/native-tests.');
   const count = countCases(program, options);
   const total = { passed: 0, failed: 0, skipped: 0 };
+  /** @type {string[]} */
+  const failures = [];
   let next = count;
   const work = async () => {
     while (next > 0) {
@@ -74,9 +81,11 @@ async function main([program, ...options]) {
       const seconds = ((Date.now() - began) / 1000).toFixed(1);
       console.log(`${failed ? 'FAILED' : skipped ? 'skipped' : 'passed'} ${seconds} s: ${name}`);
       if (failed || skipped) console.log(said);
+      if (failed) failures.push(`FAILED: ${name} (exit status ${status})\n${said.split('\n').slice(-shownLines).join('\n')}`);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  for (const failure of failures) console.log(`\n${failure}`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   return total.failed > 0 ? 1 : 0;
 }
