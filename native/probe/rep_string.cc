@@ -6,7 +6,6 @@
 namespace chronofork {
 
 Result<bool> FinishRepString(Tracee& process) {
-  constexpr std::byte kInt3{0xcc};
   std::byte code[kMaxInstructionLength];
   TraceeAddress pc(process.registers().rip);
   size_t length = process.memory().ReadSome(pc, code);

@@ -201,7 +201,8 @@ class Replayer : private ProbeHost {
   Outcome OnSignal(const siginfo_t& info, ResumeMode mode);
   Outcome OnTrap(const siginfo_t& info, ResumeMode mode);
   Outcome OnTimeStamp();
-  Outcome OnRandom(TraceeAddress address);
+  Outcome OnMadeToTrap(TraceeAddress address, ResumeMode mode);
+  Outcome ExecuteHere(TraceeAddress address, ResumeMode mode);
   Outcome InjectSignal();
   Outcome StruckHere();
   Outcome GiveSignal(const Event& event, ResumeMode mode);

@@ -16,7 +16,6 @@ Log logger("forward");
 // How much later than its time a periodic checkpoint may come to find the end of an event.
 constexpr double kCheckpointGraceNs = 5e6;
 
-constexpr std::byte kInt3{0xcc};
 
 }  // namespace
 
