@@ -19,11 +19,13 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 #include "base/log.h"
 #include "base/scoped_fd.h"
@@ -98,6 +100,26 @@ bool EmulateTsc(pid_t pid) {
   return ::ptrace(PTRACE_SETREGS, pid, nullptr, &r) == 0;
 }
 
+// At an int3 of ours in memory that the child shares with the debuggee: executes the instruction that it hides. While
+// that takes, another thread may execute it too, and differ from its recording: it will be seen, and said.
+// `status`: of the stop that it then comes to. False: no such int3.
+bool PassTrap(pid_t pid, const Traps& traps, int& status) {
+  siginfo_t info;
+  GeneralRegisters r;
+  if (::ptrace(PTRACE_GETSIGINFO, pid, nullptr, &info) != 0 || info.si_code != SI_KERNEL) return false;
+  if (::ptrace(PTRACE_GETREGS, pid, nullptr, &r) != 0) return false;
+  const TraceeAddress address(r.rip - 1);
+  const auto trap = std::find_if(traps.begin(), traps.end(), [&](const auto& t) { return t.first == address; });
+  if (trap == traps.end()) return false;
+  r.rip = address.value;
+  const TraceeMemory memory(pid);
+  if (::ptrace(PTRACE_SETREGS, pid, nullptr, &r) != 0 || !memory.WriteValue(address, trap->second).ok()) return false;
+  const bool stepped = ::ptrace(PTRACE_SINGLESTEP, pid, nullptr, nullptr) == 0 &&
+                       ::waitpid(pid, &status, __WALL | __WNOTHREAD) == pid;
+  static_cast<void>(memory.WriteValue(address, kInt3));
+  return stepped;
+}
+
 bool IsProcess(pid_t tid) {
   const std::string status = ReadProcText(tid, "status");
   const size_t at = status.find("\nTgid:\t");
@@ -137,7 +159,7 @@ void AdoptGrandchild(pid_t parent, int event) {
   ChildOrigin origin;
   origin.shares_memory = event != PTRACE_EVENT_FORK;
   if (auto found = state().children.find(parent); found != state().children.end())
-    origin.filtered = found->second.filtered;
+    std::tie(origin.filtered, origin.traps) = std::tie(found->second.filtered, found->second.traps);
   ChildProcesses::Adopt(static_cast<pid_t>(grandchild), origin);
 }
 
@@ -159,6 +181,12 @@ void GoOn(pid_t pid, Child& child, int status) {
     for (const auto& [address, original] : std::exchange(child.traps, {}))
       static_cast<void>(TraceeMemory(pid).WriteValue(address, original));
   if (event == PTRACE_EVENT_EXEC) NoteExec(pid, child);
+  if (event == PTRACE_EVENT_EXEC && !child.filtered && !state().followed_by) {
+    // Nothing of ours is left in it.
+    state().children.erase(pid);
+    ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+    return;
+  }
   if (first_place) {
     child.began = event == PTRACE_EVENT_EXEC ? "exec" : child.state == Child::State::kWanted ? "earlier" : "fork";
     return BecomeDue(pid, child);
@@ -168,6 +196,11 @@ void GoOn(pid_t pid, Child& child, int status) {
   } else if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) {
     ::ptrace(PTRACE_LISTEN, pid, nullptr, nullptr);  // job control: stays stopped until SIGCONT
     return;
+  } else if (event == 0 && signal == SIGTRAP && child.shares_memory && PassTrap(pid, child.traps, status)) {
+    if (!WIFSTOPPED(status) || status >> 8 != SIGTRAP) {
+      ChildProcesses::HandleStop(pid, status);
+      return;
+    }
   } else if (event == 0 && !(signal == SIGSEGV && EmulateTsc(pid))) {
     deliver = signal;
   }

@@ -32,7 +32,7 @@ using Traps = std::vector<std::pair<TraceeAddress, std::byte>>;
 struct ChildOrigin {
   std::vector<int> cpus;       // where it may run; empty: as it is
   bool shares_memory = false;  // its parent's, until it calls exec
-  Traps traps;                 // that it has a copy of
+  Traps traps;                 // in its memory: taken out of a copy, passed in what it shares
   bool filtered = true;        // has our seccomp filter: cannot run without a tracer
 };
 

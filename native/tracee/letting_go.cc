@@ -102,8 +102,7 @@ std::vector<int> Tracee::AffinityOf(pid_t tid) const {
 Result<void> Tracee::ChildMade(pid_t child, bool shares_memory, const std::vector<int>& cpus,
                                const std::map<TraceeAddress, std::byte>& patched) {
   if (attachment_ && call_stops_ == CallStops::kByTracing) return attachment_->LetChildGo(child, patched);
-  ChildOrigin origin{cpus, shares_memory, {}};
-  if (!shares_memory) origin.traps.assign(patched.begin(), patched.end());
+  ChildOrigin origin{cpus, shares_memory, {patched.begin(), patched.end()}};
   ChildProcesses::Adopt(child, origin);
   return {};
 }
@@ -331,11 +330,11 @@ Result<void> Attachment::LetChildGo(pid_t pid, const std::map<TraceeAddress, std
   CF_TRY(child->WriteSignalMask(mask));
   CF_TRY(child->FlushRegisters());
   const std::vector<siginfo_t> deferred = child->TakeDeferredSignals();
-  if (shares && ChildProcesses::Follows()) {
-    // Until it calls exec.
+  if (shares) {
+    // Until it calls exec: what of ours lies in the memory must not end it.
     child->Release();
     child.reset();
-    ChildProcesses::Adopt(pid, {{}, true, {}, false});
+    ChildProcesses::Adopt(pid, {{}, true, {patched.begin(), patched.end()}, false});
     ::ptrace(PTRACE_CONT, pid, nullptr, nullptr);
     return {};
   }

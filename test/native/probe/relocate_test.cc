@@ -103,7 +103,6 @@ const std::vector<Form>& Forms() {
         {"vpxor ymm0", {0xC5, 0xFD, 0xEF, 0xC1}},
         {"nopw", {0x66, 0x2E, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0}},
         {"endbr64", {0xF3, 0x0F, 0x1E, 0xFA}},
-        {"xgetbv", {0x0F, 0x01, 0xD0}},
     };
     for (int condition = 0; condition < 16; ++condition) {
       made.push_back({"jcc rel8", {0x70 | condition, 0x30}});
@@ -167,6 +166,8 @@ TEST_CASE("probe relocate: what must not be moved is refused with its reason") {
   CHECK(Refusal({0x0F, 0x31}) != nullptr);                    // rdtsc
   CHECK(Refusal({0x0F, 0xA2}) != nullptr);                    // cpuid
   CHECK(Refusal({0x48, 0x0F, 0xC7, 0xF0}) != nullptr);        // rdrand
+  CHECK(Refusal({0x0F, 0x01, 0xD0}) != nullptr);              // xgetbv
+  CHECK(Refusal({0xF2, 0xE1, 0x30}) != nullptr);              // repne loope
   CHECK(Refusal({0xD9, 0xE8}) != nullptr);                    // fld1
   CHECK(Refusal({0xDB, 0x2D, 0, 0, 0, 0}) != nullptr);        // fld tbyte [rip]
   CHECK(Refusal({0xDA, 0xC1}) != nullptr);                    // fcmovb
