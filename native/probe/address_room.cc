@@ -33,7 +33,7 @@ AddressRoom::AddressRoom(std::span<const AddressRange> occupied) {
 }
 
 bool AddressRoom::IsFree(const AddressRange& range) const {
-  if (range.start.value < kLowest || range.end.value > kHighest) return false;
+  if (range.start.value < kLowest || range.start >= range.end || range.end.value > kHighest) return false;
   auto after = occupied_.lower_bound(range.end.value);
   return after == occupied_.begin() || std::prev(after)->second <= range.start.value;
 }
@@ -163,7 +163,7 @@ bool StubRoom::OpenChunk(TraceeAddress place, uint32_t mask, uint32_t value) {
       if (!displacement || *displacement > last) break;
       const uint64_t stub = from.value + static_cast<uint64_t>(static_cast<int64_t>(*displacement));
       at = static_cast<int64_t>(*displacement) + static_cast<int64_t>(kChunkBytes);
-      if (stub < kLowest || stub + kChunkBytes > kHighest) continue;
+      if (stub < kLowest || stub > kHighest - kChunkBytes) continue;  // also what lies below 0
       const TraceeAddress whole(stub & ~(kChunkBytes - 1));
       AddressRange pages{whole, whole + kChunkBytes};
       if (!room_.IsFree(pages) || stub + kStubLengthBytes > pages.end.value) {

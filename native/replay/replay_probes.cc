@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "base/log.h"
@@ -71,8 +72,12 @@ Result<void> Replayer::Map(TraceeAddress at, uint64_t length_bytes) {
   CF_TRY_ASSIGN(int64_t result,
                 process_->Syscall(SYS_mmap, {at.value, length_bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, ~uint64_t{0}, 0}));
-  if (static_cast<uint64_t>(result) != at.value)
-    return SystemError("mapFailed", "A page for a probe cannot be mapped", static_cast<int>(-result), process_->pid());
+  if (static_cast<uint64_t>(result) != at.value) {
+    char text[96];
+    std::snprintf(text, sizeof text, "Memory for a probe (%llu bytes at 0x%llx) cannot be mapped",
+                  static_cast<unsigned long long>(length_bytes), static_cast<unsigned long long>(at.value));
+    return SystemError("mapFailed", text, static_cast<int>(-result), process_->pid());
+  }
   return {};
 }
 

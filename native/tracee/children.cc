@@ -114,8 +114,8 @@ bool PassTrap(pid_t pid, const Traps& traps, int& status) {
   r.rip = address.value;
   const TraceeMemory memory(pid);
   if (::ptrace(PTRACE_SETREGS, pid, nullptr, &r) != 0 || !memory.WriteValue(address, trap->second).ok()) return false;
-  const bool stepped = ::ptrace(PTRACE_SINGLESTEP, pid, nullptr, nullptr) == 0 &&
-                       ::waitpid(pid, &status, __WALL | __WNOTHREAD) == pid;
+  const bool stepped =
+      ::ptrace(PTRACE_SINGLESTEP, pid, nullptr, nullptr) == 0 && ::waitpid(pid, &status, __WALL | __WNOTHREAD) == pid;
   static_cast<void>(memory.WriteValue(address, kInt3));
   return stepped;
 }

@@ -90,6 +90,10 @@ TEST_CASE("probe room: code at a low fixed address") {
   // The top byte CC leads below zero: no room; all others find some.
   CHECK_FALSE(stubs.TakeStub(TraceeAddress(0x401000), 0xFF000000, 0xCC000000).has_value());
   CHECK(stubs.TakeStub(TraceeAddress(0x401000), 0x00FFFFFF, 0x00CCCCCC).has_value());
+  // One that leads to the last bytes below zero, which are not room either.
+  const uint64_t place = 0x41f516, below = 8;
+  const auto displacement = static_cast<uint32_t>(-static_cast<int64_t>(place + 5 + below));
+  CHECK_FALSE(stubs.TakeStub(TraceeAddress(place), 0xFFFFFFFF, displacement).has_value());
 }
 
 TEST_CASE("probe room: stubs lie where their jumps lead and never over each other") {

@@ -94,9 +94,9 @@ const char* FirstReadable(std::initializer_list<const char*> paths) {
 // All the kinds that the finder knows, by objdump's words.
 std::map<uint64_t, NondeterministicKind> NondeterministicTruth(const std::map<uint64_t, std::string>& disassembly) {
   static const std::map<std::string, NondeterministicKind> kinds = {
-      {"rdrand", kRdrand}, {"rdseed", kRdseed}, {"rdtsc", kRdtsc},   {"rdtscp", kRdtscp},
-      {"rdpid", kRdpid},   {"cpuid", kCpuid},   {"xbegin", kXbegin}, {"xgetbv", kXgetbv},
-      {"xsave", kVectorSave}, {"xsave64", kVectorSave}, {"xsavec", kVectorSave}, {"xsavec64", kVectorSave},
+      {"rdrand", kRdrand},       {"rdseed", kRdseed},         {"rdtsc", kRdtsc},       {"rdtscp", kRdtscp},
+      {"rdpid", kRdpid},         {"cpuid", kCpuid},           {"xbegin", kXbegin},     {"xgetbv", kXgetbv},
+      {"xsave", kVectorSave},    {"xsave64", kVectorSave},    {"xsavec", kVectorSave}, {"xsavec64", kVectorSave},
       {"xsaveopt", kVectorSave}, {"xsaveopt64", kVectorSave},
   };
   std::map<uint64_t, NondeterministicKind> truth;
@@ -253,9 +253,9 @@ TEST_CASE("probe instruction: a pattern inside another instruction is not found"
   put(397, {0x0F, 0xC7, 0xFF});
   const TraceeAddress base(0x5000);
   const auto found = FindNondeterministicInstructions(code, base);
-  const std::vector<NondeterministicInstruction> expected = {
-      {base, 3, kRdrand},           {base + 300, 4, kRdrand}, {base + 320, 5, kVectorSave},
-      {base + 360, 4, kVectorSave}, {base + 380, 4, kRdpid},  {base + 397, 3, kRdseed}};
+  const std::vector<NondeterministicInstruction> expected = {{base, 3, kRdrand},           {base + 300, 4, kRdrand},
+                                                             {base + 320, 5, kVectorSave}, {base + 360, 4, kVectorSave},
+                                                             {base + 380, 4, kRdpid},      {base + 397, 3, kRdseed}};
   CHECK(found == expected);
 }
 

@@ -53,8 +53,8 @@ struct Truth {
         "mov %[low], %%eax\n mov %[high], %%edx\n xsave64 (%[standard])\n xsavec64 (%[compact])\n"
         "fstp %%st(0)\n vzeroupper\n"
         :
-        : [pattern] "r"(pattern), [whole] "r"(whole.bytes), [standard] "r"(standard.bytes), [compact] "r"(compact.bytes),
-          [low] "r"(low), [high] "r"(high)
+        : [pattern] "r"(pattern), [whole] "r"(whole.bytes), [standard] "r"(standard.bytes),
+          [compact] "r"(compact.bytes), [low] "r"(low), [high] "r"(high)
         : "rax", "rdx", "xmm0", "xmm7", "xmm15", "st", "memory");
     state.assign(whole.bytes, whole.bytes + sizeof whole.bytes);
     const uint64_t enabled = Enabled();
