@@ -249,32 +249,45 @@ static uint64_t SlotBits(int slot, unsigned condition, unsigned length_bytes) {
 static uint64_t SlotMask(int slot) { return (uint64_t{3} << (slot * 2)) | (uint64_t{15} << (16 + slot * 4)); }
 
 Result<void> Tracee::SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only) {
-  CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(tid_, slot, address.value));
-  thread_.debug_control |= SlotBits(slot, write_only ? 1 : 3, length_bytes);
-  return PokeDebug(tid_, 7, thread_.debug_control);
-}
-
-Result<void> Tracee::SetHardwareBreakpoint(int slot, TraceeAddress address) {
-  CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(tid_, slot, address.value));
-  thread_.debug_control |= SlotBits(slot, 0, 1);
-  return PokeDebug(tid_, 7, thread_.debug_control);
+  debug_wanted_.addresses[static_cast<size_t>(slot)] = address.value;
+  debug_wanted_.control &= ~SlotMask(slot);
+  debug_wanted_.control |= SlotBits(slot, write_only ? 1 : 3, length_bytes);
+  return SettleDebugRegisters();
 }
 
 Result<void> Tracee::ClearDebugRegister(int slot) {
-  if (!(thread_.debug_control & SlotMask(slot))) return {};
-  thread_.debug_control &= ~SlotMask(slot);
-  return PokeDebug(tid_, 7, thread_.debug_control);
+  debug_wanted_.control &= ~SlotMask(slot);
+  debug_wanted_.addresses[static_cast<size_t>(slot)] = 0;
+  return SettleDebugRegisters();
+}
+
+// The current thread's become the wanted ones.
+Result<void> Tracee::SettleDebugRegisters() {
+  if (thread_.debug == debug_wanted_) return {};
+  if (thread_.debug.control != 0) CF_TRY(PokeDebug(tid_, 7, 0));
+  for (size_t slot = 0; slot < debug_wanted_.addresses.size(); ++slot)
+    if (debug_wanted_.control & SlotMask(static_cast<int>(slot)))
+      CF_TRY(PokeDebug(tid_, static_cast<int>(slot), debug_wanted_.addresses[slot]));
+  if (debug_wanted_.control != 0) CF_TRY(PokeDebug(tid_, 7, debug_wanted_.control));
+  thread_.debug = debug_wanted_;
+  return {};
+}
+
+// Of a thread that was another tracer's nobody knows what it has.
+void Tracee::ForgetDebugRegisters() {
+  debug_wanted_ = thread_.debug = {};
+  thread_.debug_hits = 0;
+  static_cast<void>(PokeDebug(tid_, 7, 0));
 }
 
 unsigned Tracee::TakeDebugHits() {
+  const unsigned noted = std::exchange(thread_.debug_hits, 0);
   size_t offset = offsetof(struct user, u_debugreg) + 6 * sizeof(long);
   errno = 0;
   long status = ::ptrace(PTRACE_PEEKUSER, tid_, offset, nullptr);
-  if (errno != 0) return 0;
+  if (errno != 0) return noted;
   if (status & 15) ::ptrace(PTRACE_POKEUSER, tid_, offset, status & ~15L);
-  return static_cast<unsigned>(status & 15);
+  return static_cast<unsigned>(status & 15) | noted;
 }
 
 // Is the next instruction one that calls the kernel? Prefixes may stand before it.
@@ -330,6 +343,7 @@ Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   thread_.stepping = mode == ResumeMode::kStep;
   thread_.skip_exit = at_entry && call_stops_ == CallStops::kByTracing && mode == ResumeMode::kContinue;
   const long request = RequestFor(mode, at_entry, signal);
+  CF_TRY(SettleDebugRegisters());
   CF_TRY(FlushRegisters());
   if (::ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, static_cast<long>(signal)) != 0)
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
