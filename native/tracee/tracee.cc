@@ -112,6 +112,19 @@ void Tracee::ForgetThread(pid_t tid) {
   if (tid == pid_) pid_ = tid_;
 }
 
+void Tracee::ExpectExec() {
+  if (tid_ == leader_ || others_.contains(leader_)) return;
+  TracerThread::Register(leader_);
+  others_[leader_].only_expected = true;
+}
+
+void Tracee::NoteExecFailed() {
+  auto first = others_.find(leader_);
+  if (first == others_.end() || !first->second.only_expected) return;
+  others_.erase(first);
+  TracerThread::Unregister(leader_);
+}
+
 std::vector<pid_t> Tracee::Threads() const {
   std::vector<pid_t> tids{tid_};
   for (const auto& [tid, thread] : others_) tids.push_back(tid);
@@ -394,7 +407,11 @@ std::optional<Stop> Tracee::Interpret(int status) {
       stop.new_pid = static_cast<pid_t>(message);
       stop.shares_memory = status >> 16 != PTRACE_EVENT_FORK;
       return stop;
-    case PTRACE_EVENT_EXEC: stop.kind = Stop::Kind::kExec; return stop;
+    case PTRACE_EVENT_EXEC:
+      stop.kind = Stop::Kind::kExec;
+      pid_ = leader_;
+      thread_.only_expected = false;
+      return stop;
     case PTRACE_EVENT_STOP:
       stop.kind = Stop::Kind::kInterrupted;
       stop.group_stop_signal = signal == SIGTRAP ? 0 : signal;

@@ -99,6 +99,9 @@ class Tracee {
   Result<pid_t> MakeThread();
   void SwitchTo(pid_t tid);
   void ForgetThread(pid_t tid);  // it has ended
+  // Around execve: the thread that comes back from it has the first one's number, also if that one has ended.
+  void ExpectExec();
+  void NoteExecFailed();
   // As Wait(), of whichever thread stops first, which becomes the current one.
   // `block` false: nullopt at once if none has.
   std::optional<Stop> WaitAny(bool wakeable, bool block = true);
@@ -272,6 +275,7 @@ class Tracee {
     bool registers_dirty = false;
     GeneralRegisters registers{};
     std::vector<siginfo_t> deferred;
+    bool only_expected = false;  // there is no such thread before execve
     DebugRegisters debug;  // what the kernel has: the kernel's are each thread's own
     unsigned debug_hits = 0;
     bool at_syscall_entry = false;
