@@ -20,6 +20,7 @@ describe('a line that takes long', () => {
     await s.walk(`
       break waits
       run               -> waits
+      next              -> let-begin
       next              -> spin
     `);
     const { threadId } = s;
@@ -37,6 +38,7 @@ describe('a line that takes long', () => {
       break print
       continue          -> print
       reverseContinue   -> waits
+      next              -> let-begin
       next              -> spin
       next              -> spun
     `);
@@ -48,6 +50,7 @@ describe('a line that takes long', () => {
       break waits
       run               -> waits
       break works-ready
+      next              -> let-begin
       next              -> spin
       next              -> works-ready
       value ready       -> 0
