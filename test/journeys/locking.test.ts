@@ -277,13 +277,16 @@ describe('one thread alone', () => {
     assert.equal(s.client.output.stdout, '-1 1002\n');
   });
 
-  debugTest('gdb’s scheduler-locking replay holds nobody: in the past the order is what it was', 'locking.c', async (s) => {
-    await s.walk(`
+  debugTest(
+    'gdb’s scheduler-locking replay holds nobody: in the past the order is what it was',
+    'locking.c',
+    async (s) => {
+      await s.walk(`
       break third
       run               -> third
     `);
-    await s.evaluate('-exec set scheduler-locking replay', { context: 'repl' });
-    await s.walk(`
+      await s.evaluate('-exec set scheduler-locking replay', { context: 'repl' });
+      await s.walk(`
       break spun
       continue          -> spun
       value there       -> 1002
@@ -296,5 +299,6 @@ describe('one thread alone', () => {
       clear third
       continue          -> exit 0
     `);
-  });
+    },
+  );
 });

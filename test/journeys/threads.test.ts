@@ -23,7 +23,9 @@ async function stepInMain(s: Journey, main: number): Promise<void> {
 async function eachThread(s: Journey): Promise<{ errno: string; own: string; deeper: number; outermost: string }[]> {
   const found = [];
   for (const threadId of await threadsOf(s)) {
-    const { stackFrames } = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId });
+    const { stackFrames } = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
+      threadId,
+    });
     const top = { frameId: stackFrames[0]!.id };
     found.push({
       errno: await s.evaluate('errno', top),
@@ -175,42 +177,46 @@ describe('threads', () => {
     assert.equal(s.client.output.stdout, '300 30 300\n');
   });
 
-  debugTest('each thread has its errno, its variables and its stack, at each moment of the past', 'perThread.c', async (s) => {
-    const main = (errno: string) => ({ errno, own: '0', deeper: 0, outermost: 'main' });
-    const other = (errno: string, own: string, deeper: number) => ({ errno, own, deeper, outermost: 'thread' });
-    const moments: [string, object[]][] = [
-      ['begin', [main('0')]],
-      ['set', [main('1'), other('11', '1', 0), other('12', '2', 0)]],
-      ['deep', [main('2'), other('21', '100', 2), other('22', '200', 3)]],
-      ['joined', [main('3')]],
-    ];
-    for (const [mark] of moments) await s.breakAt(mark);
-    for (const [mark, expected] of moments) {
-      await s.walk(mark === 'begin' ? `run -> begin` : `continue -> ${mark}`);
-      assert.deepEqual(await eachThread(s), expected, `live, at ${mark}`);
-    }
-    for (const [mark, expected] of moments.slice(0, -1).reverse()) {
-      await s.walk(`reverseContinue -> ${mark}`);
-      assert.deepEqual(await eachThread(s), expected, `in the past, at ${mark}`);
-    }
-    for (const [mark, expected] of moments.slice(1)) {
-      await s.walk(`continue -> ${mark}`);
-      assert.deepEqual(await eachThread(s), expected, `forwards in the past, at ${mark}`);
-    }
-    // By steps, too: between the two lines only errno has changed.
-    await s.walk(`
+  debugTest(
+    'each thread has its errno, its variables and its stack, at each moment of the past',
+    'perThread.c',
+    async (s) => {
+      const main = (errno: string) => ({ errno, own: '0', deeper: 0, outermost: 'main' });
+      const other = (errno: string, own: string, deeper: number) => ({ errno, own, deeper, outermost: 'thread' });
+      const moments: [string, object[]][] = [
+        ['begin', [main('0')]],
+        ['set', [main('1'), other('11', '1', 0), other('12', '2', 0)]],
+        ['deep', [main('2'), other('21', '100', 2), other('22', '200', 3)]],
+        ['joined', [main('3')]],
+      ];
+      for (const [mark] of moments) await s.breakAt(mark);
+      for (const [mark, expected] of moments) {
+        await s.walk(mark === 'begin' ? `run -> begin` : `continue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `live, at ${mark}`);
+      }
+      for (const [mark, expected] of moments.slice(0, -1).reverse()) {
+        await s.walk(`reverseContinue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `in the past, at ${mark}`);
+      }
+      for (const [mark, expected] of moments.slice(1)) {
+        await s.walk(`continue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `forwards in the past, at ${mark}`);
+      }
+      // By steps, too: between the two lines only errno has changed.
+      await s.walk(`
       break change-own
       reverseContinue   -> deep
       reverseContinue   -> change-own
     `);
-    const second = s.threadId;
-    const index = (await threadsOf(s)).indexOf(second);
-    assert.equal((await eachThread(s))[index]?.errno, `2${index}`);
-    await s.walk(`stepBack -> change`);
-    assert.equal(s.threadId, second);
-    assert.deepEqual((await eachThread(s))[index], other(`1${index}`, `${index}`, 0));
-    assert.equal((await eachThread(s))[0]?.errno, '2');
-  });
+      const second = s.threadId;
+      const index = (await threadsOf(s)).indexOf(second);
+      assert.equal((await eachThread(s))[index]?.errno, `2${index}`);
+      await s.walk(`stepBack -> change`);
+      assert.equal(s.threadId, second);
+      assert.deepEqual((await eachThread(s))[index], other(`1${index}`, `${index}`, 0));
+      assert.equal((await eachThread(s))[0]?.errno, '2');
+    },
+  );
 
   debugTest('a lost update is found from the write that lost it to the write that was lost', 'race.c', async (s) => {
     await s.walk(`
