@@ -16,7 +16,6 @@ constexpr uint64_t kSyscallLength = 2;
 constexpr uint64_t kPatchLength = sizeof(TraceeMemory::PatchBytes);
 constexpr uint64_t kJumpBytes = 5;
 constexpr uint64_t kMostBodyBytes = 160;
-constexpr std::byte kInt3{0xcc};
 
 bool IsFree(const CallArea& area, uint64_t start, uint64_t length) {
   if (start < area.pages.start.value || start + length > area.pages.end.value) return false;

@@ -48,6 +48,10 @@ enum NondeterministicKind : uint32_t {
   kRdpid = 1u << 4,
   kCpuid = 1u << 5,
   kXbegin = 1u << 6,  // a transaction may abort at any time
+  // xsave, xsavec, xsaveopt: which parts of the vector state they write is the
+  // processor's idea of what is in use, and that may change at any interrupt.
+  kVectorSave = 1u << 7,
+  kXgetbv = 1u << 8,  // with ecx 1 it tells just that
 };
 
 // Registers by their number in machine code: rax 0, rcx 1, rdx 2, rbx 3,
@@ -95,6 +99,7 @@ struct Instruction {
   // system call are not included.
   std::array<MemoryOperand, 2> writes;
   uint8_t write_count = 0;
+  MemoryOperand operand;          // kVectorSave: where it writes
   bool writes_elsewhere = false;  // writes more than `writes` says: scatter, xsave, enter with nesting, …
 
   TraceeAddress end() const { return address + length; }
@@ -137,12 +142,15 @@ struct NondeterministicInstruction {
   bool operator==(const NondeterministicInstruction&) const = default;
 };
 
+// What a recording must answer itself wherever it is executed, and no setting of the kernel makes trap.
+inline constexpr uint32_t kMadeToTrap = kRdrand | kRdseed | kRdpid | kVectorSave | kXgetbv;
+
 // All instructions of the wanted kinds in executable bytes that lie at `base`
 // (the start of a mapping or of a section, where an instruction begins), in
 // the order of their addresses. Finds the byte patterns, then drops those that
 // lie inside other instructions. About 1 ms per MiB.
 std::vector<NondeterministicInstruction> FindNondeterministicInstructions(std::span<const std::byte> code,
                                                                           TraceeAddress base,
-                                                                          uint32_t wanted = kRdrand | kRdseed);
+                                                                          uint32_t wanted = kMadeToTrap);
 
 }  // namespace chronofork

@@ -65,13 +65,15 @@ bool MayBeNondeterministic(std::span<const std::byte> code, size_t offset) {
   const uint8_t second = ByteAt(code, offset + 1);
   const uint8_t third = ByteAt(code, offset + 2);
   switch (second) {
-    case 0xC7:  // group 9: /6 rdrand, /7 rdseed and rdpid, with a register
-      return third >= 0xF0;
+    case 0xC7:  // group 9: /6 rdrand, /7 rdseed and rdpid, with a register; /4 xsavec, with memory
+      return third >= 0xF0 || (third < 0xC0 && (third & 0x38) == 0x20);
+    case 0xAE:  // group 15: /4 xsave, /6 xsaveopt, with memory
+      return third < 0xC0 && ((third & 0x38) == 0x20 || (third & 0x38) == 0x30);
     case 0x31:  // rdtsc
     case 0xA2:  // cpuid
       return true;
-    case 0x01:  // rdtscp
-      return third == 0xF9;
+    case 0x01:  // rdtscp, xgetbv
+      return third == 0xF9 || third == 0xD0;
     default: return false;
   }
 }

@@ -118,6 +118,11 @@ void MoveRipRelative(std::span<const std::byte> bytes, const Decoded& decoded, T
   to.EmitBytes(bytes.subspan(offset + 4, static_cast<size_t>(bytes_after)));
 }
 
+bool HasRepPrefix(std::span<const std::byte> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [](std::byte prefix) { return prefix == std::byte{0xF2} || prefix == std::byte{0xF3}; });
+}
+
 }  // namespace
 
 const char* WhyNotMovable(std::span<const std::byte> bytes, TraceeAddress from) {
@@ -145,6 +150,11 @@ const char* WhyNotMovable(std::span<const std::byte> bytes, TraceeAddress from) 
   if (instruction->target && has_operand_size_prefix && !has_rex_w) {
     return "a branch whose length depends on the processor's maker";
   }
+  // To AMD's (family 25), loope with the prefix of repne is loopne, and the reverse.
+  const ZydisMnemonic mnemonic = decoded.instruction.mnemonic;
+  const bool is_loop_while = mnemonic == ZYDIS_MNEMONIC_LOOPE || mnemonic == ZYDIS_MNEMONIC_LOOPNE;
+  if (is_loop_while && HasRepPrefix(bytes.first(OpcodeOffset(bytes, decoded.instruction))))
+    return "a branch whose meaning depends on the processor's maker";
   return nullptr;
 }
 

@@ -46,7 +46,6 @@ Result<bool> RunToTrapAt(Tracee& process, TraceeAddress pc, TraceeAddress end, i
 }  // namespace
 
 Result<bool> FinishRepString(Tracee& process) {
-  constexpr std::byte kInt3{0xcc};
   const TraceeAddress pc(process.registers().rip);
   const std::optional<Instruction> instruction = RepStringAt(process, pc);
   if (!instruction) return false;

@@ -135,8 +135,11 @@ std::string Describe(const Event& event, size_t index) {
       break;
     case EventKind::kTimeStamp:
     case EventKind::kRandom:
+    case EventKind::kVectorSave:
       std::snprintf(text, sizeof text, "event %zu, %s at pc 0x%llx", index,
-                    event.kind == EventKind::kTimeStamp ? "time stamp counter" : "random instruction",
+                    event.kind == EventKind::kTimeStamp ? "time stamp counter"
+                    : event.kind == EventKind::kRandom  ? "random instruction"
+                                                        : "vector registers saved",
                     static_cast<unsigned long long>(event.pc));
       break;
   }

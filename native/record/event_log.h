@@ -30,9 +30,10 @@ namespace chronofork {
 enum class EventKind : uint8_t {
   kSyscall,
   kSignal,
-  kTimeStamp,  // rdtsc, rdtscp
-  kRandom,     // rdrand, rdseed
-  kSwitch,     // another thread goes on: `number` is its tid
+  kTimeStamp,   // rdtsc, rdtscp
+  kRandom,      // rdrand, rdseed, rdpid, xgetbv
+  kVectorSave,  // xsave and its like, see vector_save.h: nothing to log but the registers
+  kSwitch,      // another thread goes on: `number` is its tid
 };
 
 // Where a signal came, or a thread was left for another. All but the last are found again by the replay as they are.
@@ -88,7 +89,7 @@ struct Event {
   std::shared_ptr<const TimerSetting> timer;    // timer_create, timer_settime, setitimer, alarm
   std::string descriptor_path;                  // open and its like: what was opened
   bool descriptor_is_file = false;              // … and it is a regular file
-  std::vector<TraceeAddress> patched;           // random instructions made to trap in what was mapped
+  std::vector<TraceeAddress> patched;           // kMadeToTrap instructions in what was mapped
 };
 
 // A digest of the 16 general registers, pc and flags: what must be equal.

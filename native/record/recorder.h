@@ -239,7 +239,7 @@ class Recorder {
   Outcome OnSignal(const siginfo_t& info);
   Outcome OnTrap(const siginfo_t& info);
   Outcome OnTimeStamp();
-  Outcome OnRandom(TraceeAddress address);
+  Outcome OnMadeToTrap(TraceeAddress address);
   Outcome SignalArrived(const siginfo_t& info, SignalPlace place);
   void Hold(const siginfo_t& info);
   Outcome DeliverHeld();

@@ -1,5 +1,5 @@
 // Signals, and the instructions that trap because their result is not computed:
-// rdtsc by PR_SET_TSC, rdrand and rdseed by an int3 in their place.
+// rdtsc by PR_SET_TSC, rdrand and others by an int3 in their place.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +14,13 @@
 #include "probe/instruction.h"
 #include "record/recorder.h"
 #include "record/signal_frame.h"
+#include "record/vector_save.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
 namespace {
 
 Log logger("signal");
-
-constexpr std::byte kInt3{0xcc};
 
 // The kernel's, not glibc's SIGRTMIN: from here on signals queue.
 constexpr int kFirstRealTimeSignal = 32;
@@ -110,7 +109,7 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
 
 Recorder::Outcome Recorder::OnTrap(const siginfo_t& info) {
   TraceeAddress before(live_.registers().rip - 1);
-  if (info.si_code == SI_KERNEL && patched_.contains(before)) return OnRandom(before);
+  if (info.si_code == SI_KERNEL && patched_.contains(before)) return OnMadeToTrap(before);
   LiveStop stop;
   stop.kind = LiveStop::Kind::kTrap;
   stop.siginfo = info;
@@ -142,19 +141,23 @@ Recorder::Outcome Recorder::OnTimeStamp() {
   return std::optional<LiveStop>();
 }
 
-// Lets the real instruction execute, and writes down all registers after it.
-Recorder::Outcome Recorder::OnRandom(TraceeAddress address) {
+// Lets the real instruction execute, and writes down all registers after it; one that saves the vector registers is
+// executed by us.
+Recorder::Outcome Recorder::OnMadeToTrap(TraceeAddress address) {
   GeneralRegisters r = live_.registers();
   r.rip = address.value;
   r.orig_rax = ~0ull;
   live_.SetRegisters(r);
-  CF_TRY(live_.memory().WriteValue(address, patched_.at(address)));
-  CF_TRY(live_.Resume(ResumeMode::kStep));
-  std::optional<Stop> stop = live_.Wait();
-  CF_TRY(live_.memory().WriteValue(address, kInt3));
-  if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return OnStop(*stop);
-  Event event = NewEvent(EventKind::kRandom);
-  event.registers = std::make_unique<GeneralRegisters>(live_.registers());
+  CF_TRY_ASSIGN(const bool saved, SaveVectorState(live_, address, patched_.at(address)));
+  if (!saved) {
+    CF_TRY(live_.memory().WriteValue(address, patched_.at(address)));
+    CF_TRY(live_.Resume(ResumeMode::kStep));
+    std::optional<Stop> stop = live_.Wait();
+    CF_TRY(live_.memory().WriteValue(address, kInt3));
+    if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return OnStop(*stop);
+  }
+  Event event = NewEvent(saved ? EventKind::kVectorSave : EventKind::kRandom);
+  if (!saved) event.registers = std::make_unique<GeneralRegisters>(live_.registers());
   Append(std::move(event));
   now_.at_syscall = false;
   if (Mode() == ResumeMode::kStep) {
@@ -314,7 +317,7 @@ Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>
     live_.NoteHidden(found.address, code[found.address - range.start]);
     CF_TRY(live_.memory().WriteValue(found.address, kInt3));
     if (patched) patched->push_back(found.address);
-    CF_LOG(logger, kInfo, "random instruction at 0x%llx traps", static_cast<unsigned long long>(found.address.value));
+    CF_LOG(logger, kInfo, "instruction at 0x%llx traps", static_cast<unsigned long long>(found.address.value));
   }
   return {};
 }

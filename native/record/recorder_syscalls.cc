@@ -454,7 +454,6 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
 }
 
 Result<void> Recorder::ShowBreakpoints(bool shown) {
-  constexpr std::byte kInt3{0xcc};
   if (!inserted) return {};
   for (const auto& [address, original] : *inserted)
     CF_TRY(live_.memory().WriteValue(address, shown ? kInt3 : original));

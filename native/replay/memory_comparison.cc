@@ -12,38 +12,6 @@ namespace {
 
 constexpr size_t kChunkBytes = 64 * 1024;
 
-// Intel SDM vol. 1, 13.4: an XSAVE image begins at a multiple of 64, with the SSE
-// registers (component 1) at 160 and MXCSR at 24. At 512 is its header: XSTATE_BV,
-// the components that were in use, and XCOMP_BV, in the compact form (XSAVEC)
-// bit 63 and the components that were asked for, which follow at 576, in order.
-constexpr uint64_t kXsaveAlignment = 64, kXsaveHeader = 512, kXsaveComponents = 576, kCompactForm = uint64_t{1} << 63;
-struct XsaveHeader {
-  uint64_t in_use, form;
-};
-constexpr uint64_t kSse = 1 << 1;
-struct Component {
-  int number;
-  uint64_t bytes;
-};
-// What ld.so asks for (STATE_SAVE_MASK of glibc's dl-trampoline): SSE, AVX, bounds, and three of AVX-512.
-constexpr Component kAskedForBeyondSse[] = {{2, 256}, {3, 64}, {5, 64}, {6, 512}, {7, 1024}};
-constexpr uint64_t kAskedFor = 0xee, kMostXsaveBytes = kXsaveComponents + 256 + 64 + 64 + 512 + 1024;
-
-// Whether the byte at `offset` of such an image belongs to one of the components `in_use`.
-bool IsSaved(uint64_t offset, uint64_t form, uint64_t in_use) {
-  if ((offset >= 24 && offset < 32) || (offset >= 160 && offset < 416)) return (in_use & kSse) != 0;
-  uint64_t start = kXsaveComponents;
-  for (const Component& component : kAskedForBeyondSse) {
-    const uint64_t bit = uint64_t{1} << component.number;
-    if (!(form & bit)) continue;
-    if (offset >= start && offset < start + component.bytes) return (in_use & bit) != 0;
-    start += component.bytes;
-  }
-  // XSTATE_BV itself, the x87 registers, which are not asked for, and what nobody writes; what follows is no part of
-  // it.
-  return offset >= start;
-}
-
 PageSet WithoutOwnPages(const PageSet& pages, const ProbeSet* probes, const Tracee& process, const Tracee& reference) {
   std::vector<AddressRange> own{kCoreRange};
   own.insert(own.end(), process.own_pages().begin(), process.own_pages().end());
@@ -113,28 +81,6 @@ std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSe
     }
   }
   return differences;
-}
-
-bool EraseSavedVectorRegisters(const Tracee& process, const Tracee& reference,
-                               std::vector<MemoryDifference>& differences) {
-  auto header_at = [](const Tracee& side, TraceeAddress image) {
-    Result<XsaveHeader> header = side.memory().ReadValue<XsaveHeader>(image + kXsaveHeader);
-    return header.ok() ? header.value() : XsaveHeader{};
-  };
-  auto left_over = [&](const MemoryDifference& difference) {
-    if (difference.mapping_differs) return false;
-    const TraceeAddress at = difference.address;
-    TraceeAddress image(at.value & ~(kXsaveAlignment - 1));
-    for (; at < image + kMostXsaveBytes; image = TraceeAddress(image.value - kXsaveAlignment)) {
-      const XsaveHeader ours = header_at(process, image);
-      if (!(ours.form & kCompactForm) || (ours.form & ~(kCompactForm | kAskedFor)) || !(ours.form & kSse)) continue;
-      const XsaveHeader theirs = header_at(reference, image);
-      if (theirs.form != ours.form || ((ours.in_use | theirs.in_use) & ~kAskedFor)) continue;
-      if (!IsSaved(at - image, ours.form, ours.in_use & theirs.in_use)) return true;
-    }
-    return false;
-  };
-  return std::erase_if(differences, left_over) != 0;
 }
 
 PageSet WritablePages(pid_t pid) {

@@ -25,13 +25,6 @@ struct MemoryDifference {
 std::vector<MemoryDifference> CompareMemory(const Tracee& process, const ProbeSet* probes, const Tracee& reference,
                                             const PageSet& pages, size_t limit);
 
-// Removes from `differences` what ld.so has left of the vector registers, where
-// it saved them around the binding of a function: which of them it saved (and
-// restored) is the processor's idea of which are in use, and that differs from
-// run to run. On stacks that are no longer known as such, too. Returns whether any was.
-bool EraseSavedVectorRegisters(const Tracee& process, const Tracee& reference,
-                               std::vector<MemoryDifference>& differences);
-
 // All pages of private writable memory of a process that were ever touched:
 // what to compare when nothing better is known.
 PageSet WritablePages(pid_t pid);

@@ -386,10 +386,6 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
     // With some of them ignored, all must be seen.
     std::vector<MemoryDifference> found =
         CompareMemory(*process_, probes_.get(), reference, pages, ignored.empty() ? 64 : kAllDifferences);
-    if (EraseSavedVectorRegisters(*process_, reference, found)) {
-      found = CompareMemory(*process_, probes_.get(), reference, pages, kAllDifferences);
-      EraseSavedVectorRegisters(*process_, reference, found);
-    }
     std::erase_if(found, [&](const MemoryDifference& d) {
       return !d.mapping_differs && std::any_of(ignored.begin(), ignored.end(), [&](const AddressRange& range) {
         return range.Overlaps({d.address, d.address + sizeof(uint64_t)});

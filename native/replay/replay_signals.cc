@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "record/signal_frame.h"
+#include "record/vector_save.h"
 #include "replay/replayer.h"
 
 namespace chronofork {
@@ -163,7 +164,7 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
     }
     TraceeAddress before(r.rip - 1);
     if (patched_.contains(before)) {
-      CF_TRY_ASSIGN(std::optional<ReplayStop> stop, OnRandom(before));
+      CF_TRY_ASSIGN(std::optional<ReplayStop> stop, OnMadeToTrap(before, mode));
       if (!stop && mode == ResumeMode::kStep) return std::optional(ReplayStop{});
       return stop;
     }
@@ -211,17 +212,27 @@ Replayer::Outcome Replayer::OnTimeStamp() {
   return std::optional<ReplayStop>();
 }
 
-Replayer::Outcome Replayer::OnRandom(TraceeAddress address) {
+Replayer::Outcome Replayer::OnMadeToTrap(TraceeAddress address, ResumeMode mode) {
   GeneralRegisters r = process_->registers();
+  r.rip = address.value;
+  r.orig_rax = ~0ull;
+  process_->SetRegisters(r);
   if (event_ >= log_->size()) {
-    r.rip = address.value;
-    r.orig_rax = ~0ull;
-    process_->SetRegisters(r);
     ReplayStop stop;
     stop.kind = ReplayStop::Kind::kEndOfLog;
     return std::optional(stop);
   }
   const Event& event = log_->at(event_);
+  if (event.kind == EventKind::kSignal && event.place == SignalPlace::kFault) return ExecuteHere(address, mode);
+  if (event.kind == EventKind::kVectorSave) {
+    CF_TRY_ASSIGN(const bool saved, SaveVectorState(*process_, address, patched_.at(address)));
+    if (!saved)
+      return Diverged("the program cannot save its registers where the recording has " + Describe(event, event_));
+    CF_TRY(CheckAfter(event));
+    ++event_;
+    kind_ = Position::Kind::kEventEnd;
+    return std::optional<ReplayStop>();
+  }
   if (event.kind != EventKind::kRandom)
     return Diverged("the program asked for a random number where the recording has " + Describe(event, event_));
   GeneralRegisters after = *event.registers;
@@ -231,6 +242,17 @@ Replayer::Outcome Replayer::OnRandom(TraceeAddress address) {
   ++event_;
   kind_ = Position::Kind::kEventEnd;
   return std::optional<ReplayStop>();
+}
+
+// The instruction itself, which faulted in the recording.
+Replayer::Outcome Replayer::ExecuteHere(TraceeAddress address, ResumeMode mode) {
+  CF_TRY(process_->memory().WriteValue(address, patched_.at(address)));
+  CF_TRY(process_->Resume(ResumeMode::kStep));
+  const std::optional<Stop> stop = process_->Wait();
+  CF_TRY(process_->memory().WriteValue(address, kInt3));
+  if (stop->kind != Stop::Kind::kSignal || !IsFault(stop->siginfo))
+    return Diverged("an instruction did not fault where the recording has " + Describe(log_->at(event_), event_));
+  return OnSignal(stop->siginfo, mode);
 }
 
 }  // namespace chronofork

@@ -203,7 +203,8 @@ class Replayer : private ProbeHost {
   static ReplayStop WatchStop(unsigned hits);
   Outcome StepOverInt3(const GeneralRegisters& registers);
   Outcome OnTimeStamp();
-  Outcome OnRandom(TraceeAddress address);
+  Outcome OnMadeToTrap(TraceeAddress address, ResumeMode mode);
+  Outcome ExecuteHere(TraceeAddress address, ResumeMode mode);
   Outcome InjectSignal();
   Outcome StruckHere();
   Outcome GiveSignal(const Event& event, ResumeMode mode);

@@ -12,8 +12,6 @@ namespace {
 
 Log logger("forward");
 
-constexpr std::byte kInt3{0xcc};
-
 }  // namespace
 
 Result<std::vector<WatchSpec>> Engine::WatchSpecs(const std::vector<Watch>& wanted) const {

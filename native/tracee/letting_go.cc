@@ -30,7 +30,6 @@ namespace {
 Log logger("attach");
 
 constexpr uint64_t kAllSignals = ~uint64_t{0};
-constexpr std::byte kInt3{0xcc};
 
 // Of a stack more is not looked at for returns into code that changes back.
 constexpr uint64_t kMostStackBytes = 16 << 20;

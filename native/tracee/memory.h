@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <span>
@@ -16,6 +17,9 @@
 #include "base/tracee_address.h"
 
 namespace chronofork {
+
+// A breakpoint instruction.
+inline constexpr std::byte kInt3{0xcc};
 
 class TraceeMemory {
  public:

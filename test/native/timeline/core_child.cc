@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ ChildEnd RunInCoreChild(std::chrono::seconds patience, const std::function<std::
   if (pid == 0) {
     ::close(ends[0]);
     ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // of a test that is stopped from outside nothing goes on
     std::thread tracer([&] {
       const std::string text = body();
       for (size_t done = 0; done < text.size();) {
