@@ -276,7 +276,7 @@ class Tracee {
     GeneralRegisters registers{};
     std::vector<siginfo_t> deferred;
     bool only_expected = false;  // there is no such thread before execve
-    DebugRegisters debug;  // what the kernel has: the kernel's are each thread's own
+    DebugRegisters debug;        // what the kernel has: the kernel's are each thread's own
     unsigned debug_hits = 0;
     bool at_syscall_entry = false;
     bool skip_exit = false;        // kByTracing: the end of the call that comes next is nobody's wish
