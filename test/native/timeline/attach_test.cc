@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "attached.h"
 #include "core_child.h"
@@ -234,6 +235,13 @@ TEST_CASE("attach: a watch stops whichever thread writes there, and is gone from
     std::set<pid_t> writers;
     uint64_t before = total();
     for (int i = 0; i < 500 && writers.size() < 4 && run.problems.empty(); ++i) {
+      if (i % 5 == 4) {
+        // A thread that is stopped so often is never left for another one: without the watch it is.
+        const auto watches = std::exchange(run.engine().watches, {});
+        run.RunFor(70);
+        run.engine().watches = watches;
+        before = total();
+      }
       const StopReply stop = run.engine().Resume({ResumeKind::kContinue, 0, {}});
       run.Expect(std::string("a watchpoint, not ") + NameOf(stop.kind), stop.kind == StopKind::kWatchpoint);
       run.Expect("no write was missed", total() == ++before);
