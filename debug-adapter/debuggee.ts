@@ -193,10 +193,18 @@ export class Debuggee {
     });
   }
 
+  /**
+   * Makes a thread, or else the one that stopped last, the one that gdb resumes, with its
+   * innermost stack frame: who looks at another selects that in gdb.
+   */
+  async chooseThread(tid = this.place?.tid): Promise<void> {
+    if (tid !== undefined) await this.gdb.call('choose_frame', { tid, level: 0 });
+  }
+
   /** What `run` resumes is this thread alone, the others being held. undefined: all of them. */
   async whileAlone(tid: number | undefined, run: () => Promise<Stop>): Promise<Stop> {
     if (tid === undefined) return run();
-    await this.gdb.call('choose_frame', { tid, level: 0 });
+    await this.chooseThread(tid);
     const former = text(await this.gdb.command('-gdb-show scheduler-locking'), 'value');
     await this.gdb.command('-gdb-set scheduler-locking on');
     try {

@@ -62,15 +62,15 @@ async function forward(
   { threadId, singleThread }: Resumed,
   request: ForwardRequest,
   command: string,
-  isStep: boolean,
+  granularity: Granularity = 'line',
 ): Promise<void> {
   if (!(await readyToGoForward(context, threadId, request))) return;
   const debuggee = context.debuggee();
   await debuggee.breakpoints.enableLogpoints(true);
   const elsewhere = threadId !== 0 && debuggee.place !== undefined && threadId !== debuggee.place.tid;
-  // gdb steps the thread that is selected in it.
-  if (isStep && elsewhere) await debuggee.gdb.call('choose_frame', { tid: threadId, level: 0 });
-  const origin = isStep && !elsewhere ? debuggee.stepOrigin() : undefined;
+  const isStep = request !== 'continue';
+  await debuggee.chooseThread(isStep && threadId !== 0 ? threadId : undefined);
+  const origin = isStep && granularity !== 'instruction' && !elsewhere ? debuggee.stepOrigin() : undefined;
   const alone = singleThread ? threadId : undefined;
   context.afterResponse(() => debuggee.resume(command, { origin, alone }));
 }
@@ -84,24 +84,24 @@ async function continue_(
     context.afterResponse(() => void context.shutDown('exit'));
     return { allThreadsContinued: true };
   }
-  await forward(context, args, 'continue', '-exec-continue', false);
+  await forward(context, args, 'continue', '-exec-continue');
   return { allThreadsContinued: !args.singleThread };
 }
 
 async function next(context: Context, args: DebugProtocol.NextArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
   const command = instruction ? '-exec-next-instruction' : '-exec-next';
-  await forward(context, args, 'next', command, !instruction);
+  await forward(context, args, 'next', command, args.granularity);
 }
 
 async function stepIn(context: Context, args: DebugProtocol.StepInArguments): Promise<void> {
   const instruction = args.granularity === 'instruction';
   const command = instruction ? '-exec-step-instruction' : '-exec-step';
-  await forward(context, args, 'stepIn', command, !instruction);
+  await forward(context, args, 'stepIn', command, args.granularity);
 }
 
 async function stepOut(context: Context, args: DebugProtocol.StepOutArguments): Promise<void> {
-  await forward(context, args, 'stepOut', '-exec-finish', true);
+  await forward(context, args, 'stepOut', '-exec-finish');
 }
 
 async function stepBack(context: Context, args: DebugProtocol.StepBackArguments): Promise<void> {
@@ -122,6 +122,7 @@ async function reverseContinue(context: Context, args: DebugProtocol.ReverseCont
   const progress = new Progress(context.client, 'Going back', context.requestId);
   await debuggee.breakpoints.enableLogpoints(false);
   debuggee.requireStopped();
+  await debuggee.chooseThread();
   time.begin(new Operation(context.requestId, progress, () => void execution.interrupt()));
   debuggee.leave();
   context.afterResponse(() =>

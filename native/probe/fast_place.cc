@@ -82,6 +82,12 @@ Result<SteppedOn> StepToFastPlace(Tracee& process) {
       return result;
     }
     if (stop->siginfo.si_signo == SIGTRAP && stop->siginfo.si_code > 0) {
+      const unsigned hits = process.watched() ? process.TakeDebugHits() : 0;
+      process.NoteDebugHits(hits);
+      if (hits != 0) {
+        result.instead = stop;
+        return result;
+      }
       ++steps;
     } else if (IsFault(stop->siginfo)) {
       break;  // of the instruction itself: it comes again

@@ -152,12 +152,7 @@ Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
     int signal = std::exchange(now_.next_signal, 0);
     if (Mode() == ResumeMode::kStep && signal == 0 && now_.raised.empty()) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
-      if (finished) {
-        now_.since = Since::kExecuted;
-        LiveStop stop;
-        stop.siginfo.si_signo = SIGTRAP;
-        return stop;
-      }
+      if (finished || live_.has_noted_debug_hits()) return WatchedOrStepped();
     }
     if (signal != 0) {
       Outcome entered = GiveSignal();
@@ -179,6 +174,14 @@ Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
       resumed = !stop;  // woken: it still runs
     }
   }
+}
+
+// Behind a step that was made by hand, or a touch of a watch that it has noted.
+LiveStop Recorder::WatchedOrStepped() {
+  now_.since = Since::kExecuted;
+  LiveStop stop;
+  stop.siginfo.si_signo = SIGTRAP;
+  return stop;
 }
 
 Recorder::Outcome Recorder::OnWake() {
@@ -217,6 +220,7 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kInterrupted: {
       if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
+      if (live_.has_noted_debug_hits()) return std::optional(WatchedOrStepped());
       if (finished) now_.since = Since::kExecuted;
       bool slow = false;
       if (!now_.at_syscall && !AtEventEnd()) {
@@ -229,7 +233,9 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
       for (int steps = 0; steps < kMostSectionSteps && live_.InRseqSection(); ++steps) {
         CF_TRY(live_.Resume(ResumeMode::kStep));
         std::optional<Stop> step = live_.Wait();
-        if (step->kind != Stop::Kind::kSignal || step->siginfo.si_signo != SIGTRAP) return OnStop(*step);
+        const unsigned hits = live_.watched() ? live_.TakeDebugHits() : 0;
+        live_.NoteDebugHits(hits);
+        if (hits != 0 || step->kind != Stop::Kind::kSignal || step->siginfo.si_signo != SIGTRAP) return OnStop(*step);
       }
       LiveStop live_stop;
       if (interrupt_wanted_.exchange(false)) {

@@ -155,6 +155,7 @@ class Recorder {
   Result<LiveStop> RunPatched(const RunRequest& request);
   Outcome OnStop(const Stop& stop);
   Outcome OnWake();
+  LiveStop WatchedOrStepped();
   // recorder_syscalls.cc
   Outcome OnSyscallEntry();
   Outcome OnForeignCall();

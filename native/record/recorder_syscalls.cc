@@ -431,8 +431,10 @@ Recorder::Outcome Recorder::OnInterruptedBy(const Stop& stop, const SyscallArgum
 Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
   MemoryReaderFn read = [this](TraceeAddress a, std::span<std::byte> out) { return live_.memory().Read(a, out); };
   if (call.number == SYS_execve || call.number == SYS_execveat) {
+    live_.ExpectExec();
     CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
     CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(false));
+    if (!end.instead || end.instead->kind != Stop::Kind::kExec) live_.NoteExecFailed();
     if (end.instead) return OnStop(*end.instead);
     Event failed = NewEvent(EventKind::kSyscall);
     failed.number = static_cast<int32_t>(call.number);

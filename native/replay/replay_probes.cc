@@ -268,6 +268,37 @@ Result<void> Replayer::UpdateMatches() {
   return Arm();
 }
 
+// A repeated string instruction is one execution, but many steps, of which each
+// may touch what is watched. An interrupt may come before the first: the
+// instruction is still to be executed.
+Replayer::Outcome Replayer::StepOverInt3(const GeneralRegisters& registers) {
+  process_->SetRegisters(registers);
+  LeavePatches();
+  const TraceeAddress at(registers.rip);
+  CF_TRY(probes_->LiftInt3(*this, at));
+  for (;;) {
+    CF_TRY(process_->Resume(ResumeMode::kStep));
+    const Stop stop = *process_->Wait();
+    if (process_->gone()) return OnStop(stop, ResumeMode::kContinue);
+    if (stop.kind == Stop::Kind::kInterrupted) {
+      interrupting_ = false;
+      continue;
+    }
+    const bool trapped = stop.kind == Stop::Kind::kSignal && stop.siginfo.si_signo == SIGTRAP;
+    const bool again = trapped && probes_->StepAgain(at, TraceeAddress(process_->registers().rip));
+    if (!again) CF_TRY(probes_->LowerInt3(*this, at));
+    const unsigned hits = trapped && process_->watched() ? process_->TakeDebugHits() : 0;
+    process_->NoteDebugHits(hits);
+    if (!trapped) return OnStop(stop, ResumeMode::kContinue);
+    if (hits != 0) {
+      CF_TRY_ASSIGN(std::optional<ReplayStop> touched, OnTrap(stop.siginfo, ResumeMode::kContinue));
+      if (touched && again) CF_TRY(probes_->LowerInt3(*this, at));
+      if (touched) return touched;
+    }
+    if (!again) return std::optional<ReplayStop>();
+  }
+}
+
 // Carries out what the probes say: go on, step over, or look closer.
 Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegisters& registers) {
   if (probes_->LogWaits()) CF_TRY(DeliverLog());
@@ -276,29 +307,7 @@ Replayer::Outcome Replayer::Go(const TrapOutcome& outcome, const GeneralRegister
   switch (outcome.action) {
     case TrapAction::kNotOurs:
     case TrapAction::kResume: process_->SetRegisters(r); return std::optional<ReplayStop>();
-    case TrapAction::kStepOver: {
-      process_->SetRegisters(r);
-      LeavePatches();
-      TraceeAddress at(r.rip);
-      CF_TRY(probes_->LiftInt3(*this, at));
-      std::optional<Stop> stop;
-      // A repeated string instruction is one execution, but many steps. An
-      // interrupt may come before the first: the instruction is still to be executed.
-      bool again = true;
-      while (again) {
-        CF_TRY(process_->Resume(ResumeMode::kStep));
-        stop = process_->Wait();
-        if (process_->gone()) return OnStop(*stop, ResumeMode::kContinue);
-        bool interrupted = stop->kind == Stop::Kind::kInterrupted;
-        if (interrupted) interrupting_ = false;
-        again = interrupted || (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP &&
-                                probes_->StepAgain(at, TraceeAddress(process_->registers().rip)));
-      }
-      CF_TRY(probes_->LowerInt3(*this, at));
-      if (stop->kind == Stop::Kind::kSignal && stop->siginfo.si_signo == SIGTRAP && process_->TakeDebugHits() == 0)
-        return std::optional<ReplayStop>();
-      return OnStop(*stop, ResumeMode::kContinue);
-    }
+    case TrapAction::kStepOver: return StepOverInt3(r);
     case TrapAction::kStop: break;
   }
   if (outcome.is_match) {

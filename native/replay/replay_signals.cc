@@ -144,6 +144,14 @@ Replayer::Outcome Replayer::GiveSignal(const Event& event, ResumeMode mode) {
   return mode == ResumeMode::kStep ? std::optional(ReplayStop{}) : std::optional<ReplayStop>();
 }
 
+// Right after an instruction that has touched these watches: the first of them.
+ReplayStop Replayer::WatchStop(unsigned hits) {
+  ReplayStop stop;
+  stop.kind = ReplayStop::Kind::kWatch;
+  for (; !(hits & 1); hits >>= 1) ++stop.probe;
+  return stop;
+}
+
 Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
   GeneralRegisters r = process_->registers();
   if (info.si_code == SI_KERNEL) {
@@ -166,12 +174,7 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
   if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty() && Counts(thread_)) {
     // A condition of a probe has read what is watched: the program has not.
     if (probes_ && probes_->StepOutNeeded(TraceeAddress(r.rip))) return std::optional<ReplayStop>();
-    ReplayStop stop;
-    stop.kind = ReplayStop::Kind::kWatch;
-    while (!(hits & 1)) {
-      hits >>= 1;
-      ++stop.probe;
-    }
+    const ReplayStop stop = WatchStop(hits);
     if (plan_->accept_watch) {
       if (probes_) r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
       CF_TRY_ASSIGN(bool accepted, plan_->accept_watch(stop.probe, r));

@@ -101,9 +101,10 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
     }
     if (mode == ResumeMode::kStep && next_signal_ == 0 && !raised_) {
       CF_TRY_ASSIGN(bool finished, FinishRepString(*process_));
-      if (finished) {
+      const unsigned hits = process_->has_noted_debug_hits() ? process_->TakeDebugHits() : 0;
+      if (finished || hits != 0) {
         kind_ = Position::Kind::kComputing;
-        return ReplayStop{};
+        return hits != 0 && Counts(thread_) ? WatchStop(hits) : ReplayStop{};
       }
     }
     if (std::exchange(next_signal_, 0) != 0) {

@@ -200,6 +200,8 @@ class Replayer : private ProbeHost {
   // replay_signals.cc
   Outcome OnSignal(const siginfo_t& info, ResumeMode mode);
   Outcome OnTrap(const siginfo_t& info, ResumeMode mode);
+  static ReplayStop WatchStop(unsigned hits);
+  Outcome StepOverInt3(const GeneralRegisters& registers);
   Outcome OnTimeStamp();
   Outcome OnMadeToTrap(TraceeAddress address, ResumeMode mode);
   Outcome ExecuteHere(TraceeAddress address, ResumeMode mode);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "probe/range_exits.h"
 #include "timeline/debug_target.h"
 #include "timeline/history.h"
 #include "timeline/operations.h"
@@ -189,7 +190,19 @@ class Engine {
   StopReply RunForward(const ResumeRequest& request);
   Result<StopReply> ForwardLive(const ResumeRequest& request, bool first);
   Result<StopReply> ForwardReplay(const ResumeRequest& request, bool* went_live);
-  Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request, bool* nothing_left);
+  // What is left of a step through a block of code, when single steps have been enough.
+  struct RangeRun {
+    size_t steps_left = 0;
+    bool undecodable = false;
+    std::optional<RangeExits> exits;
+  };
+  Result<std::optional<StopReply>> StepReplayTo(const ResumeRequest& request, RangeRun& run, bool* nothing_left);
+  Result<EndMarker> TipMarker();
+  Result<void> SettleAtNext();
+  bool RunsThrough(const ResumeRequest& request, RangeRun& run);
+  std::optional<StopReply> LeftRange(const ResumeRequest& request, pid_t thread, pid_t wanted);
+  std::optional<RangeExits> ExitsOfRange(AddressRange range);
+  Result<StopReply> WatchStop(Tracee& tracee, const WatchSpec& watch);
   Result<std::optional<StopReply>> OnLiveStop(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> OnLiveTrap(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> WatchHit(Tracee& tracee);
@@ -244,6 +257,7 @@ class Engine {
   double effective_interval_ns_ = 0;
   double checkpoint_cost_ns_ = 2e6;  // expected of the next one; 2 ms: a process of 64 MiB
   Traps inserted_;
+  std::set<TraceeAddress> range_exits_;  // inserted, too: a thread that is stepped runs through its line
   bool inserted_in_live_ = false;
   // More than this are thinned whatever they cost: each is a process. Fewer where the kernel refuses so many.
   size_t max_checkpoints_ = 200;

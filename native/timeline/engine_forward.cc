@@ -2,8 +2,6 @@
 // seamlessly in the live process.
 #include <signal.h>
 
-#include <algorithm>
-
 #include "base/log.h"
 #include "timeline/engine.h"
 #include "timeline/search.h"
@@ -16,6 +14,8 @@ Log logger("forward");
 // How much later than its time a periodic checkpoint may come to find the end of an event.
 constexpr double kCheckpointGraceNs = 5e6;
 
+// Most lines are done after fewer; so many take 10 to 20 ms.
+constexpr size_t kMostRangeSteps = 300;
 
 }  // namespace
 
@@ -84,100 +84,6 @@ StopReply Engine::StopAtTip() {
   return reply;
 }
 
-Result<std::vector<WatchSpec>> Engine::WatchSpecs(const std::vector<Watch>& wanted) const {
-  std::vector<WatchSpec> specs;
-  for (const Watch& watch : wanted) {
-    uint64_t at = watch.address.value, end = at + watch.length_bytes;
-    while (at < end) {
-      uint64_t length = 8;
-      while (length > 1 && (at % length != 0 || at + length > end)) length /= 2;
-      specs.push_back({TraceeAddress(at), length, watch.kind == WatchKind::kWrite});
-      at += length;
-    }
-  }
-  if (specs.size() > 4)
-    return Error{"tooManyWatchpoints", "The processor can watch four places of at most 8 bytes at a time.",
-                 "Remove a data breakpoint, or watch a smaller part.", 0, 0};
-  return specs;
-}
-
-Result<bool> Engine::ConditionHolds(TraceeAddress address, const GeneralRegisters& registers, Tracee& shown) {
-  auto found = breakpoints.find(address);
-  if (found == breakpoints.end()) return false;
-  MemoryReader read = [&shown](TraceeAddress a, std::span<std::byte> out) { return shown.memory().Read(a, out); };
-  return AnyHolds(found->second.conditions, registers, read);
-}
-
-std::optional<StopReply> Engine::BreakpointHere() {
-  const GeneralRegisters& r = process().registers();
-  TraceeAddress pc(r.rip);
-  Result<bool> holds = ConditionHolds(pc, r, process());
-  if (!holds.ok() || !holds.value()) return std::nullopt;
-  StopReply reply;
-  reply.tid = pid_;
-  reply.kind = StopKind::kBreakpoint;
-  reply.breakpoint = breakpoints.at(pc).kind;
-  return reply;
-}
-
-Result<void> Engine::InsertInto(Tracee& tracee) {
-  inserted_.clear();
-  for (const auto& [address, breakpoint] : breakpoints) {
-    Result<std::byte> original = tracee.memory().ReadValue<std::byte>(address);
-    if (!original.ok()) continue;  // its library is not mapped now
-    tracee.NoteHidden(address, original.value());
-    CF_TRY(tracee.memory().WriteValue(address, kInt3));
-    inserted_.emplace_back(address, original.value());
-  }
-  inserted_in_live_ = true;
-  if (!replay_) branch().recorder->inserted = &inserted_;
-  return SetWatches(tracee);
-}
-
-Result<void> Engine::SetWatches(Tracee& tracee) {
-  CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
-  for (size_t slot = 0; slot < specs.size(); ++slot)
-    CF_TRY(tracee.SetWatch(static_cast<int>(slot), specs[slot].address, static_cast<unsigned>(specs[slot].length_bytes),
-                           specs[slot].write_only));
-  return {};
-}
-
-Result<void> Engine::ClearWatches(Tracee& tracee) {
-  for (int slot = 0; slot < 4; ++slot) CF_TRY(tracee.ClearDebugRegister(slot));
-  return {};
-}
-
-// Has the instruction before touched a watched place?
-Result<std::optional<StopReply>> Engine::WatchHit(Tracee& tracee) {
-  unsigned hits = tracee.TakeDebugHits();
-  if (hits == 0) return std::optional<StopReply>();
-  CF_TRY_ASSIGN(std::vector<WatchSpec> specs, WatchSpecs(watches));
-  size_t slot = 0;
-  while (!(hits >> slot & 1)) ++slot;
-  if (slot >= specs.size()) return std::optional<StopReply>();
-  // Or the next system call's event would seem to have written it.
-  if (!replay_)
-    branch().recorder->shared_memory().Accept({specs[slot].address, specs[slot].address + specs[slot].length_bytes});
-  StopReply reply;
-  reply.tid = pid_;
-  reply.kind = StopKind::kWatchpoint;
-  reply.watch_address = specs[slot].address;
-  reply.watch = specs[slot].write_only ? WatchKind::kWrite : WatchKind::kAccess;
-  return std::optional(reply);
-}
-
-Result<void> Engine::RemoveFrom(Tracee& tracee) {
-  inserted_in_live_ = false;
-  if (!replay_) branch().recorder->inserted = nullptr;
-  if (tracee.gone()) return {};
-  for (const auto& [address, original] : inserted_) {
-    Result<void> restored = tracee.memory().WriteValue(address, original);
-    if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());  // unmapped meanwhile
-    tracee.ForgetHidden(address);
-  }
-  return ClearWatches(tracee);
-}
-
 StopReply Engine::RunForward(const ResumeRequest& request) {
   WakeTimer timer(options_.tick_ms);
   if (request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep) {
@@ -240,11 +146,29 @@ ReplayPlan Engine::ForwardPlan() {
   return plan;
 }
 
+// A step through a line that goes on for long (a loop within it, which may wait
+// for another thread) is run instead, with traps where the line is left.
+bool Engine::RunsThrough(const ResumeRequest& request, RangeRun& run) {
+  if (request.kind != ResumeKind::kStepRange || run.steps_left > 0 || run.undecodable) return false;
+  if (!run.exits) run.exits = ExitsOfRange(request.range);
+  run.undecodable = !run.exits;
+  const TraceeAddress pc(process().registers().rip);
+  return run.exits && request.range.Contains(pc) && !run.exits->inside.contains(pc);
+}
+
+// The end of such a step, if the thread that was to make it stands there.
+std::optional<StopReply> Engine::LeftRange(const ResumeRequest& request, pid_t thread, pid_t wanted) {
+  if (thread != wanted || request.range.Contains(TraceeAddress(process().registers().rip))) return std::nullopt;
+  if (std::optional<StopReply> here = BreakpointHere()) return here;
+  return SignalStop(SIGTRAP);
+}
+
 Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went_live) {
   CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
   bool stepping = request.kind == ResumeKind::kStep || request.kind == ResumeKind::kStepRange;
   const pid_t wanted = request.tid != 0 ? request.tid : present_tid();
   bool count_first = false, executed = false;
+  RangeRun run{kMostRangeSteps, false, {}};
   for (;;) {
     Branch& b = branch();
     size_t next = base_ + 1;
@@ -264,9 +188,10 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     executed = true;
     // Another thread's steps: the others go on until it has its turn.
     const bool elsewhere = stepping && present_tid() != wanted && other_threads().contains(wanted);
-    if (stepping && !elsewhere) {
+    const bool runs_through = stepping && !elsewhere && RunsThrough(request, run);
+    if (stepping && !elsewhere && !runs_through) {
       bool nothing_left = false;
-      CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request, &nothing_left));
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, StepReplayTo(request, run, &nothing_left));
       if (reply) return *reply;
       if (!replay_) {
         *went_live = true;
@@ -274,6 +199,7 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
         if (nothing_left) arrived.kind = StopKind::kHistoryEnd;
         return arrived;
       }
+      count_first = false;
       continue;
     }
     ReplayPlan plan = ForwardPlan();
@@ -281,6 +207,11 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
     plan.count_first = count_first;
     plan.until_thread = elsewhere ? wanted : 0;
     if (request.alone) plan.only_thread = plan.until_end_of = wanted;
+    const size_t breakpoint_count = plan.probes.size();
+    if (runs_through)
+      for (const TraceeAddress address : run.exits->outside) plan.probes.push_back(ProbeSpec{address});
+    if (runs_through)
+      for (const TraceeAddress address : run.exits->inside) plan.probes.push_back(ProbeSpec{address});
     if (next < b.line.size()) {
       plan.end = MarkerOf(next);
     } else {
@@ -304,9 +235,16 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
         }
         base_ = next;
         at_base_ = count_first = true;
+        if (runs_through)
+          if (std::optional<StopReply> left = LeftRange(request, present_tid(), wanted)) return *left;
         break;
       case ReplayStop::Kind::kProbe:
         at_base_ = at_start;
+        if (stop.probe >= breakpoint_count) {
+          if (std::optional<StopReply> left = LeftRange(request, present_tid(), wanted)) return *left;
+          count_first = false;
+          break;
+        }
         reply.kind = StopKind::kBreakpoint;
         reply.breakpoint = breakpoints.at(plan.probes[stop.probe].address).kind;
         return reply;
@@ -314,11 +252,11 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
         plan.watches.clear();
         CF_TRY(replay_->Step(plan));
         [[fallthrough]];
-      case ReplayStop::Kind::kWatch:
-        reply.kind = StopKind::kWatchpoint;
-        reply.watch_address = watch_specs[stop.probe].address;
-        reply.watch = watch_specs[stop.probe].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+      case ReplayStop::Kind::kWatch: {
+        CF_TRY_ASSIGN(reply, WatchStop(replay_->process(), watch_specs[stop.probe]));
+        CF_TRY(SettleAtNext());
         return reply;
+      }
       case ReplayStop::Kind::kSignal: present_siginfo_ = stop.siginfo; return SignalStop(stop.signal);
       case ReplayStop::Kind::kSyscallEntry:
       case ReplayStop::Kind::kSyscallReturn:
@@ -336,6 +274,28 @@ Result<StopReply> Engine::ForwardReplay(const ResumeRequest& request, bool* went
   }
 }
 
+// Where the live process stands, wherever that is.
+Result<EndMarker> Engine::TipMarker() {
+  Branch& b = branch();
+  CF_TRY_ASSIGN(PageSet pages, TipPages(b));
+  return EndMarker{{Position::Kind::kComputing, b.log->size(), b.tip->registers()}, b.tip.get(), std::move(pages)};
+}
+
+// The replay was stopped by an instruction that has been executed: it may stand
+// where the next checkpoint or the live process does, which is no way to go.
+Result<void> Engine::SettleAtNext() {
+  Branch& b = branch();
+  if (base_ + 1 < b.line.size()) {
+    CF_TRY_ASSIGN(at_base_, replay_->StandsAt(MarkerOf(base_ + 1)));
+    if (at_base_) ++base_;
+  } else if (replay_->event() == b.log->size()) {
+    CF_TRY_ASSIGN(EndMarker tip, TipMarker());
+    CF_TRY_ASSIGN(bool at_tip, replay_->StandsAt(tip));
+    if (at_tip) GoLive();
+  }
+  return {};
+}
+
 // The next checkpoint stands at the same instruction, whose call had been begun there and was taken back.
 bool Engine::NextIsHere() {
   if (base_ + 1 >= branch().line.size()) return false;
@@ -344,9 +304,10 @@ bool Engine::NextIsHere() {
          next.thread == replay_->thread() && next.registers.rip == replay_->process().registers().rip;
 }
 
-// One instruction, or as many as stay inside the range. nullopt: the replay has
-// come to the live process, which takes over; `nothing_left`: it stood there already.
-Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& request, bool* nothing_left) {
+// One instruction, or as many as stay inside the range and are left for it in
+// `run`. nullopt: the replay has come to the live process, which takes over
+// (`nothing_left`: it stood there already), or the caller goes on.
+Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& request, RangeRun& run, bool* nothing_left) {
   ReplayPlan plan;
   plan.report_signals = true;
   if (request.alone) plan.only_thread = replay_->thread();
@@ -380,9 +341,13 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
       if (at_next) base_ = next;
       at_base_ = at_next;
     } else if (replay_->event() == b.log->size()) {
-      CF_TRY_ASSIGN(PageSet pages, TipPages(b));
-      EndMarker tip{{Position::Kind::kComputing, b.log->size(), b.tip->registers()}, b.tip.get(), std::move(pages)};
+      CF_TRY_ASSIGN(EndMarker tip, TipMarker());
       CF_TRY_ASSIGN(bool at_tip, replay_->StandsAt(tip));
+      if (at_tip && touched) {
+        GoLive();
+        CF_TRY_ASSIGN(StopReply reply, WatchStop(*b.tip, plan.watches[*touched]));
+        return std::optional(reply);
+      }
       if (at_tip) {
         // At the instruction of a call that was begun and taken back: the step is still to be made.
         *nothing_left = stop.kind == ReplayStop::Kind::kEndOfLog && request.kind == ResumeKind::kStep &&
@@ -394,11 +359,7 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
         return Error{"diverged", "The replay passed the end of what was recorded without finding it.", "", 0, pid_};
     }
     if (touched) {
-      StopReply reply;
-      reply.tid = pid_;
-      reply.kind = StopKind::kWatchpoint;
-      reply.watch_address = plan.watches[*touched].address;
-      reply.watch = plan.watches[*touched].write_only ? WatchKind::kWrite : WatchKind::kAccess;
+      CF_TRY_ASSIGN(StopReply reply, WatchStop(replay_->process(), plan.watches[*touched]));
       return std::optional(reply);
     }
     // Another thread had its turn: the caller goes on until this one has it again.
@@ -408,7 +369,9 @@ Result<std::optional<StopReply>> Engine::StepReplayTo(const ResumeRequest& reque
     if (std::optional<StopReply> here = BreakpointHere()) return here;
     if (!request.range.Contains(pc)) return std::optional(SignalStop(SIGTRAP));
     if (interrupt_wanted.load()) return std::optional(SignalStop(SIGINT));
-    if (at_next) return std::optional<StopReply>();  // the caller looks for a barrier, and goes on
+    if (run.steps_left > 0) --run.steps_left;
+    // The caller looks for a barrier, or runs through the range, and goes on.
+    if (at_next || (run.steps_left == 0 && !run.undecodable)) return std::optional<StopReply>();
   }
 }
 
@@ -447,9 +410,14 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
   running_recorder_.store(&recorder);
   struct NotRunning {
     std::atomic<Recorder*>& recorder;
-    ~NotRunning() { recorder.store(nullptr); }
-  } at_end{running_recorder_};
+    std::set<TraceeAddress>& exits;
+    ~NotRunning() {
+      recorder.store(nullptr);
+      exits.clear();
+    }
+  } at_end{running_recorder_, range_exits_};
   if (interrupt_wanted.load()) recorder.RequestInterrupt();
+  RangeRun run{kMostRangeSteps, false, {}};
   std::optional<LiveStop> taken_over;
   if (request.alone && recorder.thread() != wanted) {
     if (!recorder.OtherThreads().contains(wanted)) return ThreadHasEnded(wanted);
@@ -462,10 +430,16 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
     bool step_off = breakpoints.contains(pc);
     const bool elsewhere = stepping && recorder.thread() != wanted && recorder.OtherThreads().contains(wanted);
     const bool stepping_here = stepping && !elsewhere;
+    const bool runs_through = stepping_here && !step_off && RunsThrough(request, run);
+    range_exits_.clear();
+    if (runs_through) {
+      range_exits_ = run.exits->outside;
+      range_exits_.insert(run.exits->inside.begin(), run.exits->inside.end());
+    }
     Result<LiveStop> stop = LiveStop{};
     if (taken_over) {
       stop = *std::exchange(taken_over, std::nullopt);
-    } else if (stepping_here || step_off) {
+    } else if ((stepping_here && !runs_through) || step_off) {
       CF_TRY(SetWatches(*b.tip));
       stop = recorder.Run({ResumeMode::kStep, std::exchange(signal, 0), 0, request.alone});
       if (!b.tip->gone()) CF_TRY(ClearWatches(*b.tip));
@@ -475,14 +449,17 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
       CF_TRY(RemoveFrom(*b.tip));
     }
     if (!stop.ok()) return std::move(stop).error();
+    const bool stepped_here = stepping_here && !runs_through;
     bool step_done =
-        stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL && (stepping_here || step_off);
+        stop->kind == LiveStop::Kind::kTrap && stop->siginfo.si_code != SI_KERNEL && (stepped_here || step_off);
     // The call that the thread stepped into, and waited in, has ended.
     if (stop->kind == LiveStop::Kind::kThread && stepping && recorder.thread() == wanted && recorder.AtEventEnd())
       step_done = b.log->at(b.log->size() - 1).kind == EventKind::kSyscall;
     if (stop->kind == LiveStop::Kind::kThreadEnded) return ThreadHasEnded(wanted);
     if (!step_done) {
-      CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepping_here));
+      CF_TRY_ASSIGN(std::optional<StopReply> reply, OnLiveStop(*stop, stepped_here));
+      if (!reply && runs_through && stop->kind == LiveStop::Kind::kTrap)
+        reply = LeftRange(request, recorder.thread(), wanted);
       if (reply) return *reply;
       continue;
     }
@@ -494,6 +471,7 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
       if (std::optional<StopReply> here = BreakpointHere()) return *here;
       if (!request.range.Contains(TraceeAddress(b.tip->registers().rip))) return SignalStop(SIGTRAP);
       if (interrupt_wanted.exchange(false)) return SignalStop(SIGINT);
+      if (run.steps_left > 0) --run.steps_left;
     } else if (std::optional<StopReply> here = BreakpointHere()) {
       return *here;
     }
@@ -504,14 +482,17 @@ Result<std::optional<StopReply>> Engine::OnLiveTrap(const LiveStop& stop, bool s
   Branch& b = branch();
   GeneralRegisters r = b.tip->registers();
   TraceeAddress before(r.rip - 1);
-  if (stop.siginfo.si_code == SI_KERNEL && !stepping && breakpoints.contains(before)) {
+  const bool is_ours = breakpoints.contains(before) || range_exits_.contains(before);
+  if (stop.siginfo.si_code == SI_KERNEL && !stepping && is_ours) {
     r.rip = before.value;
     r.orig_rax = ~0ull;
     b.tip->SetRegisters(r);
     return BreakpointHere();
   }
-  CF_TRY_ASSIGN(std::optional<StopReply> watch, WatchHit(*b.tip));
-  if (watch) return watch;
+  if (stop.siginfo.si_code != SI_KERNEL) {
+    CF_TRY_ASSIGN(std::optional<StopReply> watch, WatchHit(*b.tip));
+    if (watch) return watch;
+  }
   b.recorder->AdoptTrap(stop.siginfo);
   present_siginfo_ = stop.siginfo;
   return std::optional(SignalStop(SIGTRAP));

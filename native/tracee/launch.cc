@@ -221,7 +221,7 @@ Result<void> Tracee::SeeExecThrough() {
   CF_TRY(Resume(ResumeMode::kToSyscallExit));
   if (Wait()->kind == Stop::Kind::kGone)
     return Error{"startFailed", "The program ended before its first instruction.", "", 0, pid_};
-  thread_.debug_control = 0;
+  thread_.debug = debug_wanted_ = {};
   for (const auto& [tid, thread] : others_) TracerThread::Unregister(tid);
   others_.clear();
   own_pages_.clear();

@@ -268,7 +268,7 @@ Result<void> Attachment::Undo(const std::map<pid_t, std::vector<siginfo_t>>& giv
       if (auto found = threads.find(tid); found != threads.end()) Tell(GiveBackThread(tracee_, found->second));
       QueueSignals(signals[tid], &after);
     }
-    for (int slot = 0; slot < 4; ++slot) static_cast<void>(tracee_.ClearDebugRegister(slot));
+    tracee_.ForgetDebugRegisters();
   }
   if (!standing.empty() && !has_filter_) Tell(UnmapCorePages(tracee_));
   for (pid_t tid : standing) {

@@ -112,6 +112,19 @@ void Tracee::ForgetThread(pid_t tid) {
   if (tid == pid_) pid_ = tid_;
 }
 
+void Tracee::ExpectExec() {
+  if (tid_ == leader_ || others_.contains(leader_)) return;
+  TracerThread::Register(leader_);
+  others_[leader_].only_expected = true;
+}
+
+void Tracee::NoteExecFailed() {
+  auto first = others_.find(leader_);
+  if (first == others_.end() || !first->second.only_expected) return;
+  others_.erase(first);
+  TracerThread::Unregister(leader_);
+}
+
 std::vector<pid_t> Tracee::Threads() const {
   std::vector<pid_t> tids{tid_};
   for (const auto& [tid, thread] : others_) tids.push_back(tid);
@@ -232,51 +245,6 @@ Result<void> Tracee::WriteSignalMask(uint64_t mask) {
   return {};
 }
 
-// Intel SDM vol. 3, 17.2.4: DR7 has an enable bit pair for each slot and, from
-// bit 16 on, two bits of condition (0 execute, 1 write, 3 read or write) and two of length.
-static Result<void> PokeDebug(pid_t pid, int index, uint64_t value) {
-  size_t offset = offsetof(struct user, u_debugreg) + static_cast<size_t>(index) * sizeof(long);
-  if (::ptrace(PTRACE_POKEUSER, pid, offset, value) != 0)
-    return SystemError("noDebugRegister", "A hardware watchpoint cannot be set", errno, pid);
-  return {};
-}
-
-static uint64_t SlotBits(int slot, unsigned condition, unsigned length_bytes) {
-  unsigned length = length_bytes == 8 ? 2 : length_bytes - 1;
-  return (uint64_t{1} << (slot * 2)) | (uint64_t{condition | length << 2} << (16 + slot * 4));
-}
-
-static uint64_t SlotMask(int slot) { return (uint64_t{3} << (slot * 2)) | (uint64_t{15} << (16 + slot * 4)); }
-
-Result<void> Tracee::SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only) {
-  CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(tid_, slot, address.value));
-  thread_.debug_control |= SlotBits(slot, write_only ? 1 : 3, length_bytes);
-  return PokeDebug(tid_, 7, thread_.debug_control);
-}
-
-Result<void> Tracee::SetHardwareBreakpoint(int slot, TraceeAddress address) {
-  CF_TRY(ClearDebugRegister(slot));
-  CF_TRY(PokeDebug(tid_, slot, address.value));
-  thread_.debug_control |= SlotBits(slot, 0, 1);
-  return PokeDebug(tid_, 7, thread_.debug_control);
-}
-
-Result<void> Tracee::ClearDebugRegister(int slot) {
-  if (!(thread_.debug_control & SlotMask(slot))) return {};
-  thread_.debug_control &= ~SlotMask(slot);
-  return PokeDebug(tid_, 7, thread_.debug_control);
-}
-
-unsigned Tracee::TakeDebugHits() {
-  size_t offset = offsetof(struct user, u_debugreg) + 6 * sizeof(long);
-  errno = 0;
-  long status = ::ptrace(PTRACE_PEEKUSER, tid_, offset, nullptr);
-  if (errno != 0) return 0;
-  if (status & 15) ::ptrace(PTRACE_POKEUSER, tid_, offset, status & ~15L);
-  return static_cast<unsigned>(status & 15);
-}
-
 // Is the next instruction one that calls the kernel? Prefixes may stand before it.
 bool Tracee::NextIsSyscall() {
   uint8_t code[16];
@@ -330,6 +298,7 @@ Result<void> Tracee::Resume(ResumeMode mode, int signal) {
   thread_.stepping = mode == ResumeMode::kStep;
   thread_.skip_exit = at_entry && call_stops_ == CallStops::kByTracing && mode == ResumeMode::kContinue;
   const long request = RequestFor(mode, at_entry, signal);
+  CF_TRY(SettleDebugRegisters());
   CF_TRY(FlushRegisters());
   if (::ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, static_cast<long>(signal)) != 0)
     return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
@@ -380,7 +349,11 @@ std::optional<Stop> Tracee::Interpret(int status) {
       stop.new_pid = static_cast<pid_t>(message);
       stop.shares_memory = status >> 16 != PTRACE_EVENT_FORK;
       return stop;
-    case PTRACE_EVENT_EXEC: stop.kind = Stop::Kind::kExec; return stop;
+    case PTRACE_EVENT_EXEC:
+      stop.kind = Stop::Kind::kExec;
+      pid_ = leader_;
+      thread_.only_expected = false;
+      return stop;
     case PTRACE_EVENT_STOP:
       stop.kind = Stop::Kind::kInterrupted;
       stop.group_stop_signal = signal == SIGTRAP ? 0 : signal;

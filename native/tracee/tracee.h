@@ -99,6 +99,9 @@ class Tracee {
   Result<pid_t> MakeThread();
   void SwitchTo(pid_t tid);
   void ForgetThread(pid_t tid);  // it has ended
+  // Around execve: the thread that comes back from it has the first one's number, also if that one has ended.
+  void ExpectExec();
+  void NoteExecFailed();
   // As Wait(), of whichever thread stops first, which becomes the current one.
   // `block` false: nullopt at once if none has.
   std::optional<Stop> WaitAny(bool wakeable, bool block = true);
@@ -129,12 +132,15 @@ class Tracee {
   Result<void> SetAlternateStack(const stack_t& stack);
   Result<uint64_t> ReadSignalMask();
   Result<void> WriteSignalMask(uint64_t mask);
-  // Debug registers: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
+  // Debug registers, of all threads: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
   Result<void> SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only);
-  Result<void> SetHardwareBreakpoint(int slot, TraceeAddress address);
   Result<void> ClearDebugRegister(int slot);
-  // Which slots have triggered since this was last called (DR6), as a bit set.
+  bool watched() const { return debug_wanted_.control != 0; }
+  // Which slots the current thread has triggered since this was last called (DR6), as a bit set.
   unsigned TakeDebugHits();
+  // To be taken again: the next step or trap of a watch would forget them.
+  void NoteDebugHits(unsigned hits) { thread_.debug_hits |= hits; }
+  bool has_noted_debug_hits() const { return thread_.debug_hits != 0; }
 
   // -- Running ----------------------------------------------------------------
   Result<void> Resume(ResumeMode mode, int signal = 0);
@@ -247,12 +253,20 @@ class Tracee {
   Result<void> MapOwnMemory(const Mapping& place, uint64_t offset, int64_t descriptor);
   Result<void> GiveOwnMemory(Tracee& copy) const;
   Result<void> FlushRegisters();
+  Result<void> SettleDebugRegisters();
+  void ForgetDebugRegisters();
   long RequestFor(ResumeMode mode, bool at_entry, int signal);
   bool NextIsSyscall();
   void GoOnBy(long request);
   std::optional<Stop> Interpret(int status);
   void HideStepping();
   bool FaultIsPending() const;
+
+  struct DebugRegisters {
+    std::array<uint64_t, 4> addresses{};
+    uint64_t control = 0;
+    bool operator==(const DebugRegisters&) const = default;
+  };
 
   struct ThreadState {
     bool gone = false;
@@ -261,7 +275,9 @@ class Tracee {
     bool registers_dirty = false;
     GeneralRegisters registers{};
     std::vector<siginfo_t> deferred;
-    uint64_t debug_control = 0;
+    bool only_expected = false;  // there is no such thread before execve
+    DebugRegisters debug;        // what the kernel has: the kernel's are each thread's own
+    unsigned debug_hits = 0;
     bool at_syscall_entry = false;
     bool skip_exit = false;        // kByTracing: the end of the call that comes next is nobody's wish
     bool interrupt_asked = false;  // and not seen yet: any other stop makes the kernel forget it
@@ -282,6 +298,7 @@ class Tracee {
   CallStops call_stops_ = CallStops::kByFilter;
   std::unique_ptr<Attachment> attachment_;
   uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds
+  DebugRegisters debug_wanted_;  // each thread gets them as it is resumed
   ThreadState thread_;
   std::map<pid_t, ThreadState> others_;
 };

@@ -225,4 +225,80 @@ describe('one thread alone', () => {
     assert.equal(s.last?.text, 'main-spin');
     assert.equal(await s.evaluate('there'), there);
   });
+
+  debugTest('gdb’s scheduler-locking step: steps are of one thread, the rest of all', 'locking.c', async (s) => {
+    await s.walk(`
+      break third
+      run               -> third
+    `);
+    await s.evaluate('-exec set scheduler-locking step', { context: 'repl' });
+    const { main, other } = await threadsOf(s);
+    const [spins, place] = [await s.evaluate('there'), await pcOf(s, other)];
+    await s.walk(`
+      next              -> allow
+      next              -> main-spin
+    `);
+    assert.deepEqual([await s.evaluate('there'), await pcOf(s, other)], [spins, place]);
+    await s.walk(`
+      break spun
+      continue          -> spun
+      value there       -> 1002
+      clear spun
+    `);
+    // Back, and forwards by the same lines; then by steps of the other thread.
+    await s.walk(`
+      stepBack          -> main-spin
+      stepBack          -> allow
+      stepBack          -> third
+      next              -> allow
+      next              -> main-spin
+    `);
+    assert.equal(s.threadId, main);
+    assert.deepEqual([await s.evaluate('there'), await pcOf(s, other)], [spins, place]);
+    await s.walk(`
+      next              -> spun
+      value there       -> 1002
+      break other-step
+      reverseContinue   -> other-step
+      value there       -> 1001
+      next              -> other-loop
+      value there       -> 1002
+      stepBack          -> other-step
+      value there       -> 1001
+      next              -> other-loop
+      next              -> other-done
+    `);
+    assert.equal(s.threadId, other);
+    await s.walk(`
+      clear other-step
+      clear third
+      continue          -> exit 0
+    `);
+    assert.equal(s.client.output.stdout, '-1 1002\n');
+  });
+
+  debugTest(
+    'gdb’s scheduler-locking replay holds nobody: in the past the order is what it was',
+    'locking.c',
+    async (s) => {
+      await s.walk(`
+      break third
+      run               -> third
+    `);
+      await s.evaluate('-exec set scheduler-locking replay', { context: 'repl' });
+      await s.walk(`
+      break spun
+      continue          -> spun
+      value there       -> 1002
+      reverseContinue   -> third
+      continue          -> spun
+      value there       -> 1002
+      stepBack          -> main-spin
+      next              -> spun
+      clear spun
+      clear third
+      continue          -> exit 0
+    `);
+    },
+  );
 });

@@ -19,6 +19,24 @@ async function stepInMain(s: Journey, main: number): Promise<void> {
   assert.equal(s.threadId, main);
 }
 
+/** What each thread has of its own, in the order of their numbers. */
+async function eachThread(s: Journey): Promise<{ errno: string; own: string; deeper: number; outermost: string }[]> {
+  const found = [];
+  for (const threadId of await threadsOf(s)) {
+    const { stackFrames } = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
+      threadId,
+    });
+    const top = { frameId: stackFrames[0]!.id };
+    found.push({
+      errno: await s.evaluate('errno', top),
+      own: await s.evaluate('own', top),
+      deeper: stackFrames.filter(({ name }) => name.startsWith('deeper')).length,
+      outermost: stackFrames.some(({ name }) => name.startsWith('main')) ? 'main' : 'thread',
+    });
+  }
+  return found;
+}
+
 describe('threads', () => {
   debugTest('a breakpoint in a thread stops there, and its variables are its own', 'threads.c', async (s) => {
     await s.walk(`
@@ -157,5 +175,106 @@ describe('threads', () => {
       continue          -> exit 0
     `);
     assert.equal(s.client.output.stdout, '300 30 300\n');
+  });
+
+  debugTest(
+    'each thread has its errno, its variables and its stack, at each moment of the past',
+    'perThread.c',
+    async (s) => {
+      const main = (errno: string) => ({ errno, own: '0', deeper: 0, outermost: 'main' });
+      const other = (errno: string, own: string, deeper: number) => ({ errno, own, deeper, outermost: 'thread' });
+      const moments: [string, object[]][] = [
+        ['begin', [main('0')]],
+        ['set', [main('1'), other('11', '1', 0), other('12', '2', 0)]],
+        ['deep', [main('2'), other('21', '100', 2), other('22', '200', 3)]],
+        ['joined', [main('3')]],
+      ];
+      for (const [mark] of moments) await s.breakAt(mark);
+      for (const [mark, expected] of moments) {
+        await s.walk(mark === 'begin' ? `run -> begin` : `continue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `live, at ${mark}`);
+      }
+      for (const [mark, expected] of moments.slice(0, -1).reverse()) {
+        await s.walk(`reverseContinue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `in the past, at ${mark}`);
+      }
+      for (const [mark, expected] of moments.slice(1)) {
+        await s.walk(`continue -> ${mark}`);
+        assert.deepEqual(await eachThread(s), expected, `forwards in the past, at ${mark}`);
+      }
+      // By steps, too: between the two lines only errno has changed.
+      await s.walk(`
+      break change-own
+      reverseContinue   -> deep
+      reverseContinue   -> change-own
+    `);
+      const second = s.threadId;
+      const index = (await threadsOf(s)).indexOf(second);
+      assert.equal((await eachThread(s))[index]?.errno, `2${index}`);
+      await s.walk(`stepBack -> change`);
+      assert.equal(s.threadId, second);
+      assert.deepEqual((await eachThread(s))[index], other(`1${index}`, `${index}`, 0));
+      assert.equal((await eachThread(s))[0]?.errno, '2');
+    },
+  );
+
+  debugTest('a lost update is found from the write that lost it to the write that was lost', 'race.c', async (s) => {
+    await s.walk(`
+      break loses-end
+      run               -> loses-end
+      value counter     -> 1
+    `);
+    const loser = s.threadId;
+    await s.walk(`
+      lastWrite counter -> overwrite
+      value counter     -> 10
+      value seen        -> 0
+    `);
+    assert.equal(s.threadId, loser);
+    await s.walk(`
+      lastWrite counter -> add
+      value counter     -> 0
+    `);
+    const adder = s.threadId;
+    assert.notEqual(adder, loser);
+    // The loser had read by then, and stands in its wait.
+    const { stackFrames } = await s.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
+      threadId: loser,
+    });
+    const waits = stackFrames.find(({ name }) => name.startsWith('loses'));
+    assert.ok(waits, 'the thread that loses the update is there');
+    assert.equal(await s.evaluate('seen', { frameId: waits.id }), '0');
+    await s.walk(`
+      next              -> adds-post
+      value counter     -> 10
+    `);
+    assert.equal(s.threadId, adder);
+  });
+
+  debugTest('a data breakpoint stops at a write by whichever thread', 'race.c', async (s) => {
+    await s.launch();
+    const { dataId } = await s.client.request<DebugProtocol.DataBreakpointInfoResponse['body']>('dataBreakpointInfo', {
+      name: 'counter',
+    });
+    await s.client.request('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+    const values = [];
+    const threads = new Set<number>();
+    await s.run();
+    for (; s.last?.body.reason === 'data breakpoint'; await s.step('continue')) {
+      values.push(await s.evaluate('counter'));
+      threads.add(s.threadId);
+    }
+    assert.deepEqual(values, ['10', '1']);
+    assert.equal(threads.size, 2);
+    assert.equal(s.last?.text, 'exit 0');
+    const back = [];
+    for (await s.step('reverseContinue'); s.last?.body.reason === 'data breakpoint'; await s.step('reverseContinue'))
+      back.push(await s.evaluate('counter'));
+    assert.deepEqual(back, ['10', '0']);
+    const again = [];
+    for (await s.step('continue'); s.last?.body.reason === 'data breakpoint'; await s.step('continue'))
+      again.push(await s.evaluate('counter'));
+    assert.deepEqual(again, ['10', '1']);
+    assert.equal(s.last?.text, 'exit 0');
   });
 });

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "attached.h"
 #include "core_child.h"
@@ -221,6 +223,37 @@ TEST_CASE("attach: a breakpoint stops it, and is gone when it is let go") {
   CHECK(TroubleOf(end) + end.text == "");
   CHECK(target->WaitForEnd(kPatience) == "exit 0");
   CHECK(target->output() == "ready\nsaid\n");
+}
+
+TEST_CASE("attach: a watch stops whichever thread writes there, and is gone from all when they are let go") {
+  auto target = Begin("four_threads", "-g -O1 -no-pie");
+  const Symbols symbols(BuildDebuggee("attachable.c", "-g -O1 -no-pie"));
+  const ChildEnd end = RunInCoreChild(kPatience, [&] {
+    AttachedRun run(target->pid());
+    run.engine().watches.push_back({WatchKind::kWrite, symbols.at("total"), 8});
+    auto total = [&] { return run.engine().process().memory().ReadValue<uint64_t>(symbols.at("total")).value(); };
+    std::set<pid_t> writers;
+    uint64_t before = total();
+    for (int i = 0; i < 500 && writers.size() < 4 && run.problems.empty(); ++i) {
+      if (i % 5 == 4) {
+        // A thread that is stopped so often is never left for another one: without the watch it is.
+        const auto watches = std::exchange(run.engine().watches, {});
+        run.RunFor(70);
+        run.engine().watches = watches;
+        before = total();
+      }
+      const StopReply stop = run.engine().Resume({ResumeKind::kContinue, 0, {}});
+      run.Expect(std::string("a watchpoint, not ") + NameOf(stop.kind), stop.kind == StopKind::kWatchpoint);
+      run.Expect("no write was missed", total() == ++before);
+      writers.insert(run.engine().present_tid());
+    }
+    run.Expect("all four write: " + std::to_string(writers.size()), writers.size() == 4);
+    run.Detach();
+    return run.problems;
+  });
+  CHECK(TroubleOf(end) + end.text == "");
+  CHECK(target->WaitForEnd(kPatience) == "exit 0");
+  CHECK(target->output() == "ready\n12000 12000\n");
 }
 
 // Not own_state: until the guardian has come, it sees the one CPU of its tracer.

@@ -249,6 +249,16 @@ SITUATION(another_program_from_a_thread) {
   run(run_program, 0);
   for (;;) pause();
 }
+static void *run_program_after(void *first) {
+  pthread_join(*(pthread_t *)first, NULL);
+  return run_program(NULL);
+}
+SITUATION(another_program_after_the_first_thread_has_ended) {
+  static pthread_t first;
+  first = pthread_self();
+  run(run_program_after, &first);
+  pthread_exit(NULL);
+}
 static void *leave_all(void *argument) {
   puts("EXIT-SUCCESS");
   exit(0);
