@@ -159,13 +159,13 @@ Result<StopReply> Search::SeekCheckpoint(std::shared_ptr<Checkpoint> target) {
 std::optional<Search::Interval> Search::Before(std::optional<size_t> upper) {
   auto& line = engine_.branch().line;
   if (!upper) {
-    if (!engine_.at_base_) return Interval{engine_.base_, engine_.PresentMarker()};
+    if (!engine_.at_base_) return Interval{engine_.base_, engine_.PresentMarker(), engine_.PresentRunNs()};
     upper = engine_.base_;
   }
   // Between a barrier and what stands before it nothing was executed.
   while (*upper > 0 && line[*upper]->barrier) --*upper;
   if (*upper == 0) return std::nullopt;
-  return Interval{*upper - 1, engine_.MarkerOf(*upper)};
+  return Interval{*upper - 1, engine_.MarkerOf(*upper), line[*upper]->time_ns};
 }
 
 Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
@@ -265,7 +265,12 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     passed_.clear();
     passed_counts_.clear();
     passed_from_ = engine_.branch().line[interval.start]->id;
-    if (!goal.conditional && goal.watches.empty()) plan.tick = [&] { NotePassed(*replay, goal); };
+    CopyPacing pacing = engine_.PaceTo(*replay, interval.end_ns);
+    plan.wants_tick = [&] { return pacing.WantsCopy(static_cast<double>(replay->TimeNs())); };
+    if (!goal.conditional && goal.watches.empty())
+      plan.tick = [&] {
+        if (NotePassed(*replay, goal)) pacing.Made(static_cast<double>(replay->TimeNs()), engine_.copy_cost_ns_);
+      };
     uint64_t accepted = 0;
     size_t accepted_probe = 0;
     uint64_t asked = 0;
@@ -335,6 +340,7 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
       return Error{"diverged", "The replay did not arrive where the recording does.",
                    "Please report this program; checkpoints before this place can still be visited.", 0, 0};
     }
+    passed_end_ns_ = replay->TimeNs();
     Hit hit;
     hit.start = interval.start;
     hit.count = goal.conditional ? accepted : replay->transitions();
@@ -352,23 +358,24 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
 }
 
 // A copy from within the counting of an interval, with the count so far. Not at
-// a counted place: whether this very hit is in the count nobody can tell.
-void Search::NotePassed(Replayer& replay, const Goal& goal) {
+// a counted place: whether this very hit is in the count nobody can tell. False: none was made.
+bool Search::NotePassed(Replayer& replay, const Goal& goal) {
   constexpr size_t kKept = 8;
   const TraceeAddress here = replay.ProgramCounter();
   if (std::any_of(goal.probes.begin(), goal.probes.end(), [&](const ProbeSpec& p) { return p.address == here; }))
-    return;
+    return false;
   Result<uint64_t> transitions = replay.CountNow();
   Result<uint32_t> group = replay.GroupNow();
-  if (!transitions.ok() || !group.ok()) return;
+  if (!transitions.ok() || !group.ok()) return false;
   std::shared_ptr<Checkpoint> copy = engine_.CopyOnTheWay(replay);
-  if (!copy) return;
+  if (!copy) return false;
   passed_.push_back(std::move(copy));
   passed_counts_.push_back({transitions.value(), group.value()});
-  if (passed_.size() <= kKept) return;
+  if (passed_.size() <= kKept) return true;
   const size_t dropped = passed_.size() / 2;
   Engine::DropCopy(passed_, dropped);
   passed_counts_.erase(passed_counts_.begin() + static_cast<long>(dropped));
+  return true;
 }
 
 // A replay that goes on to `hit`: from the last copy before it, if the interval
@@ -398,9 +405,14 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   plan.probes = goal.probes;
   plan.limit = hit.count;
   // Copies at growing density towards the answer: the next step back starts from the last one.
+  // Where that is, nobody knows; most often it is near the interval's end.
+  const bool counted_now = passed_from_ == engine_.branch().line[hit.start]->id;
+  CopyPacing pacing = engine_.PaceTo(*replay, counted_now ? passed_end_ns_ : 0);
+  plan.wants_tick = [&] { return pacing.WantsCopy(static_cast<double>(replay->TimeNs())); };
   plan.tick = [&] {
     constexpr size_t kKept = 6;
     if (auto copy = engine_.CopyOnTheWay(*replay)) copies_.push_back(std::move(copy));
+    pacing.Made(static_cast<double>(replay->TimeNs()), engine_.copy_cost_ns_);
     if (copies_.size() > kKept) Engine::DropCopy(copies_, copies_.size() / 2);
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));

@@ -55,6 +55,7 @@ class Search {
   struct Interval {
     size_t start = 0;
     EndMarker end;
+    uint64_t end_ns = 0;  // its run time, about; 0: unknown
   };
 
   Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
@@ -110,7 +111,7 @@ class Search {
   // Makes `replay`, reached from line[start], the present; `copies` were left on the way.
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
               std::vector<std::shared_ptr<Checkpoint>> copies);
-  void NotePassed(Replayer& replay, const Goal& goal);
+  bool NotePassed(Replayer& replay, const Goal& goal);
   Result<std::unique_ptr<Replayer>> ReplayTowards(const Hit& hit);
   ReplayPlan Plan();
   StopReply Begin(OperationResult* result);
@@ -129,6 +130,7 @@ class Search {
   std::vector<std::shared_ptr<Checkpoint>> passed_;
   std::vector<Count> passed_counts_;
   int passed_from_ = 0;                 // id of the checkpoint where that interval begins
+  uint64_t passed_end_ns_ = 0;          // the time that its replay arrived at
   std::unique_ptr<StepWindow> window_;  // what StepUpTo() found
   bool answer_at_start_ = false;
   bool cancelled_ = false;
