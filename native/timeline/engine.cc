@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "checkpoint/pagemap.h"
 #include "tracee/children.h"
 #include "tracee/core_page.h"
 
@@ -327,11 +328,26 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
   return replayer;
 }
 
+namespace {
+
+// What `replay` has written, which can only be among `interval`, what the recording wrote in all of it. Looking
+// there alone is far quicker than at all of a large process; proofs of arrival look everywhere.
+Result<PageSet> WrittenWithin(Replayer& replay, const Result<PageSet>& interval) {
+  if (!interval.ok() || replay.process().has_own_memory()) return ExclusivePages(replay.process().pid());
+  CF_TRY_ASSIGN(const Pagemap pagemap, Pagemap::Open(replay.process().pid()));
+  return pagemap.ExclusivePagesIn(interval.value());
+}
+
+}  // namespace
+
 // A replay that is left behind is worth keeping: it already stands where
 // somebody looked.
 void Engine::KeepPresentAsCheckpoint() {
   if (!replay_ || edited_ || at_base_ || passing_) return;
-  Result<PageSet> pages = ExclusivePages(replay_->process().pid());
+  Branch& b = branch();
+  const bool is_last = base_ + 1 == b.line.size();
+  Result<PageSet> pages =
+      WrittenWithin(*replay_, is_last ? TipPages(b) : Result<PageSet>(b.line[base_ + 1]->pages));
   if (!pages.ok()) return;
   auto checkpoint = std::make_shared<Checkpoint>();
   checkpoint->pages = std::move(pages).value();

@@ -29,6 +29,7 @@
 #include "timeline/history.h"
 #include "timeline/operations.h"
 #include "timeline/preparation.h"
+#include "timeline/counted_step.h"
 #include "timeline/step_window.h"
 #include "tracee/children.h"
 
@@ -249,6 +250,7 @@ class Engine {
   std::shared_ptr<Checkpoint> in_use_;       // not to be thinned: a search is about to arrive from it
   bool at_base_ = false;                     // the present is exactly line[base_]
   std::unique_ptr<StepWindow> step_window_;  // what `bs` is answered from
+  std::unique_ptr<CountedStep> counted_step_;
   std::unique_ptr<Preparation> preparation_;
   // Of queries (query.h), the last of them: their rows are moments.
   std::deque<std::shared_ptr<QueryAnswer>> answers_;

@@ -64,8 +64,8 @@ bool Preparation::GoOn(const std::function<bool()>& busy) {
     if (at_copy.ok() && !at_copy.value()) break;
     copies_.pop_back();
   }
-  CF_LOG(logger, kDebug, "%zu copies before moment %d%s", copies_.size(), present_,
-         arrived_ ? "" : ", which was not reached");
+  CF_LOG(logger, kDebug, "%zu copies before moment %d%s; its replay ran %.1f ms", copies_.size(), present_,
+         arrived_ ? "" : ", which was not reached", static_cast<double>(replay_->process().CpuTimeNs()) / 1e6);
   replay_.reset();
   return over_ = true;
 }
