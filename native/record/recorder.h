@@ -93,7 +93,9 @@ class Recorder {
     interrupt_at_.reset();
   }
   // As RequestInterrupt(), when the process has run for `run_ns` more, or `clock_ns` have passed.
-  void RequestInterruptIn(uint64_t run_ns, uint64_t clock_ns) { interrupt_at_ = {Now() + run_ns, MonotonicNs() + clock_ns}; }
+  void RequestInterruptIn(uint64_t run_ns, uint64_t clock_ns) {
+    interrupt_at_ = {Now() + run_ns, MonotonicNs() + clock_ns};
+  }
 
   // True at a system call's instruction whose call was begun and taken back:
   // rcx and r11 are not what they were before it.

@@ -346,8 +346,7 @@ void Engine::KeepPresentAsCheckpoint() {
   if (!replay_ || edited_ || at_base_ || passing_) return;
   Branch& b = branch();
   const bool is_last = base_ + 1 == b.line.size();
-  Result<PageSet> pages =
-      WrittenWithin(*replay_, is_last ? TipPages(b) : Result<PageSet>(b.line[base_ + 1]->pages));
+  Result<PageSet> pages = WrittenWithin(*replay_, is_last ? TipPages(b) : Result<PageSet>(b.line[base_ + 1]->pages));
   if (!pages.ok()) return;
   auto checkpoint = std::make_shared<Checkpoint>();
   checkpoint->pages = std::move(pages).value();

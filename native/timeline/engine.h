@@ -25,11 +25,11 @@
 #include "base/result.h"
 #include "checkpoint/spacing.h"
 #include "timeline/copy_pacing.h"
+#include "timeline/counted_step.h"
 #include "timeline/debug_target.h"
 #include "timeline/history.h"
 #include "timeline/operations.h"
 #include "timeline/preparation.h"
-#include "timeline/counted_step.h"
 #include "timeline/step_window.h"
 #include "tracee/children.h"
 
@@ -263,14 +263,14 @@ class Engine {
   std::chrono::steady_clock::time_point stopped_at_{};
 
   // periodic checkpoints
-  uint64_t last_checkpoint_ns_ = 0;   // run time
-  double copy_cost_ns_ = 1e6;         // of the last one that was made on the way of a replay
-  double expected_making_ns_ = 2e6;   // of the next one; 2 ms: a process of 64 MiB
-  CheckpointCost cost_;               // of the last one, until now
-  uint64_t last_look_ns_ = 0;         // run time at which page faults were looked at
-  uint64_t copied_since_look_ = 0;    // pages, of Branch::tail of the live process
-  bool given_up_ = false;             // the last one, for memory: what is written now is kept by none
-  bool no_room_ = false;              // nothing can be given up until the next one is made
+  uint64_t last_checkpoint_ns_ = 0;  // run time
+  double copy_cost_ns_ = 1e6;        // of the last one that was made on the way of a replay
+  double expected_making_ns_ = 2e6;  // of the next one; 2 ms: a process of 64 MiB
+  CheckpointCost cost_;              // of the last one, until now
+  uint64_t last_look_ns_ = 0;        // run time at which page faults were looked at
+  uint64_t copied_since_look_ = 0;   // pages, of Branch::tail of the live process
+  bool given_up_ = false;            // the last one, for memory: what is written now is kept by none
+  bool no_room_ = false;             // nothing can be given up until the next one is made
   Traps inserted_;
   bool inserted_in_live_ = false;
   // More than this are thinned whatever they cost: each is a process. Fewer where the kernel refuses so many.

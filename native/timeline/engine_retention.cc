@@ -206,10 +206,9 @@ void Engine::Thin() {
 
 void Engine::WarnOfBudget() {
   if (std::exchange(thin_warned_, true)) return;
-  options_.notice(
-      "warning",
-      "The memory for checkpoints is used up by pinned ones and by what the program has written since the "
-      "last. Raise checkpoints.memoryMb, or delete bookmarks.");
+  options_.notice("warning",
+                  "The memory for checkpoints is used up by pinned ones and by what the program has written since the "
+                  "last. Raise checkpoints.memoryMb, or delete bookmarks.");
 }
 
 // -- In time ---------------------------------------------------------------------------------

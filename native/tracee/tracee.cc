@@ -556,8 +556,7 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
   std::unique_ptr<Tracee> copy;
   // CLONE_PARENT and exit signal 0: invisible to the debuggee's wait(2) and SIGCHLD handler.
   CF_TRY_ASSIGN(int64_t result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
-  // Those that are about to end count, too.
-  if (result == -EAGAIN && TracerThread::AwaitDying()) {
+  if (result == -EAGAIN && TracerThread::AwaitDying()) {  // those about to end count, too
     CF_TRY_ASSIGN(result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
   }
   if (result < 0 || !copy) return ForkRefused(result, pid_);
@@ -597,9 +596,5 @@ uint64_t Tracee::PrivateBytes() const {
   }
   return total;
 }
-
-void Tracee::AwaitDying() { TracerThread::AwaitDying(); }
-
-uint64_t Tracee::StopCount() { return TracerThread::StopCount(); }
 
 }  // namespace chronofork

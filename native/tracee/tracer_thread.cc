@@ -113,6 +113,9 @@ void WakeTracer() {
   }
 }
 
+uint64_t Tracee::StopCount() { return TracerThread::StopCount(); }
+void Tracee::AwaitDying() { TracerThread::AwaitDying(); }
+
 bool TracerThread::IsCurrent() { return is_tracer; }
 uint64_t TracerThread::StopCount() { return stop_count.load(); }
 

@@ -17,7 +17,7 @@ TEST_CASE("page faults: copies are faults beyond growth, and never more than the
   CHECK(CopiedPages({100, 1000}, {600, 1500}) == 0);    // filled in
   CHECK(CopiedPages({100, 1000}, {600, 1000}) == 500);  // copied
   CHECK(CopiedPages({100, 1000}, {600, 1200}) == 300);
-  CHECK(CopiedPages({100, 1000}, {600, 700}) == 500);    // unmapped meanwhile
+  CHECK(CopiedPages({100, 1000}, {600, 700}) == 500);  // unmapped meanwhile
   CHECK(CopiedPages({100, 1000}, {9100, 1000}) == 1000);
 }
 

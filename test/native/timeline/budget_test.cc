@@ -1,7 +1,7 @@
 // The memory budget while the program suddenly writes to everything: measured
 // at the processes, not by what the engine believes.
-#include <doctest/doctest.h>
 #include <dirent.h>
+#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <atomic>

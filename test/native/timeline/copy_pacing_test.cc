@@ -34,9 +34,7 @@ TEST_CASE("copy pacing: a large one leaves few, the last near the end") {
   CHECK(made.back() >= 360);
 }
 
-TEST_CASE("copy pacing: none where the way is as short as the copy") {
-  CHECK(Copies(20, 20, 5, 20).empty());
-}
+TEST_CASE("copy pacing: none where the way is as short as the copy") { CHECK(Copies(20, 20, 5, 20).empty()); }
 
 TEST_CASE("copy pacing: copies never cost more than a part of an unknown way") {
   for (double cost_ms : {0.3, 3.0, 30.0})
