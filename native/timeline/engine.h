@@ -192,7 +192,7 @@ class Engine {
   std::vector<int64_t> ChooseToThin(const Branch& b) const;
   void Thin();
   void WarnOfBudget();
-  bool IsOverBudget(const Branch& b) const;
+  bool IsOverBudget() const;
   Result<void> MakeRoom();
   void GiveUpNewest(Branch& b);
 

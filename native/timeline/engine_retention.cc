@@ -27,7 +27,7 @@ Log logger("timeline");
 // How much later than its time a periodic checkpoint may come to find the end of an event.
 constexpr double kCheckpointGraceNs = 5e6;
 
-// How often page faults are asked for, in run time: a hundredth of what asking takes.
+// How often page faults are asked for, at most, in run time: asking takes less than a hundredth of that.
 constexpr uint64_t kLookNs = 1'000'000;
 
 // What a checkpoint counts for that the kernel has refused: the next try is after two seconds.
@@ -64,7 +64,7 @@ bool Engine::CheckpointIsDue(Branch& b, bool at_event) {
   const uint64_t now_ns = b.tip->CpuTimeNs();
   if (!at_event) {
     LookAtFaults(b, now_ns);
-    if (IsOverBudget(b)) return true;
+    if (IsOverBudget()) return true;
   }
   return IsTimeForCheckpoint(b, now_ns, at_event);
 }
@@ -214,9 +214,8 @@ void Engine::WarnOfBudget() {
 // -- In time ---------------------------------------------------------------------------------
 
 // While it runs: by estimate.
-bool Engine::IsOverBudget(const Branch& b) const {
+bool Engine::IsOverBudget() const {
   if (no_room_ || given_up_) return false;
-  static_cast<void>(b);
   return UsedBytes() + copied_since_look_ * kPageBytes > budget_bytes_;
 }
 
@@ -226,7 +225,7 @@ bool Engine::IsOverBudget(const Branch& b) const {
 // next one is made when it is due.
 Result<void> Engine::MakeRoom() {
   Branch& b = branch();
-  if (!IsOverBudget(b)) return {};
+  if (!IsOverBudget()) return {};
   CF_TRY_ASSIGN(PageSet written, TipPages(b));
   auto measure = [&](const PageSet& pages, const Checkpoint& newest) {
     b.tail = {TotalBytes(HeldBy(newest, pages)), ReadFaultCounts(b.tip->pid())};
@@ -306,6 +305,11 @@ Result<void> Engine::DeleteCheckpoint(int id) {
       // Written after it for the first time: the one before it has held that since, too.
       SetKept(next, Union(checkpoint->kept, Subtract(next.kept, checkpoint->pages)));
       next.pages = Union(next.pages, checkpoint->pages);
+    } else {
+      // The live process goes on from it: what was written before it is written since the one before.
+      b->carried = Union(b->carried, checkpoint->pages);
+      b->tail.bytes += checkpoint->kept_bytes;
+      b->tip_at_last = false;
     }
     line.erase(at);
     if (b->id == branch_ && index < base_) --base_;
