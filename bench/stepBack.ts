@@ -5,7 +5,8 @@
  * On a program of 512 MiB, ten seconds into its run; on Lua, built from Debian's
  * sources, at ordinary depth of calls; and on a small program, where the packets
  * that gdb and the core exchange are counted too. Each place is wherever the
- * program happened to be when it was paused.
+ * program happened to be when it was paused: at one the step comes at once, at
+ * the other a second later, as of a person who looks first.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -31,6 +32,8 @@ import {
 
 // Between two places, so that they are different ones.
 const betweenMs = 150;
+// What a person looks for before pressing anything; meanwhile the first step is prepared.
+const lookMs = 1000;
 // Nobody waits longer; what takes longer is counted with this time.
 const stepLimitMs = 20_000;
 
@@ -48,9 +51,13 @@ export async function firstThread(client: DapClient): Promise<number> {
 }
 
 interface Samples {
+  /** At once after the stop. */
   firstMs: number[];
+  /** After a look. */
+  lookedMs: number[];
+  /** The step after each of them, at once. */
   nextMs: number[];
-  /** Steps that had not ended after the limit; each is in firstMs or nextMs with the limit. */
+  /** Steps that had not ended after the limit; each is among the others with the limit. */
   tooLong: number;
 }
 
@@ -82,10 +89,12 @@ async function sample(program: string, args: string[], places: Places, samples: 
   try {
     const threadId = await firstThread(client);
     await sleep(places.afterMs);
-    while (samples.firstMs.length < places.count) {
+    while (!isComplete(samples, places)) {
       await client.request('pause', { threadId });
       await client.take<DebugProtocol.StoppedEvent>('stopped');
-      if (!(await measure(samples.firstMs, threadId))) return;
+      const looks = samples.lookedMs.length < samples.firstMs.length;
+      if (looks) await sleep(lookMs);
+      if (!(await measure(looks ? samples.lookedMs : samples.firstMs, threadId))) return;
       if (!(await measure(samples.nextMs, threadId))) return;
       await client.timeTravel('chronofork/seek', { to: 'end' });
       await client.take<DebugProtocol.StoppedEvent>('stopped');
@@ -97,9 +106,12 @@ async function sample(program: string, args: string[], places: Places, samples: 
   }
 }
 
+const isComplete = ({ firstMs, lookedMs }: Samples, { count }: Places) =>
+  firstMs.length >= count && lookedMs.length >= count;
+
 async function sampleAll(program: string, args: string[], places: Places): Promise<Samples> {
-  const samples: Samples = { firstMs: [], nextMs: [], tooLong: 0 };
-  while (samples.firstMs.length < places.count) await sample(program, args, places, samples);
+  const samples: Samples = { firstMs: [], lookedMs: [], nextMs: [], tooLong: 0 };
+  while (!isComplete(samples, places)) await sample(program, args, places, samples);
   return samples;
 }
 
@@ -137,6 +149,14 @@ export async function measureStepBack(isQuick: boolean): Promise<Measured> {
     },
     {
       section: 'going back',
+      name: 'Step Back after a second of looking, 512 MiB',
+      ...spread(samples.lookedMs),
+      unit: 'ms',
+      aim: 50,
+      how: 'at as many other places',
+    },
+    {
+      section: 'going back',
       name: 'the next Step Back, 512 MiB',
       ...spread(samples.nextMs),
       unit: 'ms',
@@ -146,6 +166,7 @@ export async function measureStepBack(isQuick: boolean): Promise<Measured> {
   ];
   const series: Series = {
     'first, 512 MiB': distribution(samples.firstMs),
+    'after a look, 512 MiB': distribution(samples.lookedMs),
     'next, 512 MiB': distribution(samples.nextMs),
   };
   return { figures, series };
@@ -178,6 +199,13 @@ export async function measureLuaStepBack(isQuick: boolean): Promise<Measured> {
         value: quantile(samples.firstMs, 0.95),
         unit: 'ms',
         how: 'the same',
+      },
+      {
+        section: 'going back',
+        name: 'Step Back after a second of looking, Lua',
+        ...spread(samples.lookedMs),
+        unit: 'ms',
+        how: 'at as many other places',
       },
       {
         section: 'going back',

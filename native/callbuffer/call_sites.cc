@@ -114,7 +114,7 @@ bool CallSites::Add(TraceeAddress address, size_t event, const Reader& read, con
     if (*why) return false;
     // Behind a jump or a return may be anything, also data: only what does nothing may be displaced.
     const bool padding = rest[0] == std::byte{0x90} || (rest[0] == std::byte{0x0f} && rest[1] == std::byte{0x1f}) ||
-                         rest[0] == std::byte{0x66} || rest[0] == std::byte{0x2e} || rest[0] == kInt3;
+                         rest[0] == std::byte{0x66} || rest[0] == std::byte{0x2e} || rest[0] == kInt3Byte;
     *why = "other code follows";
     if (flow_ended && !padding) return false;
     const auto own = rest.first(instruction->length);
@@ -164,7 +164,7 @@ bool CallSites::Add(TraceeAddress address, size_t event, const Reader& read, con
   site.stub_code = CodeOf(stub);
   std::copy_n(patch.bytes().begin(), kPatchLength, site.patch.begin());
   for (const auto& [boundary, moved] : site.redirected)
-    CHRONOFORK_ASSERT(boundary - address >= kPatchLength || site.patch[boundary - address] == kInt3);
+    CHRONOFORK_ASSERT(boundary - address >= kPatchLength || site.patch[boundary - address] == kInt3Byte);
   sites_.push_back(std::move(site));
   *why = "";
   return true;

@@ -50,6 +50,7 @@ std::vector<int64_t> ChooseCheckpointsToDelete(std::span<const RetentionCandidat
   uint64_t bytes = std::accumulate(kept.begin(), kept.end(), uint64_t{0}, [](uint64_t sum, const auto* checkpoint) {
     return sum + checkpoint->private_bytes;
   });
+  if (limits.used_bytes != 0) bytes = limits.used_bytes;
   std::vector<int64_t> to_delete;
   for (;;) {
     bool too_many = limits.max_count != 0 && kept.size() > limits.max_count;

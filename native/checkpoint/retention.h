@@ -12,10 +12,9 @@
 //
 // Approximation: a checkpoint's private bytes are the pages that it alone holds.
 // When it goes, the pages that it shared with exactly one neighbour become
-// private to that neighbour, which is not known from these numbers: the real
-// memory freed is that of the deleted one, but neighbours may weigh more
-// afterwards. So apply the answer, measure again, and ask again when
-// checkpoints are next added; the budget is approached, not overshot for long.
+// private to that neighbour, which is not known from these numbers: the memory
+// freed is that of the first one in the answer, but those behind it may weigh
+// more by then. Who wants to be exact deletes the first, measures, and asks again.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +36,7 @@ struct RetentionCandidate {
 struct RetentionLimits {
   uint64_t budget_bytes = 0;  // 0: no limit
   size_t max_count = 0;       // 0: no limit
+  uint64_t used_bytes = 0;    // by all of them, with what several share; 0: the sum of their private bytes
 };
 
 // The ids to delete, in the order in which they were chosen. `now_ms`: run time

@@ -53,7 +53,7 @@ Result<bool> FinishRepString(Tracee& process) {
   if (process.watched()) process.TakeDebugHits();
   const TraceeAddress end = instruction->end();
   CF_TRY_ASSIGN(std::byte original, process.memory().ReadValue<std::byte>(end));
-  CF_TRY(process.memory().WriteValue(end, kInt3));
+  CF_TRY(process.memory().WriteValue(end, kInt3Byte));
   int signal_again = 0;
   CF_TRY_ASSIGN(const bool finished, RunToTrapAt(process, pc, end, &signal_again));
   if (process.gone()) return Error{"debuggeeGone", "The program was killed.", "", 0, process.pid()};

@@ -83,6 +83,14 @@ void Recorder::RequestInterrupt() {
   WakeTracer();
 }
 
+bool Recorder::InterruptWanted() {
+  if (interrupt_at_ && (Now() >= interrupt_at_->run_ns || MonotonicNs() >= interrupt_at_->clock_ns)) {
+    interrupt_at_.reset();
+    interrupt_wanted_.store(true);
+  }
+  return interrupt_wanted_.load();
+}
+
 // Has nothing been executed since the last event?
 bool Recorder::AtEventEnd() {
   if (log_.size() == 0) return false;
@@ -198,7 +206,7 @@ Recorder::Outcome Recorder::OnWake() {
       calls_->TrapNextCall();
     }
   }
-  if (!interrupting_ && (interrupt_wanted_.load() || held_too_long || preempting_ || checkpoint_due(false))) {
+  if (!interrupting_ && (InterruptWanted() || held_too_long || preempting_ || checkpoint_due(false))) {
     interrupting_ = true;
     CF_TRY(live_.RequestInterrupt());
   }

@@ -88,7 +88,14 @@ class Recorder {
   bool AmidComputing() { return !now_.at_syscall && !AtEventEnd(); }
   // From any thread.
   void RequestInterrupt();
-  void CancelInterrupt() { interrupt_wanted_.store(false); }
+  void CancelInterrupt() {
+    interrupt_wanted_.store(false);
+    interrupt_at_.reset();
+  }
+  // As RequestInterrupt(), when the process has run for `run_ns` more, or `clock_ns` have passed.
+  void RequestInterruptIn(uint64_t run_ns, uint64_t clock_ns) {
+    interrupt_at_ = {Now() + run_ns, MonotonicNs() + clock_ns};
+  }
 
   // True at a system call's instruction whose call was begun and taken back:
   // rcx and r11 are not what they were before it.
@@ -264,7 +271,12 @@ class Recorder {
   EventLog& log_;
   RecordOptions options_;
   ResumeMode mode_ = ResumeMode::kContinue;
+  bool InterruptWanted();
   std::atomic<bool> interrupt_wanted_{false};
+  struct Later {
+    uint64_t run_ns = 0, clock_ns = 0;
+  };
+  std::optional<Later> interrupt_at_;
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
   int slow_places_ = 0;        // in turn, at which it was stopped and let run on
   // What a thread has done since its last event.

@@ -53,7 +53,7 @@ Result<void> Recorder::LetCallsPass() {
     return {};
   }
   // While a signal is on its way nothing may be called in the process.
-  const bool unseen = now_.held.empty() && now_.raised.empty() && !interrupt_wanted_.load() && !caught_syscalls &&
+  const bool unseen = now_.held.empty() && now_.raised.empty() && !InterruptWanted() && !caught_syscalls &&
                       !stop_after && !own_memory_open_ && until_thread_ == 0 && !stop_at_next_call_;
   if (unseen) {
     Result<void> put_in = calls_->PutIn(log_.size());

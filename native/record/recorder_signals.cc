@@ -153,7 +153,7 @@ Recorder::Outcome Recorder::OnMadeToTrap(TraceeAddress address) {
     CF_TRY(live_.memory().WriteValue(address, patched_.at(address)));
     CF_TRY(live_.Resume(ResumeMode::kStep));
     std::optional<Stop> stop = live_.Wait();
-    CF_TRY(live_.memory().WriteValue(address, kInt3));
+    CF_TRY(live_.memory().WriteValue(address, kInt3Byte));
     if (stop->kind != Stop::Kind::kSignal || stop->siginfo.si_signo != SIGTRAP) return OnStop(*stop);
   }
   Event event = NewEvent(saved ? EventKind::kVectorSave : EventKind::kRandom);
@@ -315,7 +315,7 @@ Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>
     if (patched_.contains(found.address)) continue;
     patched_[found.address] = code[found.address - range.start];
     live_.NoteHidden(found.address, code[found.address - range.start]);
-    CF_TRY(live_.memory().WriteValue(found.address, kInt3));
+    CF_TRY(live_.memory().WriteValue(found.address, kInt3Byte));
     if (patched) patched->push_back(found.address);
     CF_LOG(logger, kInfo, "instruction at 0x%llx traps", static_cast<unsigned long long>(found.address.value));
   }

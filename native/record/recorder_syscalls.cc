@@ -456,7 +456,7 @@ Recorder::Outcome Recorder::PerformProcessCall(const SyscallArguments& call) {
 Result<void> Recorder::ShowBreakpoints(bool shown) {
   if (!inserted) return {};
   for (const auto& [address, original] : *inserted)
-    CF_TRY(live_.memory().WriteValue(address, shown ? kInt3 : original));
+    CF_TRY(live_.memory().WriteValue(address, shown ? kInt3Byte : original));
   return {};
 }
 

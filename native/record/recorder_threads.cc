@@ -62,7 +62,7 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
     }
     if (!stop) {
       if (only_one_ && now_.open) TellThatItWaits(mine, now_.open->call.number, begun_ns);
-      if (interrupt_wanted_.load() && !interrupting_) {
+      if (InterruptWanted() && !interrupting_) {
         interrupting_ = true;
         if (now_.open) now_.open->interrupted = true;
         CF_TRY(live_.RequestInterrupt());
@@ -374,7 +374,7 @@ Recorder::Outcome Recorder::EndThread(const SyscallArguments& call) {
     std::optional<Stop> stop = live_.PollOthers(true);
     if (stop) {
       NoteCallEnd(*stop, mine);
-    } else if (interrupt_wanted_.load() && !interrupting_) {
+    } else if (InterruptWanted() && !interrupting_) {
       interrupting_ = true;
       if (waiting_.begin()->second.open) waiting_.begin()->second.open->interrupted = true;
       live_.SwitchTo(waiting_.begin()->first);
@@ -420,7 +420,7 @@ Recorder::Outcome Recorder::GiveTurnTo(pid_t thread) {
       continue;
     }
     TellThatItWaits(next, wanted.open->call.number, begun_ns);
-    if (!interrupt_wanted_.load() || interrupting_) continue;
+    if (!InterruptWanted() || interrupting_) continue;
     interrupting_ = wanted.open->interrupted = true;
     live_.SwitchTo(next);
     Result<void> asked = live_.RequestInterrupt();

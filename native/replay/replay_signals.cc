@@ -249,7 +249,7 @@ Replayer::Outcome Replayer::ExecuteHere(TraceeAddress address, ResumeMode mode) 
   CF_TRY(process_->memory().WriteValue(address, patched_.at(address)));
   CF_TRY(process_->Resume(ResumeMode::kStep));
   const std::optional<Stop> stop = process_->Wait();
-  CF_TRY(process_->memory().WriteValue(address, kInt3));
+  CF_TRY(process_->memory().WriteValue(address, kInt3Byte));
   if (stop->kind != Stop::Kind::kSignal || !IsFault(stop->siginfo))
     return Diverged("an instruction did not fault where the recording has " + Describe(log_->at(event_), event_));
   return OnSignal(stop->siginfo, mode);

@@ -226,7 +226,7 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
   for (TraceeAddress address : event.patched) {
     CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(address));
     if (!patched_.contains(address)) patched_[address] = original;
-    CF_TRY(process_->memory().WriteValue(address, kInt3));
+    CF_TRY(process_->memory().WriteValue(address, kInt3Byte));
   }
   return {};
 }
@@ -298,7 +298,7 @@ Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call
   for (TraceeAddress at : event.patched) {
     CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(at));
     patched_[at] = original;
-    CF_TRY(process_->memory().WriteValue(at, kInt3));
+    CF_TRY(process_->memory().WriteValue(at, kInt3Byte));
   }
   return {};
 }

@@ -164,7 +164,7 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
 
 Replayer::Outcome Replayer::OnWake() {
   if (interrupting_) return std::optional<ReplayStop>();
-  bool tick_due = plan_->tick && process_->CpuTimeNs() - run_since_ns_ >= kTickRunNs;
+  bool tick_due = plan_->tick && process_->CpuTimeNs() - run_since_ns_ >= kTickRunNs && plan_->wants_tick();
   if (tick_due || plan_->cancelled()) {
     interrupting_ = true;
     CF_TRY(process_->RequestInterrupt());

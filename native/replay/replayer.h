@@ -14,6 +14,7 @@
 //    checkpoint: Run() returns with all probes and watchpoints out.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -90,8 +91,9 @@ struct ReplayPlan {
   // Of this thread alone are probes, watches, signals and calls counted or stopped for; 0: of all.
   pid_t only_thread = 0;
   std::function<bool()> cancelled = [] { return false; };
-  // Called when stopped at an arbitrary place about every tick; may take copies.
+  // Called when stopped at an arbitrary place about every tick, if it is wanted then; may take copies.
   std::function<void()> tick;
+  std::function<bool()> wants_tick = [] { return true; };  // asked while the process runs
 };
 
 struct ReplayStop {
@@ -139,6 +141,9 @@ class Replayer : private ProbeHost {
   std::unique_ptr<Tracee> Release() { return std::move(process_); }
   Position position();
   size_t event() const { return event_; }
+  // Run time of the program where it stands now, about: of the place that it began at, and its own since.
+  uint64_t TimeNs() const { return began_at_ns_ + process_->CpuTimeNs(); }
+  void set_began_at_ns(uint64_t time_ns) { began_at_ns_ = time_ns - std::min(time_ns, process_->CpuTimeNs()); }
   const EventLog& log() const { return *log_; }
   const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
   // Hits counted by all runs of this replay so far, and the plan's probe that counted last.
@@ -268,6 +273,7 @@ class Replayer : private ProbeHost {
   PageSet shared_;
   bool thread_ended_ = false;  // the current one: a switch comes next
   bool interrupting_ = false;
+  uint64_t began_at_ns_ = 0;
   uint64_t run_since_ns_ = 0;  // its CPU time when it was last let run on from a tick
   bool raised_ = false;
   int next_signal_ = 0;

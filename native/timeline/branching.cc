@@ -204,7 +204,8 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   base_ = branch().line.size() - 1;
   at_base_ = !differs;
   barrier_wanted_ = differs;
-  last_checkpoint_ns_ = branch().tip->CpuTimeNs();
+  NoteCheckpointMade(branch(), expected_making_ns_);
+  branch().tail = {0, ReadFaultCounts(branch().tip->pid())};
   PresentMoved();
   CF_LOG(logger, kInfo, "branch %d from event %zu, pid %d", id, from.event, branch().tip->pid());
   return result;

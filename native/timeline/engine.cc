@@ -11,7 +11,6 @@
 
 #include "base/log.h"
 #include "checkpoint/pagemap.h"
-#include "checkpoint/retention.h"
 #include "tracee/children.h"
 #include "tracee/core_page.h"
 
@@ -20,11 +19,6 @@ namespace {
 
 Log logger("timeline");
 
-// Checkpointing may take this share of the run time (the interval grows beyond it).
-constexpr double kCheckpointShare = 0.05;
-// The faults and the copy when a page is written for the first time after a
-// checkpoint; 3.7 µs were measured in a virtual machine.
-constexpr double kCopyOnWriteNs = 3500;
 // A stop that lasts this long was seen by a person, and becomes a checkpoint.
 constexpr auto kSeenByAPerson = std::chrono::milliseconds(25);
 
@@ -71,7 +65,6 @@ Result<std::unique_ptr<DirtyPages>> WatchPages(Tracee& tracee) {
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)), arena_(std::make_shared<EventLog::Arena>()) {
   budget_bytes_ = options_.budget_bytes ? options_.budget_bytes : FreeMemoryBytes() / 4;
-  effective_interval_ns_ = options_.interval_ms * 1e6;
 }
 
 Engine::~Engine() { LetGo(false); }
@@ -172,6 +165,8 @@ uint64_t Engine::PresentTimeNs() {
   return event > 0 ? std::max(base_time, branch().log->at(event - 1).time_ns) : base_time;
 }
 
+uint64_t Engine::PresentRunNs() { return replay_ ? replay_->TimeNs() : branch().tip->CpuTimeNs(); }
+
 siginfo_t Engine::PresentSiginfo() const {
   if (present_siginfo_) return *present_siginfo_;
   siginfo_t info{};
@@ -192,6 +187,7 @@ void Engine::PresentMoved() {
 
 void Engine::Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index) {
   Branch& b = branch();
+  SetKept(*checkpoint, checkpoint->pages);
   b.line.insert(b.line.begin() + static_cast<long>(index), std::move(checkpoint));
   Thin();
   options_.changed();
@@ -227,156 +223,19 @@ Result<std::shared_ptr<Checkpoint>> Engine::CheckpointLive(CheckpointReason reas
   checkpoint->pinned = pinned;
   checkpoint->patched = b.recorder->patched();
   checkpoint->barrier = reason == CheckpointReason::kEdit;
+  if (!b.line.empty()) SetKept(*checkpoint, HeldBy(*b.line.back(), checkpoint->pages));
   base_ = b.line.size();
   b.line.push_back(checkpoint);
   b.tip_at_last = true;
+  b.tail = {0, ReadFaultCounts(b.tip->pid())};
   Thin();
   const double made_ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begun).count();
-  // The program pays once more as it goes on: each page that it writes is copied first.
-  const double later_ns = kCopyOnWriteNs * static_cast<double>(TotalBytes(checkpoint->pages) / kPageBytes);
-  // On a busy machine a checkpoint is sometimes interrupted for a tenth of a second; that one alone must not leave
-  // seconds without checkpoints behind it, so the cost that is believed at most doubles from one to the next.
-  checkpoint_cost_ns_ = std::min(made_ns, 2 * checkpoint_cost_ns_);
-  effective_interval_ns_ = std::max(options_.interval_ms * 1e6, (checkpoint_cost_ns_ + later_ns) / kCheckpointShare);
-  last_checkpoint_ns_ = b.tip->CpuTimeNs();
+  NoteCheckpointMade(b, made_ns);
   CF_LOG(logger, kInfo, "checkpoint %d (%s) at event %zu, %zu KiB dirty, %.2f ms", checkpoint->id,
          CheckpointReasonName(reason), checkpoint->position.event,
          static_cast<size_t>(TotalBytes(checkpoint->pages) / 1024), made_ns / 1e6);
   options_.changed();
   return checkpoint;
-}
-
-// Of `pages`, written or mapped anew since the last checkpoint, those that hold
-// anything now or did then. Only looked at where much was mapped: sanitizers
-// and garbage collectors reserve terabytes, and use little of them.
-PageSet Engine::Touched(const Branch& b, PageSet pages) const {
-  constexpr uint64_t kMuchBytes = uint64_t{256} << 20;
-  if (TotalBytes(pages) < kMuchBytes) return pages;
-  PageSet touched;
-  std::vector<pid_t> pids{b.tip->pid()};
-  if (!b.line.empty()) pids.push_back(b.line.back()->process->pid());
-  for (pid_t pid : pids) {
-    Result<Pagemap> pagemap = Pagemap::Open(pid);
-    if (!pagemap.ok()) return pages;
-    Result<PageSet> populated = pagemap.value().Populated(pages);
-    if (!populated.ok()) return pages;
-    touched = Union(touched, populated.value());
-  }
-  return touched;
-}
-
-Result<PageSet> Engine::TipPages(Branch& b) {
-  CF_TRY_ASSIGN(PageSet pages, b.dirty->Collect(false));
-  return Union(Union(Touched(b, std::move(pages)), b.carried), b.recorder->shared_memory().pages());
-}
-
-// A checkpoint while the program runs. If the kernel refuses it, the program
-// goes on: going back will take longer, and older checkpoints make room.
-Result<void> Engine::CheckpointOnTheWay(bool async) {
-  Result<std::shared_ptr<Checkpoint>> made =
-      CheckpointLive(async ? CheckpointReason::kSignal : CheckpointReason::kInterval, async);
-  if (made.ok()) return {};
-  if (async || made.error().code != "forkRefused") return std::move(made).error();
-  last_checkpoint_ns_ = branch().tip->CpuTimeNs();
-  effective_interval_ns_ *= 2;
-  // Going back needs a few processes of its own, now and whenever the limit is met.
-  constexpr size_t kProcessesForASearch = 8;
-  constexpr size_t kFewest = 2;
-  max_checkpoints_ = std::max(kFewest, branch().line.size() - std::min(branch().line.size(), kProcessesForASearch));
-  Thin();
-  if (!std::exchange(refusal_warned_, true))
-    options_.notice("warning", made.error().message + " " + made.error().remedy +
-                                   " The program goes on; going back will take longer.");
-  return {};
-}
-
-// What deleting line[index] would free: the pages that were written after it,
-// whose former contents it alone keeps, and its page tables (8 bytes a page).
-uint64_t Engine::PrivateBytesOf(const Branch& b, size_t index) const {
-  uint64_t bytes = 64 * 1024;  // kernel objects of a process
-  if (index + 1 < b.line.size()) return bytes + TotalBytes(b.line[index + 1]->pages);
-  return bytes;
-}
-
-uint64_t Engine::UsedBytes() const {
-  std::map<const Checkpoint*, uint64_t> seen;
-  for (const auto& b : branches_)
-    for (size_t i = 0; i < b->line.size(); ++i) seen[b->line[i].get()] = PrivateBytesOf(*b, i);
-  uint64_t total = 0;
-  for (const auto& [checkpoint, bytes] : seen) total += bytes;
-  return total;
-}
-
-void Engine::Thin() {
-  for (auto& b : branches_) {
-    std::vector<RetentionCandidate> candidates;
-    for (size_t i = 0; i < b->line.size(); ++i) {
-      const Checkpoint& c = *b->line[i];
-      RetentionCandidate candidate;
-      candidate.id = c.id;
-      candidate.order = static_cast<int64_t>(i);
-      candidate.time_ms = static_cast<double>(c.time_ns) / 1e6;
-      candidate.private_bytes = PrivateBytesOf(*b, i);
-      // What stands before a barrier is where the line before it ends.
-      bool before_barrier = i + 1 < b->line.size() && b->line[i + 1]->barrier;
-      candidate.pinned = c.pinned || c.barrier || before_barrier;
-      candidate.is_present = (b->id == branch_ && i == base_) || b->line[i] == in_use_;
-      candidates.push_back(candidate);
-    }
-    double now_ms = b->tip && !b->tip->gone() ? static_cast<double>(b->tip->CpuTimeNs()) / 1e6 : 0;
-    auto doomed = ChooseCheckpointsToDelete(candidates, {budget_bytes_, max_checkpoints_}, now_ms);
-    for (int64_t id : doomed) static_cast<void>(DeleteCheckpoint(static_cast<int>(id)));
-    if (!doomed.empty() || thin_warned_ || UsedBytes() <= budget_bytes_) continue;
-    thin_warned_ = true;
-    options_.notice(
-        "warning",
-        "The memory for checkpoints is used up by pinned ones and by what the program has written since the "
-        "last. Raise checkpoints.memoryMb, or delete bookmarks.");
-  }
-}
-
-std::shared_ptr<Checkpoint> Engine::FindCheckpoint(int id) {
-  for (auto& b : branches_)
-    for (auto& c : b->line)
-      if (c->id == id) return c;
-  return nullptr;
-}
-
-Result<void> Engine::DeleteCheckpoint(int id) {
-  std::shared_ptr<Checkpoint> checkpoint = FindCheckpoint(id);
-  if (!checkpoint) return Error{"noSuchCheckpoint", "That checkpoint no longer exists.", "", 0, 0};
-  if (branch().line[base_]->id == id)
-    return Error{"checkpointInUse", "The present was reached from this checkpoint.",
-                 "Go elsewhere first, then delete it.", 0, 0};
-  if (branches_[0]->line.front()->id == id)
-    return Error{"checkpointInUse", "The first checkpoint is the beginning of the recording and cannot be deleted.", "",
-                 0, 0};
-  for (auto& b : branches_) {
-    auto at = std::find(b->line.begin(), b->line.end(), checkpoint);
-    if (at != b->line.end() && at + 1 != b->line.end() && (*(at + 1))->barrier)
-      return Error{"checkpointInUse",
-                   "Something was changed by hand right after this checkpoint: the time before ends here.", "", 0, 0};
-  }
-  for (auto& b : branches_) {
-    auto& line = b->line;
-    auto at = std::find(line.begin(), line.end(), checkpoint);
-    if (at == line.end()) continue;
-    size_t index = static_cast<size_t>(at - line.begin());
-    if (index + 1 < line.size()) line[index + 1]->pages = Union(line[index + 1]->pages, checkpoint->pages);
-    line.erase(at);
-    if (b->id == branch_ && index < base_) --base_;
-  }
-  options_.changed();
-  return {};
-}
-
-Result<void> Engine::ChangeCheckpoint(int id, std::optional<bool> pinned, std::optional<std::string> name) {
-  std::shared_ptr<Checkpoint> checkpoint = FindCheckpoint(id);
-  if (!checkpoint) return Error{"noSuchCheckpoint", "That checkpoint no longer exists.", "", 0, 0};
-  if (pinned) checkpoint->pinned = *pinned;
-  if (name) checkpoint->name = *name;
-  options_.changed();
-  return {};
 }
 
 Result<std::shared_ptr<Checkpoint>> Engine::CreateCheckpoint(CheckpointReason reason, const std::string& name) {
@@ -449,6 +308,7 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
                  "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, c.process->pid()};
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, c.process->Fork());
   auto replayer = std::make_unique<Replayer>(std::move(copy), *branch().log, c.position, c.patched);
+  replayer->set_began_at_ns(c.time_ns);
   replayer->async_reference = [this, start = from](size_t event) -> std::optional<EndMarker> {
     PageSet pages;
     bool after_start = false;
@@ -468,11 +328,25 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
   return replayer;
 }
 
+namespace {
+
+// What `replay` has written, which can only be among `interval`, what the recording wrote in all of it. Looking
+// there alone is far quicker than at all of a large process; proofs of arrival look everywhere.
+Result<PageSet> WrittenWithin(Replayer& replay, const Result<PageSet>& interval) {
+  if (!interval.ok() || replay.process().has_own_memory()) return ExclusivePages(replay.process().pid());
+  CF_TRY_ASSIGN(const Pagemap pagemap, Pagemap::Open(replay.process().pid()));
+  return pagemap.ExclusivePagesIn(interval.value());
+}
+
+}  // namespace
+
 // A replay that is left behind is worth keeping: it already stands where
 // somebody looked.
 void Engine::KeepPresentAsCheckpoint() {
   if (!replay_ || edited_ || at_base_ || passing_) return;
-  Result<PageSet> pages = ExclusivePages(replay_->process().pid());
+  Branch& b = branch();
+  const bool is_last = base_ + 1 == b.line.size();
+  Result<PageSet> pages = WrittenWithin(*replay_, is_last ? TipPages(b) : Result<PageSet>(b.line[base_ + 1]->pages));
   if (!pages.ok()) return;
   auto checkpoint = std::make_shared<Checkpoint>();
   checkpoint->pages = std::move(pages).value();
@@ -583,6 +457,7 @@ void Engine::LetGo(bool let_exit) {
   }
   ChildProcesses::KillAll();
   branches_.clear();
+  Tracee::AwaitDying();
 }
 
 }  // namespace chronofork

@@ -23,7 +23,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "checkpoint/spacing.h"
 #include "probe/range_exits.h"
+#include "timeline/copy_pacing.h"
+#include "timeline/counted_step.h"
 #include "timeline/debug_target.h"
 #include "timeline/history.h"
 #include "timeline/operations.h"
@@ -79,6 +82,7 @@ class Engine {
   pid_t pid() const { return pid_; }
   Position PresentPosition();
   uint64_t PresentTimeNs();
+  uint64_t PresentRunNs();  // about: of a replay, with what it took
   int present_moment() const { return present_moment_; }
   size_t base() const { return base_; }
   bool at_base() const { return at_base_; }
@@ -160,13 +164,9 @@ class Engine {
   Result<void> BeginRecording(std::unique_ptr<Tracee> live);
   RecordOptions OptionsForRecording();
   Result<void> VerifyUntil(size_t index, const EndMarker& end, std::vector<struct Divergence>* diverged);
-  void Thin();
   Result<std::shared_ptr<Checkpoint>> CheckpointLive(CheckpointReason reason, bool pinned);
   void Insert(std::shared_ptr<Checkpoint> checkpoint, size_t index);
   Position LivePosition();
-  PageSet Touched(const Branch& b, PageSet pages) const;
-  Result<PageSet> TipPages(Branch& b);  // written by the live process since its last checkpoint
-  Result<void> CheckpointOnTheWay(bool async);
   EndMarker MarkerOf(size_t index);  // of line[index]
   EndMarker PresentMarker();
   Result<std::unique_ptr<Replayer>> ReplayFrom(size_t index);
@@ -178,10 +178,31 @@ class Engine {
   void PresentMoved();
   Error Gone();
 
+  // engine_retention.cc
+  void NoteCheckpointMade(Branch& b, double made_ns);
+  void LookAtFaults(Branch& b, uint64_t now_ns);
+  bool CheckpointIsDue(Branch& b, bool at_event);
+  bool IsTimeForCheckpoint(Branch& b, uint64_t now_ns, bool at_event);
+  Result<void> CheckpointOnTheWay(bool async);
+  PageSet Touched(const Branch& b, PageSet pages) const;
+  Result<PageSet> TipPages(Branch& b);  // written by the live process since its last checkpoint
+  static PageSet HeldBy(const Checkpoint& checkpoint, const PageSet& pages);
+  static void SetKept(Checkpoint& checkpoint, PageSet kept);
+  uint64_t FreedBytes(const Branch& b, size_t index) const;
+  bool MustStay(const Branch& b, size_t index) const;
+  std::vector<int64_t> ChooseToThin(const Branch& b) const;
+  void Thin();
+  void WarnOfBudget();
+  bool IsOverBudget() const;
+  Result<void> MakeRoom();
+  void GiveUpNewest(Branch& b);
+
   // engine_copies.cc
   using Copies = std::vector<std::shared_ptr<Checkpoint>>;
   // A copy of `replay` as it stands, free of probes; null: the kernel refuses. Not yet in the line.
   std::shared_ptr<Checkpoint> CopyOnTheWay(Replayer& replay);
+  // How often a replay that is about to run to `end_ns` leaves copies on its way.
+  CopyPacing PaceTo(const Replayer& replay, uint64_t end_ns, double part_of_cost = 1) const;
   static void DropCopy(Copies& copies, size_t index);  // not the last
   size_t InsertCopies(size_t start, Copies copies);
   void TakePrepared();
@@ -205,6 +226,7 @@ class Engine {
   Result<StopReply> WatchStop(Tracee& tracee, const WatchSpec& watch);
   Result<std::optional<StopReply>> OnLiveStop(const LiveStop& stop, bool stepping);
   Result<std::optional<StopReply>> OnLiveTrap(const LiveStop& stop, bool stepping);
+  Result<bool> StopNearCheckpoint(bool stepping);
   Result<std::optional<StopReply>> WatchHit(Tracee& tracee);
   Result<void> SetWatches(Tracee& tracee);
   Result<void> ClearWatches(Tracee& tracee);
@@ -241,6 +263,7 @@ class Engine {
   std::shared_ptr<Checkpoint> in_use_;       // not to be thinned: a search is about to arrive from it
   bool at_base_ = false;                     // the present is exactly line[base_]
   std::unique_ptr<StepWindow> step_window_;  // what `bs` is answered from
+  std::unique_ptr<CountedStep> counted_step_;
   std::unique_ptr<Preparation> preparation_;
   // Of queries (query.h), the last of them: their rows are moments.
   std::deque<std::shared_ptr<QueryAnswer>> answers_;
@@ -254,8 +277,13 @@ class Engine {
 
   // periodic checkpoints
   uint64_t last_checkpoint_ns_ = 0;  // run time
-  double effective_interval_ns_ = 0;
-  double checkpoint_cost_ns_ = 2e6;  // expected of the next one; 2 ms: a process of 64 MiB
+  double copy_cost_ns_ = 1e6;        // of the last one that was made on the way of a replay
+  double expected_making_ns_ = 2e6;  // of the next one; 2 ms: a process of 64 MiB
+  CheckpointCost cost_;              // of the last one, until now
+  uint64_t last_look_ns_ = 0;        // run time at which page faults were looked at
+  uint64_t copied_since_look_ = 0;   // pages, of Branch::tail of the live process
+  bool given_up_ = false;            // the last one, for memory: what is written now is kept by none
+  bool no_room_ = false;             // nothing can be given up until the next one is made
   Traps inserted_;
   std::set<TraceeAddress> range_exits_;  // inserted, too: a thread that is stepped runs through its line
   bool inserted_in_live_ = false;

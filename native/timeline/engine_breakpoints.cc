@@ -56,7 +56,7 @@ Result<void> Engine::InsertInto(Tracee& tracee) {
     Result<std::byte> original = tracee.memory().ReadValue<std::byte>(address);
     if (!original.ok()) return {};  // its library is not mapped now
     tracee.NoteHidden(address, original.value());
-    CF_TRY(tracee.memory().WriteValue(address, kInt3));
+    CF_TRY(tracee.memory().WriteValue(address, kInt3Byte));
     inserted_.emplace_back(address, original.value());
     return {};
   };

@@ -1,11 +1,13 @@
 // Copies of a replay on its way, which become checkpoints when it has arrived.
 #include <algorithm>
+#include <chrono>
 
 #include "timeline/engine.h"
 
 namespace chronofork {
 
 std::shared_ptr<Checkpoint> Engine::CopyOnTheWay(Replayer& replay) {
+  const auto begun = std::chrono::steady_clock::now();
   Result<PageSet> pages = ExclusivePages(replay.process().pid());
   Position position = replay.position();
   Result<std::unique_ptr<Tracee>> copy = replay.Copy();
@@ -20,7 +22,13 @@ std::shared_ptr<Checkpoint> Engine::CopyOnTheWay(Replayer& replay) {
   checkpoint->branch = branch_;
   checkpoint->reason = CheckpointReason::kSearch;
   checkpoint->patched = replay.patched();
+  checkpoint->time_ns = replay.TimeNs();
+  copy_cost_ns_ = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begun).count();
   return checkpoint;
+}
+
+CopyPacing Engine::PaceTo(const Replayer& replay, uint64_t end_ns, double part_of_cost) const {
+  return {static_cast<double>(replay.TimeNs()), static_cast<double>(end_ns), part_of_cost * copy_cost_ns_};
 }
 
 // What was written up to the dropped copy was written up to the next one.
@@ -34,12 +42,13 @@ size_t Engine::InsertCopies(size_t start, std::vector<std::shared_ptr<Checkpoint
   auto& line = branch().line;
   size_t index = start;
   for (auto& copy : copies) {
+    SetKept(*copy, copy->pages);
     copy->descriptors = line[start]->descriptors;
     for (size_t i = line[start]->position.event; i < copy->position.event; ++i)
       CarryForward(copy->descriptors, branch().log->at(i));
-    copy->time_ns = copy->position.event > 0
-                        ? std::max(line[start]->time_ns, branch().log->at(copy->position.event - 1).time_ns)
-                        : line[start]->time_ns;
+    // A replay takes longer than the recording did; times are in order all the same.
+    const uint64_t latest_ns = index + 1 < line.size() ? line[index + 1]->time_ns : branch().tip->CpuTimeNs();
+    copy->time_ns = std::max(line[index]->time_ns, std::min(copy->time_ns, latest_ns));
     line.insert(line.begin() + static_cast<long>(++index), copy);
   }
   return index;

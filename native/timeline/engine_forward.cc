@@ -11,9 +11,6 @@ namespace {
 
 Log logger("forward");
 
-// How much later than its time a periodic checkpoint may come to find the end of an event.
-constexpr double kCheckpointGraceNs = 5e6;
-
 // Most lines are done after fewer; so many take 10 to 20 ms.
 constexpr size_t kMostRangeSteps = 300;
 
@@ -386,13 +383,7 @@ Result<StopReply> Engine::ForwardLive(const ResumeRequest& request, bool first) 
   const pid_t wanted = request.tid != 0 ? request.tid : recorder.thread();
   recorder.caught_syscalls = caught_syscalls;
   recorder.passed_signals = passed_signals;
-  recorder.checkpoint_due = [this, &b](bool at_event) {
-    const size_t events = b.log->size() - b.line.back()->position.event;
-    if (at_event && options_.interval_events > 0 && events >= options_.interval_events) return true;
-    if (options_.interval_ms <= 0) return false;
-    double since = static_cast<double>(b.tip->CpuTimeNs()) - static_cast<double>(last_checkpoint_ns_);
-    return since >= effective_interval_ns_ + (at_event ? 0 : kCheckpointGraceNs);
-  };
+  recorder.checkpoint_due = [this, &b](bool at_event) { return CheckpointIsDue(b, at_event); };
   CF_TRY_ASSIGN(std::vector<WatchSpec> watch_specs, WatchSpecs(watches));
   recorder.most_unseen = options_.interval_events;
   recorder.stop_after = nullptr;
@@ -498,6 +489,21 @@ Result<std::optional<StopReply>> Engine::OnLiveTrap(const LiveStop& stop, bool s
   return std::optional(SignalStop(SIGTRAP));
 }
 
+// Where a pause stops a program that computes is anybody's guess. So it gets a
+// checkpoint there, and stops a little later: the first step back then has a few
+// milliseconds to replay. True: it is to run on.
+Result<bool> Engine::StopNearCheckpoint(bool stepping) {
+  constexpr uint64_t kFarNs = 10'000'000, kRunOnNs = 1'500'000, kAtMostNs = 20'000'000;
+  Branch& b = branch();
+  const bool far = b.tip->CpuTimeNs() - last_checkpoint_ns_ > kFarNs;
+  if (options_.interval_ms <= 0 || stepping || !far || !b.recorder->AmidComputing()) return false;
+  Result<std::shared_ptr<Checkpoint>> made = CheckpointLive(CheckpointReason::kInterval, false);
+  if (!made.ok() && made.error().code == "forkRefused") return false;
+  if (!made.ok()) return std::move(made).error();
+  b.recorder->RequestInterruptIn(kRunOnNs, kAtMostNs);
+  return true;
+}
+
 Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool stepping) {
   Branch& b = branch();
   StopReply reply;
@@ -507,7 +513,12 @@ Result<std::optional<StopReply>> Engine::OnLiveStop(const LiveStop& stop, bool s
     case LiveStop::Kind::kSignal:
       present_siginfo_ = stop.siginfo;
       return std::optional(SignalStop(stop.siginfo.si_signo));
-    case LiveStop::Kind::kInterrupted: interrupt_wanted.store(false); return std::optional(SignalStop(SIGINT));
+    case LiveStop::Kind::kInterrupted: {
+      CF_TRY_ASSIGN(const bool later, StopNearCheckpoint(stepping));
+      if (later) return std::optional<StopReply>();
+      interrupt_wanted.store(false);
+      return std::optional(SignalStop(SIGINT));
+    }
     case LiveStop::Kind::kSyscallEntry:
     case LiveStop::Kind::kSyscallReturn:
       reply.kind = stop.kind == LiveStop::Kind::kSyscallEntry ? StopKind::kSyscallEntry : StopKind::kSyscallReturn;

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "checkpoint/dirty_pages.h"
+#include "checkpoint/page_faults.h"
 #include "record/event_log.h"
 #include "record/recorder.h"
 #include "replay/replayer.h"
@@ -40,7 +41,17 @@ struct Checkpoint {
   std::map<TraceeAddress, std::byte> patched;
   // At least the pages written between the checkpoint before it and this one.
   PageSet pages;
+  // Of these, at most, those that the checkpoint before it held: that one keeps their former contents.
+  PageSet kept;
+  uint64_t kept_bytes = 0;
   DescriptorTable descriptors;
+};
+
+// What the newest checkpoint keeps for the live process: so much when page
+// faults were counted, and what was copied since.
+struct Tail {
+  uint64_t bytes = 0;
+  FaultCounts faults;
 };
 
 struct EndState {
@@ -64,6 +75,7 @@ struct Branch {
   std::unique_ptr<DirtyPages> dirty;
   // Written since the last checkpoint, but already reset in `dirty`: a checkpoint that failed.
   PageSet carried;
+  Tail tail;
   int tip_moment = 0;
   // The tip has not run since line.back() was taken from it.
   bool tip_at_last = false;

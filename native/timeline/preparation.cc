@@ -13,6 +13,10 @@ Log logger("prepare");
 
 constexpr size_t kKept = 6;
 
+// Nobody waits: copies are made as if they cost this part of what they do, and looked for so often.
+constexpr double kPartOfCost = 0.1;
+constexpr double kLookMs = 1;
+
 }  // namespace
 
 Preparation::Preparation(Engine& engine)
@@ -38,15 +42,18 @@ bool Preparation::GoOn(const std::function<bool()>& busy) {
     Result<std::unique_ptr<Replayer>> replay = engine_.ReplayFrom(start());
     if (!replay.ok()) return over_ = true;
     replay_ = std::move(replay).value();
+    pacing_.emplace(engine_.PaceTo(*replay_, engine_.PresentRunNs(), kPartOfCost));
   }
   ReplayPlan plan;
   plan.end = present_marker_;
   plan.cancelled = busy;
+  plan.wants_tick = [this] { return pacing_->WantsCopy(static_cast<double>(replay_->TimeNs())); };
   plan.tick = [this] {
     if (auto copy = engine_.CopyOnTheWay(*replay_)) copies_.push_back(std::move(copy));
+    pacing_->Made(static_cast<double>(replay_->TimeNs()), kPartOfCost * engine_.copy_cost_ns_);
     if (copies_.size() > kKept) Engine::DropCopy(copies_, copies_.size() / 2);
   };
-  WakeTimer timer(engine_.options_.tick_ms);
+  WakeTimer timer(kLookMs);
   Result<ReplayStop> stop = replay_->Run(plan);
   if (stop.ok() && stop->kind == ReplayStop::Kind::kCancelled) return false;
   arrived_ = stop.ok() && stop->kind == ReplayStop::Kind::kReachedEnd;
@@ -57,8 +64,8 @@ bool Preparation::GoOn(const std::function<bool()>& busy) {
     if (at_copy.ok() && !at_copy.value()) break;
     copies_.pop_back();
   }
-  CF_LOG(logger, kDebug, "%zu copies before moment %d%s", copies_.size(), present_,
-         arrived_ ? "" : ", which was not reached");
+  CF_LOG(logger, kDebug, "%zu copies before moment %d%s; its replay ran %.1f ms", copies_.size(), present_,
+         arrived_ ? "" : ", which was not reached", static_cast<double>(replay_->process().CpuTimeNs()) / 1e6);
   replay_.reset();
   return over_ = true;
 }

@@ -13,9 +13,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "replay/replayer.h"
+#include "timeline/copy_pacing.h"
 #include "timeline/history.h"
 
 namespace chronofork {
@@ -42,6 +44,7 @@ class Preparation {
   std::shared_ptr<Checkpoint> from_;
   EndMarker present_marker_;
   std::unique_ptr<Replayer> replay_;
+  std::optional<CopyPacing> pacing_;
   std::vector<std::shared_ptr<Checkpoint>> copies_;
   bool arrived_ = false;
   bool over_ = false;

@@ -159,13 +159,13 @@ Result<StopReply> Search::SeekCheckpoint(std::shared_ptr<Checkpoint> target) {
 std::optional<Search::Interval> Search::Before(std::optional<size_t> upper) {
   auto& line = engine_.branch().line;
   if (!upper) {
-    if (!engine_.at_base_) return Interval{engine_.base_, engine_.PresentMarker()};
+    if (!engine_.at_base_) return Interval{engine_.base_, engine_.PresentMarker(), engine_.PresentRunNs()};
     upper = engine_.base_;
   }
   // Between a barrier and what stands before it nothing was executed.
   while (*upper > 0 && line[*upper]->barrier) --*upper;
   if (*upper == 0) return std::nullopt;
-  return Interval{*upper - 1, engine_.MarkerOf(*upper)};
+  return Interval{*upper - 1, engine_.MarkerOf(*upper), line[*upper]->time_ns};
 }
 
 Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
@@ -181,7 +181,7 @@ Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
     if (!skip) {
       const bool many = goal.watches.size() > kWatchedAtATime;
       CF_TRY_ASSIGN(std::optional<Hit> hit, many ? LastTouchOfMany(*interval, goal) : LastHitIn(*interval, goal));
-      if (hit && hit->count == 1 && !hit->watch && goal.probes[hit->probe].group != 0) {
+      if (hit && hit->count == 1 && !hit->watch && goal.probes[*hit->probe].group != 0) {
         std::optional<Hit> earlier;
         CF_TRY_ASSIGN(bool same_run, SameRunBefore(*hit, goal, &earlier));
         return same_run ? earlier : hit;
@@ -197,7 +197,7 @@ Result<std::optional<Search::Hit>> Search::LastHit(const Goal& goal) {
 // hit before it, in an earlier interval, of the same group? Then the run of
 // that line began earlier: `earlier` is where.
 Result<bool> Search::SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier) {
-  uint32_t group = goal.probes[hit.probe].group;
+  uint32_t group = goal.probes[*hit.probe].group;
   Hit first = hit;
   for (std::optional<Interval> interval = Before(hit.start); interval; interval = Before(interval->start)) {
     CF_TRY_ASSIGN(std::optional<Hit> before, LastHitIn(*interval, goal));
@@ -265,7 +265,12 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
     passed_.clear();
     passed_counts_.clear();
     passed_from_ = engine_.branch().line[interval.start]->id;
-    if (!goal.conditional && goal.watches.empty()) plan.tick = [&] { NotePassed(*replay, goal); };
+    CopyPacing pacing = engine_.PaceTo(*replay, interval.end_ns);
+    plan.wants_tick = [&] { return pacing.WantsCopy(static_cast<double>(replay->TimeNs())); };
+    if (!goal.conditional && goal.watches.empty())
+      plan.tick = [&] {
+        if (NotePassed(*replay, goal)) pacing.Made(static_cast<double>(replay->TimeNs()), engine_.copy_cost_ns_);
+      };
     uint64_t accepted = 0;
     size_t accepted_probe = 0;
     uint64_t asked = 0;
@@ -335,6 +340,7 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
       return Error{"diverged", "The replay did not arrive where the recording does.",
                    "Please report this program; checkpoints before this place can still be visited.", 0, 0};
     }
+    passed_end_ns_ = replay->TimeNs();
     Hit hit;
     hit.start = interval.start;
     hit.count = goal.conditional ? accepted : replay->transitions();
@@ -351,30 +357,39 @@ Result<std::optional<Search::Hit>> Search::LastHitIn(const Interval& interval, c
   }
 }
 
-// A copy from within the counting of an interval, with the count so far. Not at
-// a counted place: whether this very hit is in the count nobody can tell.
-void Search::NotePassed(Replayer& replay, const Goal& goal) {
-  constexpr size_t kKept = 8;
+// What a running replay has counted so far. None at a counted place: whether
+// this very hit is in the count nobody can tell.
+std::optional<Search::Count> Search::CountHere(Replayer& replay, const Goal& goal) {
   const TraceeAddress here = replay.ProgramCounter();
   if (std::any_of(goal.probes.begin(), goal.probes.end(), [&](const ProbeSpec& p) { return p.address == here; }))
-    return;
+    return std::nullopt;
   Result<uint64_t> transitions = replay.CountNow();
   Result<uint32_t> group = replay.GroupNow();
-  if (!transitions.ok() || !group.ok()) return;
+  if (!transitions.ok() || !group.ok()) return std::nullopt;
+  return Count{transitions.value(), group.value()};
+}
+
+// A copy from within the counting of an interval, with the count so far. False: none was made.
+bool Search::NotePassed(Replayer& replay, const Goal& goal) {
+  constexpr size_t kKept = 8;
+  const std::optional<Count> count = CountHere(replay, goal);
+  if (!count) return false;
   std::shared_ptr<Checkpoint> copy = engine_.CopyOnTheWay(replay);
-  if (!copy) return;
+  if (!copy) return false;
   passed_.push_back(std::move(copy));
-  passed_counts_.push_back({transitions.value(), group.value()});
-  if (passed_.size() <= kKept) return;
+  passed_counts_.push_back(*count);
+  if (passed_.size() <= kKept) return true;
   const size_t dropped = passed_.size() / 2;
   Engine::DropCopy(passed_, dropped);
   passed_counts_.erase(passed_counts_.begin() + static_cast<long>(dropped));
+  return true;
 }
 
 // A replay that goes on to `hit`: from the last copy before it, if the interval
 // was counted just now, else from the interval's beginning.
 Result<std::unique_ptr<Replayer>> Search::ReplayTowards(const Hit& hit) {
   copies_.clear();
+  count_at_copy_ = Count{};
   const int from = engine_.branch().line[hit.start]->id;
   size_t before = 0;
   if (passed_from_ == from)
@@ -385,6 +400,7 @@ Result<std::unique_ptr<Replayer>> Search::ReplayTowards(const Hit& hit) {
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, engine_.ReplayOf(*copies_.back(), from));
   const Count& count = passed_counts_[before - 1];
   replay->CountFrom(count.transitions, count.group);
+  count_at_copy_ = count;
   return replay;
 }
 
@@ -394,19 +410,35 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
   if (hit.watch) return GoToWriter(hit, goal);
   const uint64_t start_pc = engine_.branch().line[hit.start]->position.registers.rip;
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, ReplayTowards(hit));
+  CF_TRY_ASSIGN(replay, GoOnTo(std::move(replay), hit, goal));
+  answer_at_start_ = hit.count == 1 && copies_.empty() && replay->process().registers().rip == start_pc &&
+                     replay->event() == engine_.branch().line[hit.start]->position.event;
+  return replay;
+}
+
+// `replay` has counted some of the hits before it, or none.
+Result<std::unique_ptr<Replayer>> Search::GoOnTo(std::unique_ptr<Replayer> replay, const Hit& hit, const Goal& goal) {
   ReplayPlan plan = Plan();
   plan.probes = goal.probes;
   plan.limit = hit.count;
   // Copies at growing density towards the answer: the next step back starts from the last one.
+  // Where that is, nobody knows; most often it is near the interval's end.
+  const bool counted_now = passed_from_ == engine_.branch().line[hit.start]->id;
+  CopyPacing pacing = engine_.PaceTo(*replay, counted_now ? passed_end_ns_ : 0);
+  plan.wants_tick = [&] { return pacing.WantsCopy(static_cast<double>(replay->TimeNs())); };
   plan.tick = [&] {
     constexpr size_t kKept = 6;
-    if (auto copy = engine_.CopyOnTheWay(*replay)) copies_.push_back(std::move(copy));
+    if (auto copy = engine_.CopyOnTheWay(*replay)) {
+      copies_.push_back(std::move(copy));
+      count_at_copy_ = CountHere(*replay, goal);
+    }
+    pacing.Made(static_cast<double>(replay->TimeNs()), engine_.copy_cost_ns_);
     if (copies_.size() > kKept) Engine::DropCopy(copies_, copies_.size() / 2);
   };
   CF_TRY_ASSIGN(ReplayStop stop, replay->Run(plan));
   if (stop.kind == ReplayStop::Kind::kCancelled) return Cancelled();
   // The count was made by another replay: both must have come to the same place.
-  const bool same_place = stop.kind == ReplayStop::Kind::kProbe && stop.probe == hit.probe;
+  const bool same_place = stop.kind == ReplayStop::Kind::kProbe && stop.probe == hit.probe.value_or(stop.probe);
   if (!same_place) {
     CF_LOG(logger, kError, "stop %d at event %zu pc 0x%llx after %llu of %llu hits", static_cast<int>(stop.kind),
            replay->event(), replay->process().registers().rip, static_cast<unsigned long long>(replay->transitions()),
@@ -414,8 +446,7 @@ Result<std::unique_ptr<Replayer>> Search::GoTo(const Hit& hit, const Goal& goal)
     return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.",
                  0, 0};
   }
-  answer_at_start_ = hit.count == 1 && copies_.empty() && replay->process().registers().rip == start_pc &&
-                     replay->event() == engine_.branch().line[hit.start]->position.event;
+  last_reached_ = stop.probe;
   return replay;
 }
 
@@ -455,16 +486,15 @@ Result<StopReply> Search::LastTransition(const TimeOperation& operation, Operati
   Goal goal;
   goal.probes = operation.places;
   if (operation.stop_at_breakpoints) AddBreakpoints(goal);
+  if (KnowsStepBefore(goal)) return StepCounted(operation, goal, result);
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));
   if (!hit) return Begin(result);
+  const std::shared_ptr<Checkpoint> start = engine_.branch().line[hit->start];
   CF_TRY_ASSIGN(std::unique_ptr<Replayer> replay, GoTo(*hit, goal));
+  const std::shared_ptr<Checkpoint> from = copies_.empty() ? start : copies_.back();
   Arrive(std::move(replay), hit->start, answer_at_start_, std::move(copies_));
-  if (hit->probe < operation.places.size()) {
-    result->group = operation.places[hit->probe].group;
-  } else {
-    result->outcome = OperationResult::Outcome::kBreakpoint;
-  }
-  result->address = goal.probes[hit->probe].address;
+  NoteStep(goal, hit->count, from);
+  Tell(operation, goal, *hit->probe, result);
   return Plain();
 }
 
@@ -491,7 +521,7 @@ Result<StopReply> Search::ReverseContinue(OperationResult* result) {
     reply.watch = watch.write_only ? WatchKind::kWrite : WatchKind::kAccess;
   } else {
     reply.kind = StopKind::kBreakpoint;
-    reply.breakpoint = engine_.breakpoints.at(goal.probes[hit->probe].address).kind;
+    reply.breakpoint = engine_.breakpoints.at(goal.probes[*hit->probe].address).kind;
   }
   return reply;
 }

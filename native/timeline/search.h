@@ -44,10 +44,14 @@ class Search {
     GeneralRegisters after{};
     std::optional<size_t> kernel_event;
   };
+  struct Count {
+    uint64_t transitions = 0;
+    uint32_t group = 0;
+  };
   struct Hit {
     size_t start = 0;  // index of the checkpoint that it is reached from
     uint64_t count = 0;
-    size_t probe = 0;
+    std::optional<size_t> probe;  // none: not known before it is reached
     std::optional<WatchHit> watch;
     uint32_t last_group = 0;
   };
@@ -55,6 +59,7 @@ class Search {
   struct Interval {
     size_t start = 0;
     EndMarker end;
+    uint64_t end_ns = 0;  // its run time, about; 0: unknown
   };
 
   Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
@@ -87,6 +92,12 @@ class Search {
   Result<bool> Accepts(const Goal& goal, size_t probe, const GeneralRegisters& registers, Replayer& replay);
   Result<bool> SameRunBefore(const Hit& hit, const Goal& goal, std::optional<Hit>* earlier);
   Result<std::unique_ptr<Replayer>> GoTo(const Hit& hit, const Goal& goal);
+  Result<std::unique_ptr<Replayer>> GoOnTo(std::unique_ptr<Replayer> replay, const Hit& hit, const Goal& goal);
+  // search_counted.cc
+  bool KnowsStepBefore(const Goal& goal) const;
+  Result<StopReply> StepCounted(const TimeOperation& operation, const Goal& goal, OperationResult* result);
+  void NoteStep(const Goal& goal, uint64_t count, std::shared_ptr<Checkpoint> from);
+  void Tell(const TimeOperation& operation, const Goal& goal, size_t probe, OperationResult* result) const;
   Result<std::unique_ptr<Replayer>> GoToWriter(const Hit& hit, const Goal& goal);
   std::vector<ProbeSpec> WriterPlaces(const WatchHit& hit);
   Result<size_t> Split(const Interval& interval, const std::map<uint64_t, WatchHit>& writers);
@@ -110,7 +121,8 @@ class Search {
   // Makes `replay`, reached from line[start], the present; `copies` were left on the way.
   void Arrive(std::unique_ptr<Replayer> replay, size_t start, bool at_start,
               std::vector<std::shared_ptr<Checkpoint>> copies);
-  void NotePassed(Replayer& replay, const Goal& goal);
+  std::optional<Count> CountHere(Replayer& replay, const Goal& goal);
+  bool NotePassed(Replayer& replay, const Goal& goal);
   Result<std::unique_ptr<Replayer>> ReplayTowards(const Hit& hit);
   ReplayPlan Plan();
   StopReply Begin(OperationResult* result);
@@ -122,13 +134,12 @@ class Search {
   pid_t only_thread_ = 0;  // see ReplayPlan
   std::vector<std::shared_ptr<Checkpoint>> copies_;
   // Left by the counting of an interval: the way to a hit is short from the last before it.
-  struct Count {
-    uint64_t transitions = 0;
-    uint32_t group = 0;
-  };
   std::vector<std::shared_ptr<Checkpoint>> passed_;
   std::vector<Count> passed_counts_;
   int passed_from_ = 0;                 // id of the checkpoint where that interval begins
+  std::optional<Count> count_at_copy_;  // of the last of copies_, or of the interval's beginning; none: not known
+  size_t last_reached_ = 0;             // the probe that GoOnTo() has stopped at
+  uint64_t passed_end_ns_ = 0;          // the time that its replay arrived at
   std::unique_ptr<StepWindow> window_;  // what StepUpTo() found
   bool answer_at_start_ = false;
   bool cancelled_ = false;

@@ -84,6 +84,7 @@ Result<size_t> Search::Split(const Interval& interval, const std::map<uint64_t, 
   }
   auto& line = engine_.branch().line;
   for (size_t i = 0; i < copies.size(); ++i) {
+    Engine::SetKept(*copies[i], copies[i]->pages);
     copies[i]->descriptors = line[interval.start]->descriptors;
     copies[i]->time_ns = line[interval.start]->time_ns + i + 1;
   }

@@ -54,7 +54,7 @@ void Timeline::Loop() {
       std::unique_lock lock(mutex_);
       const auto idle_since = std::chrono::steady_clock::now();
       while (tasks_.empty() && !stopping_) {
-        const bool children = engine_ && ChildProcesses::Count() > 0;
+        const bool children = (engine_ && ChildProcesses::Count() > 0) || TracerThread::AnyDying();
         const bool unprepared = engine_ && unprepared_;
         if (children || unprepared)
           wake_.wait_for(lock, children ? kIdlePoll : kSettled);

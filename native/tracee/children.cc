@@ -116,7 +116,7 @@ bool PassTrap(pid_t pid, const Traps& traps, int& status) {
   if (::ptrace(PTRACE_SETREGS, pid, nullptr, &r) != 0 || !memory.WriteValue(address, trap->second).ok()) return false;
   const bool stepped =
       ::ptrace(PTRACE_SINGLESTEP, pid, nullptr, nullptr) == 0 && ::waitpid(pid, &status, __WALL | __WNOTHREAD) == pid;
-  static_cast<void>(memory.WriteValue(address, kInt3));
+  static_cast<void>(memory.WriteValue(address, kInt3Byte));
   return stepped;
 }
 

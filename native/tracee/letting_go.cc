@@ -194,7 +194,7 @@ void Attachment::LeavePatches(Tracee& process) {
 void Attachment::GiveBackBytes(Tracee& process, const std::map<TraceeAddress, std::byte>& patched) {
   for (const auto& [address, original] : patched) {
     Result<std::byte> now = process.memory().ReadValue<std::byte>(address);
-    if (now.ok() && now.value() == kInt3) Tell(process.memory().WriteValue(address, original));
+    if (now.ok() && now.value() == kInt3Byte) Tell(process.memory().WriteValue(address, original));
   }
   for (const VdsoPatch& patch : vdso_patches_) Tell(process.memory().Write(patch.address, patch.original));
 }

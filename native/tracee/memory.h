@@ -19,7 +19,7 @@
 namespace chronofork {
 
 // A breakpoint instruction.
-inline constexpr std::byte kInt3{0xcc};
+inline constexpr std::byte kInt3Byte{0xcc};
 
 class TraceeMemory {
  public:

@@ -54,6 +54,10 @@ Tracee::~Tracee() {
   tids.push_back(leader_);
   for (pid_t tid : tids) TracerThread::Unregister(tid);
   if (gone_) return;
+  if (is_copy_ && others_.empty()) {
+    TracerThread::LetDie(leader_);
+    return;
+  }
   ::kill(leader_, SIGKILL);
   for (pid_t tid : tids) {
     int status;
@@ -525,7 +529,11 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
   std::unique_ptr<Tracee> copy;
   // CLONE_PARENT and exit signal 0: invisible to the debuggee's wait(2) and SIGCHLD handler.
   CF_TRY_ASSIGN(int64_t result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
+  if (result == -EAGAIN && TracerThread::AwaitDying()) {  // those about to end count, too
+    CF_TRY_ASSIGN(result, SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
+  }
   if (result < 0 || !copy) return ForkRefused(result, pid_);
+  copy->is_copy_ = true;
   CF_TRY(GiveOwnMemory(*copy));
   copy->own_pages_ = own_pages_;
   return copy;
@@ -561,7 +569,5 @@ uint64_t Tracee::PrivateBytes() const {
   }
   return total;
 }
-
-uint64_t Tracee::StopCount() { return TracerThread::StopCount(); }
 
 }  // namespace chronofork

@@ -231,6 +231,8 @@ class Tracee {
   // Memory that is private to this process, by /proc/PID/smaps_rollup; bytes.
   uint64_t PrivateBytes() const;
 
+  // A copy that is destroyed ends by itself, soon. Waits for the end of all of them.
+  static void AwaitDying();
   // ptrace stops seen by this thread so far (all processes): what recording costs.
   static uint64_t StopCount();
 
@@ -295,6 +297,7 @@ class Tracee {
   OwnMemory own_memory_;
   std::vector<AddressRange> own_pages_;
   bool gone_ = false;
+  bool is_copy_ = false;  // made by Fork()
   CallStops call_stops_ = CallStops::kByFilter;
   std::unique_ptr<Attachment> attachment_;
   uint64_t time_before_ns_ = 0;  // what CpuTimeNs() adds

@@ -36,6 +36,7 @@ std::vector<int> original_cpus;
 
 struct State {
   std::unordered_set<pid_t> tracees;
+  std::unordered_set<pid_t> dying;
   std::unordered_map<pid_t, std::deque<int>> queued;
   std::unordered_map<pid_t, std::deque<int>> early;
 };
@@ -47,7 +48,9 @@ State& state() {
 void Sort(pid_t pid, int status) {
   stop_count.fetch_add(1, std::memory_order_relaxed);
   State& s = state();
-  if (s.tracees.contains(pid))
+  if (s.dying.contains(pid)) {
+    if (!WIFSTOPPED(status)) s.dying.erase(pid);
+  } else if (s.tracees.contains(pid))
     s.queued[pid].push_back(status);
   else if (!ChildProcesses::HandleStop(pid, status))
     s.early[pid].push_back(status);
@@ -110,6 +113,9 @@ void WakeTracer() {
   }
 }
 
+uint64_t Tracee::StopCount() { return TracerThread::StopCount(); }
+void Tracee::AwaitDying() { TracerThread::AwaitDying(); }
+
 bool TracerThread::IsCurrent() { return is_tracer; }
 uint64_t TracerThread::StopCount() { return stop_count.load(); }
 
@@ -126,6 +132,28 @@ void TracerThread::Unregister(pid_t tid) {
   State& s = state();
   s.tracees.erase(tid);
   s.queued.erase(tid);
+}
+
+void TracerThread::LetDie(pid_t pid) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int cpu : original_cpus) CPU_SET(cpu, &set);
+  ::sched_setaffinity(pid, sizeof set, &set);
+  state().dying.insert(pid);
+  ::kill(pid, SIGKILL);
+}
+
+bool TracerThread::AnyDying() { return !state().dying.empty(); }
+
+bool TracerThread::AwaitDying() {
+  if (!AnyDying()) return false;
+  while (AnyDying()) {
+    int status = 0;
+    const pid_t pid = *state().dying.begin();
+    const pid_t waited = ::waitpid(pid, &status, __WALL | __WNOTHREAD);
+    if (waited < 0 ? errno != EINTR : !WIFSTOPPED(status)) state().dying.erase(pid);
+  }
+  return true;
 }
 
 std::optional<int> TracerThread::TakeEarly(pid_t pid) {

@@ -27,6 +27,12 @@ class TracerThread {
   // Handles what has come up meanwhile, without waiting: children's stops.
   static void Poll();
   static uint64_t StopCount();
+  // Kills a copy that nobody needs any more, without waiting for its end: giving back half a gigabyte of page tables
+  // takes as long as making them, and happens on whichever CPU is free. It is reaped with the next stops.
+  static void LetDie(pid_t pid);
+  static bool AnyDying();
+  // Waits for the end of all of them; false: there were none.
+  static bool AwaitDying();
   // Statuses that came before anybody knew the process.
   static std::optional<int> TakeEarly(pid_t pid);
 };

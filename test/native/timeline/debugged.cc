@@ -62,6 +62,7 @@ Debugged::Debugged(const std::string& program, const std::vector<std::string>& a
   EngineOptions options;
   options.interval_ms = wanted.interval_ms;
   options.tick_ms = wanted.tick_ms;
+  options.budget_bytes = wanted.budget_bytes;
   options.notice = [this](const char* severity, const std::string& text) {
     notices.push_back(std::string(severity) + ": " + text);
   };

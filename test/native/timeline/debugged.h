@@ -39,6 +39,7 @@ class Debugged {
     std::string folder;  // working directory; "": the present one
     std::string output = "/dev/null";
     double tick_ms = 5;
+    uint64_t budget_bytes = 0;  // 0: as the engine chooses
   };
   // Launches; a failure is in `problems`.
   Debugged(const std::string& program, const std::vector<std::string>& arguments, const Options& options);

@@ -426,6 +426,33 @@ TEST_CASE("search: a group counts once for a run of hits") {
   }
 }
 
+// Each knows the number of the one before, as long as the same is asked.
+TEST_CASE("search: a hundred steps back along the same places, and other ways between") {
+  for (double interval_ms : {0.0, 2.0}) {
+    FromTheEnd({"loops"}, interval_ms, [](Debugged& d) {
+      TimeOperation same, other;
+      same.kind = other.kind = TimeOperation::Kind::kLastTransition;
+      same.places = {{d.symbols().at("mark_visit"), 1}, {d.symbols().at("mark_tenth"), 2}};
+      other.places = {{d.symbols().at("mark_visit"), 0}};
+      for (uint64_t k = 0; k < 50 && d.problems.empty(); ++k) {
+        d.Expect("a run of visits", d.Do(same).group == 1u);
+        d.Equal("its start", 19991 - 10 * k, d.Word("current"));
+        d.Expect("before it a tenth", d.Do(same).group == 2u);
+        d.Equal("the tenth", 19990 - 10 * k, d.Word("even_seen"));
+        if (k % 8 != 3) continue;
+        d.Do(other);
+        d.Equal("the visit before the tenth", 19990 - 10 * k, d.Word("current"));
+        const NotedState there = d.Note();
+        TimeOperation to_end;
+        to_end.kind = TimeOperation::Kind::kSeekMoment;
+        to_end.id = d.engine().present_moment();
+        d.Do(to_end);
+        d.Expect("the same state", d.Note() == there);
+      }
+    });
+  }
+}
+
 TEST_CASE("search: two hundred single steps back are the steps forward, reversed") {
   const std::string program = Moves();
   const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
