@@ -4,7 +4,8 @@
 // Between two events execution is a pure function of memory and registers, so
 // a checkpoint and the events after it are all that a replay needs. A branch
 // copies the list of indices up to where it left its parent; the events
-// themselves are kept once, in the arena, and never change.
+// themselves are kept once, in the arena, and never change. Those that were recorded without
+// a stop stay as they came, for most of them are only ever given back to a replay.
 #pragma once
 
 #include <signal.h>
@@ -21,6 +22,8 @@
 #include "base/scoped_fd.h"
 #include "base/tracee_address.h"
 #include "callbuffer/call_sites.h"
+#include "callbuffer/runtime_layout.h"
+#include "record/record_store.h"
 #include "record/syscall_table.h"
 #include "tracee/own_memory.h"
 #include "tracee/registers.h"
@@ -111,7 +114,11 @@ struct ThreadEndings {
 // The one line of a timeline: its events, by number.
 class EventLog {
  public:
-  using Arena = std::deque<Event>;  // references stay valid when it grows
+  // References stay valid when it grows.
+  struct Arena {
+    std::deque<Event> events;
+    RecordStore records;
+  };
 
   explicit EventLog(std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {}
   // The first `count` events of `other`, as the beginning of a branch.
@@ -126,11 +133,19 @@ class EventLog {
   }
 
   size_t size() const { return indices_.size(); }
-  const Event& at(size_t index) const { return *indices_[index]; }
+  const Event& at(size_t index) const {
+    const Entry entry = indices_[index];
+    return entry.is_record() ? EventOf(*entry.record()) : *entry.event();
+  }
   Event& Append(Event event);
-  // The same in place: to be filled in, and then counted by NoteBytes().
-  Event& Emplace();
-  void NoteBytes(const Event& event);
+  // Events as a ring had them (callbuffer/), in this log's own store: each becomes an Event when it is first looked
+  // at. `thread`, `time_ns` and `clock_ns` of the records are set.
+  void AppendRecords(std::span<std::byte> records);
+  RecordStore& store() { return arena_->records; }
+  // An event that is still, or also, as the ring had it: it has nothing that its record does not tell.
+  const CallRecord* RecordAt(size_t index) const {
+    return indices_[index].is_record() ? indices_[index].record() : nullptr;
+  }
   size_t bytes() const { return bytes_; }
 
   // Events before which a branch began: since the one before no time has passed for the program.
@@ -141,8 +156,22 @@ class EventLog {
   std::shared_ptr<CallSites> call_sites = std::make_shared<CallSites>();
 
  private:
+  // An event or a record; the lowest bit tells.
+  class Entry {
+   public:
+    explicit Entry(const Event* event) : bits_(reinterpret_cast<uintptr_t>(event)) {}
+    explicit Entry(CallRecord* record) : bits_(reinterpret_cast<uintptr_t>(record) | 1) {}
+    bool is_record() const { return bits_ & 1; }
+    const Event* event() const { return reinterpret_cast<const Event*>(bits_); }
+    CallRecord* record() const { return reinterpret_cast<CallRecord*>(bits_ - 1); }
+
+   private:
+    uintptr_t bits_;
+  };
+  const Event& EventOf(CallRecord& record) const;
+
   std::shared_ptr<Arena> arena_;
-  std::vector<const Event*> indices_;
+  std::vector<Entry> indices_;
   size_t bytes_ = 0;
 };
 

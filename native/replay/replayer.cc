@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "probe/rep_string.h"
+#include "record/call_rules.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -33,7 +34,7 @@ Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const P
       others_(position.others),
       shared_(position.shared) {
   if (process_->has_filter() && CallBuffer::Usable())
-    calls_ = std::make_unique<CallBuffer>(*process_, log.call_sites, nullptr);
+    calls_ = std::make_unique<CallBuffer>(*process_, log.call_sites, CallRulesFor(false), false);
 }
 
 Replayer::~Replayer() = default;
