@@ -185,11 +185,12 @@ Result<void> CallBuffer::RemoveFrom(Tracee& copy) const {
   return {};
 }
 
-bool CallBuffer::Serves(uint64_t pc, size_t event) const {
-  return std::ranges::any_of(sites_->ReturningTo(TraceeAddress(pc)), [&](size_t i) {
+std::optional<size_t> CallBuffer::ServesUntil(uint64_t pc, size_t event) const {
+  for (const size_t i : sites_->ReturningTo(TraceeAddress(pc))) {
     const CallSite& site = sites_->all()[i];
-    return site.ActiveAt(event) && !lost_areas_.contains(site.area);
-  });
+    if (site.ActiveAt(event) && !lost_areas_.contains(site.area)) return site.until_event;
+  }
+  return std::nullopt;
 }
 
 Result<bool> CallBuffer::Leave(const AddressRange& range, size_t event, bool forever) {

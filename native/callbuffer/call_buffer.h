@@ -74,8 +74,8 @@ class CallBuffer {
   // In a copy of the process that was made while they were in.
   Result<void> RemoveFrom(Tracee& copy) const;
   bool in() const { return !in_.empty(); }
-  // Whether the call that returns to `pc` is made from a patch that is in, or would be.
-  bool Serves(uint64_t pc, size_t event) const;
+  // If the call of `event`, which returns to `pc`, is made from a patch: the event as of which it is not.
+  std::optional<size_t> ServesUntil(uint64_t pc, size_t event) const;
   // The memory of `range` is about to be changed by `event`: what is there goes.
   // True if there was something, and the patches are out.
   Result<bool> Leave(const AddressRange& range, size_t event, bool forever);

@@ -113,13 +113,8 @@ struct CallRecord {
   // Behind the writes: what was opened. The mode of the file, then its path.
   uint32_t opened_mode;
   uint32_t opened_bytes;  // of the path; 0: nothing, or nothing is known
-  // The recorder's own (EventLog), not touched in the debuggee.
-  int32_t thread;
-  uint32_t unused;
-  uint64_t time_ns, clock_ns;
-  const void* decoded;
 };
-static_assert(sizeof(CallRecord) == 128);
+static_assert(sizeof(CallRecord) == 96);
 
 // The program's registers at its call, in the order in which the digest has them.
 struct CallFrame {

@@ -104,20 +104,20 @@ Event& EventLog::Append(Event event) {
   return kept;
 }
 
-void EventLog::AppendRecords(std::span<std::byte> records) {
-  for (size_t at = 0; at < records.size();) {
-    auto* record = reinterpret_cast<CallRecord*>(records.data() + at);
-    record->decoded = nullptr;
-    indices_.push_back(Entry(record));
-    at += record->size_bytes;
-  }
-  bytes_ += records.size();
+void EventLog::AppendRecords(std::span<const std::byte> records, pid_t thread, RecordTime from, RecordTime to) {
+  const RecordBatch& batch = arena_->records.Add(records, size(), thread, from, to);
+  indices_.insert(indices_.end(), batch.count, Entry(&batch));
+  bytes_ += sizeof batch + batch.packed.size_bytes() + batch.count * sizeof(Entry);
 }
 
-const Event& EventLog::EventOf(CallRecord& record) const {
-  if (record.decoded) return *static_cast<const Event*>(record.decoded);
+const Event& EventLog::EventOf(const RecordBatch& batch, size_t index) const {
+  batch.decoded.resize(batch.count);
+  const Event*& decoded = batch.decoded[index - batch.first_event];
+  if (decoded) return *decoded;
+  const CallRecord& record = arena_->records.RecordOf(batch, index);
+  const RecordTime time = arena_->records.TimeOf(batch, index);
   Event& event = arena_->events.emplace_back();
-  event.thread = record.thread;
+  event.thread = batch.thread;
   event.number = record.number;
   std::copy(std::begin(record.arguments), std::end(record.arguments), event.arguments.begin());
   event.syscall_class = ClassFor({record.number, event.arguments});
@@ -125,8 +125,8 @@ const Event& EventLog::EventOf(CallRecord& record) const {
   event.pc = record.pc;
   event.registers_digest = record.registers_digest;
   event.output_digest = record.output_digest;
-  event.time_ns = record.time_ns;
-  event.clock_ns = record.clock_ns;
+  event.time_ns = time.run_ns;
+  event.clock_ns = time.clock_ns;
   event.writes.reserve(record.write_count);
   const auto* at = reinterpret_cast<const std::byte*>(&record + 1);
   for (int i = 0; i < record.write_count; ++i) {
@@ -138,7 +138,7 @@ const Event& EventLog::EventOf(CallRecord& record) const {
   }
   event.descriptor_path.assign(reinterpret_cast<const char*>(at), record.opened_bytes);
   event.descriptor_is_file = S_ISREG(record.opened_mode);
-  record.decoded = &event;
+  decoded = &event;
   return event;
 }
 

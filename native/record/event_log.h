@@ -135,16 +135,18 @@ class EventLog {
   size_t size() const { return indices_.size(); }
   const Event& at(size_t index) const {
     const Entry entry = indices_[index];
-    return entry.is_record() ? EventOf(*entry.record()) : *entry.event();
+    return entry.is_record() ? EventOf(*entry.batch(), index) : *entry.event();
   }
   Event& Append(Event event);
-  // Events as a ring had them (callbuffer/), in this log's own store: each becomes an Event when it is first looked
-  // at. `thread`, `time_ns` and `clock_ns` of the records are set.
-  void AppendRecords(std::span<std::byte> records);
-  RecordStore& store() { return arena_->records; }
-  // An event that is still, or also, as the ring had it: it has nothing that its record does not tell.
-  const CallRecord* RecordAt(size_t index) const {
-    return indices_[index].is_record() ? indices_[index].record() : nullptr;
+  // Events as a ring had them (callbuffer/). Each becomes an Event when it is first looked at.
+  void AppendRecords(std::span<const std::byte> records, pid_t thread, RecordTime from, RecordTime to);
+  // Whether event `index` came so. Then it is a plain system call, of which its record tells all.
+  bool IsRecord(size_t index) const { return indices_[index].is_record(); }
+  // Its record; valid until that of another event is asked for.
+  const CallRecord& RecordAt(size_t index) const { return arena_->records.RecordOf(*indices_[index].batch(), index); }
+  pid_t ThreadOf(size_t index) const { return IsRecord(index) ? indices_[index].batch()->thread : at(index).thread; }
+  uint64_t TimeOf(size_t index) const {
+    return IsRecord(index) ? arena_->records.TimeOf(*indices_[index].batch(), index).run_ns : at(index).time_ns;
   }
   size_t bytes() const { return bytes_; }
 
@@ -156,22 +158,22 @@ class EventLog {
   std::shared_ptr<CallSites> call_sites = std::make_shared<CallSites>();
 
  private:
-  // An event or a record; the lowest bit tells.
+  // An event, or the batch of records that it is in; the lowest bit tells.
   class Entry {
    public:
     explicit Entry(const Event* event) : bits_(reinterpret_cast<uintptr_t>(event)) {}
-    explicit Entry(CallRecord* record) : bits_(reinterpret_cast<uintptr_t>(record) | 1) {}
+    explicit Entry(const RecordBatch* batch) : bits_(reinterpret_cast<uintptr_t>(batch) | 1) {}
     bool is_record() const { return bits_ & 1; }
     const Event* event() const { return reinterpret_cast<const Event*>(bits_); }
-    CallRecord* record() const { return reinterpret_cast<CallRecord*>(bits_ - 1); }
+    const RecordBatch* batch() const { return reinterpret_cast<const RecordBatch*>(bits_ - 1); }
 
    private:
     uintptr_t bits_;
   };
-  const Event& EventOf(CallRecord& record) const;
+  const Event& EventOf(const RecordBatch& batch, size_t index) const;
 
   std::shared_ptr<Arena> arena_;
-  std::vector<Entry> indices_;
+  std::deque<Entry> indices_;
   size_t bytes_ = 0;
 };
 

@@ -323,7 +323,8 @@ class Recorder {
   bool call_from_patch_ = false;
   bool stop_at_next_call_ = false;
   bool interrupt_sent_ = false;  // and the stop that is being looked at may be its doing
-  uint64_t last_settled_ns_ = 0, last_settled_clock_ns_ = 0;  // its run time, and by the clock
+  RecordTime last_settled_;
+  std::vector<std::byte> unseen_;  // of the ring, kept for its memory
 };
 
 }  // namespace chronofork

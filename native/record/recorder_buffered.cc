@@ -102,35 +102,19 @@ Result<void> Recorder::LeavePatchesIn(const SyscallArguments& call) {
 }
 
 Result<void> Recorder::AppendUnseen() {
-  const uint64_t now_ns = Now(), clock_ns = MonotonicNs();
+  const RecordTime now{Now(), MonotonicNs()};
   if (const size_t length = calls_->recorded_bytes(); length > 0) {
-    const std::span<std::byte> records = log_.store().Room(length);
-    if (records.empty()) return Error{"noMemory", "There is no memory for more events.", "", 0, live_.pid()};
-    CF_TRY(calls_->ReadRecorded(records));
-    log_.store().Keep(length);
+    unseen_.resize(length);
+    CF_TRY(calls_->ReadRecorded(unseen_));
     now_.at_syscall = now_.entry_reported = yielded_ = false;
     now_.since = Since::kExecuted;
     // They came since the last stop, at times that nobody has looked at.
-    const uint64_t before_ns = std::min(last_settled_ns_, now_ns);
-    const uint64_t clock_before_ns = last_settled_clock_ns_ ? last_settled_clock_ns_ : clock_ns;
-    const double scale = static_cast<double>(now_ns - before_ns) / static_cast<double>(length);
-    const double clock_scale = static_cast<double>(clock_ns - clock_before_ns) / static_cast<double>(length);
-    const pid_t mine = thread();
-    for (size_t at = 0; at < length;) {
-      auto* record = reinterpret_cast<CallRecord*>(records.data() + at);
-      CHRONOFORK_ASSERT(record->size_bytes >= sizeof *record && record->size_bytes <= length - at);
-      at += record->size_bytes;
-      record->thread = mine;
-      record->time_ns = before_ns + static_cast<uint64_t>(scale * static_cast<double>(at));
-      record->clock_ns = clock_before_ns + static_cast<uint64_t>(clock_scale * static_cast<double>(at));
-    }
     const size_t first = log_.size();
-    log_.AppendRecords(records);
+    log_.AppendRecords(unseen_, thread(), last_settled_, now);
     for (size_t i = first; logger.Enabled(LogLevel::kDebug) && i < log_.size(); ++i)
       logger.Write(LogLevel::kDebug, "%s", chronofork::Describe(log_.at(i), i).c_str());
   }
-  last_settled_ns_ = now_ns;
-  last_settled_clock_ns_ = clock_ns;
+  last_settled_ = now;
   return {};
 }
 

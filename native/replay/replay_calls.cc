@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/log.h"
@@ -79,7 +80,7 @@ void Encode(const Event& event, std::vector<std::byte>& to) {
 
 // Whether something is to happen right after event `index`.
 bool Replayer::StrikesAfter(size_t index) const {
-  if (index + 1 >= log_->size() || log_->RecordAt(index + 1)) return false;
+  if (index + 1 >= log_->size() || log_->IsRecord(index + 1)) return false;
   const Event& next = log_->at(index + 1);
   const bool strikes = next.kind == EventKind::kSignal || next.kind == EventKind::kSwitch;
   return strikes && (next.place == SignalPlace::kAfterEvent || next.place == SignalPlace::kAnywhere);
@@ -94,7 +95,7 @@ size_t Replayer::FirstToStop() const {
 // Whether event `index` may pass without a stop.
 bool Replayer::MayPass(size_t index) const {
   const Event& event = log_->at(index);
-  if (!IsPlain(event) || event.thread != thread_ || !calls_->Serves(event.pc, index) || StrikesAfter(index))
+  if (!IsPlain(event) || event.thread != thread_ || !calls_->ServesUntil(event.pc, index) || StrikesAfter(index))
     return false;
   for (const WatchSpec& watch : plan_->watches) {
     const AddressRange watched{watch.address, watch.address + watch.length_bytes};
@@ -105,11 +106,35 @@ bool Replayer::MayPass(size_t index) const {
   return true;
 }
 
-// The same of one that is as its ring had it.
-bool Replayer::MayPass(const CallRecord& record, size_t index) const {
-  if (!plan_->watches.empty()) return MayPass(index);
-  return record.size_bytes <= kMostBytesOfEvent && record.thread == thread_ && calls_->Serves(record.pc, index) &&
-         !StrikesAfter(index);
+// Puts as many of the next events into `feed_` as may pass; returns the event after them.
+size_t Replayer::Gather(std::vector<size_t>& ends) {
+  feed_.clear();
+  const size_t last = std::min(log_->size(), FirstToStop());
+  // For how long what returns to a pc is served; calls come from few places.
+  struct Known {
+    uint64_t pc = 0;
+    size_t until = 0;
+  };
+  std::array<Known, 16> known;
+  size_t index = event_;
+  for (; index < last && ends.size() < feed_most_ && feed_.size() < kMostFedBytes - kMostBytesOfEvent - 1024; ++index) {
+    if (log_->IsRecord(index) && plan_->watches.empty()) {
+      const CallRecord& record = log_->RecordAt(index);
+      Known& place = known[record.pc % known.size()];
+      if (place.pc != record.pc || index >= place.until)
+        place = {record.pc, calls_->ServesUntil(record.pc, index).value_or(0)};
+      const bool may_pass = record.size_bytes <= kMostBytesOfEvent && log_->ThreadOf(index) == thread_ &&
+                            index < place.until && !StrikesAfter(index);
+      if (!may_pass) break;
+      const auto* bytes = reinterpret_cast<const std::byte*>(&record);
+      feed_.insert(feed_.end(), bytes, bytes + record.size_bytes);
+    } else {
+      if (!MayPass(index)) break;
+      Encode(log_->at(index), feed_);
+    }
+    ends.push_back(feed_.size());
+  }
+  return index;
 }
 
 // Before the process runs on.
@@ -125,22 +150,8 @@ Result<void> Replayer::LetCallsPass(ResumeMode mode) {
   if (none || calls_->feed_empty() || event_ + fed_ahead_ != fed_until_) {
     // What was not used was made in vain.
     feed_most_ = fed_ahead_ > 0 ? kFewestFed : std::clamp(feed_most_ * 2, kFewestFed, kMostFed);
-    feed_.clear();
     std::vector<size_t> ends;
-    size_t index = event_;
-    const size_t last = none ? 0 : std::min(log_->size(), FirstToStop());
-    for (; index < last && ends.size() < feed_most_ && feed_.size() < kMostFedBytes - kMostBytesOfEvent - 1024;
-         ++index) {
-      const CallRecord* record = log_->RecordAt(index);
-      if (record ? !MayPass(*record, index) : !MayPass(index)) break;
-      if (record)
-        feed_.insert(feed_.end(), reinterpret_cast<const std::byte*>(record),
-                     reinterpret_cast<const std::byte*>(record) + record->size_bytes);
-      else
-        Encode(log_->at(index), feed_);
-      ends.push_back(feed_.size());
-    }
-    fed_until_ = index;
+    fed_until_ = none ? event_ : Gather(ends);
     fed_ahead_ = ends.size();
     // Putting the patches in costs some stops.
     if (ends.size() < (calls_->in() ? 1 : kFewestToBegin)) {

@@ -135,7 +135,7 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
     stop.kind = ReplayStop::Kind::kReachedEnd;
     return std::optional(stop);
   }
-  if (event_ < log_->size() && !raised_) {
+  if (event_ < log_->size() && !log_->IsRecord(event_) && !raised_) {
     const Event& next = log_->at(event_);
     if (next.kind == EventKind::kSwitch && next.place == SignalPlace::kAfterEvent) {
       CF_TRY(SwitchThread(next, std::exchange(thread_ended_, false)));

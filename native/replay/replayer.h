@@ -189,7 +189,7 @@ class Replayer : private ProbeHost {
   std::optional<size_t> WatchOverlapping(const Event& event) const;
   // replay_calls.cc
   bool MayPass(size_t index) const;
-  bool MayPass(const CallRecord& record, size_t index) const;
+  size_t Gather(std::vector<size_t>& ends);
   bool StrikesAfter(size_t index) const;
   size_t FirstToStop() const;
   Result<void> LetCallsPass(ResumeMode mode);

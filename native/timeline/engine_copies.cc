@@ -38,7 +38,7 @@ size_t Engine::InsertCopies(size_t start, std::vector<std::shared_ptr<Checkpoint
     for (size_t i = line[start]->position.event; i < copy->position.event; ++i)
       CarryForward(copy->descriptors, branch().log->at(i));
     copy->time_ns = copy->position.event > 0
-                        ? std::max(line[start]->time_ns, branch().log->at(copy->position.event - 1).time_ns)
+                        ? std::max(line[start]->time_ns, branch().log->TimeOf(copy->position.event - 1))
                         : line[start]->time_ns;
     line.insert(line.begin() + static_cast<long>(++index), copy);
   }

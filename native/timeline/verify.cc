@@ -107,8 +107,8 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
   report.checkpoints = b.line.size();
   report.threads = 1;
   for (size_t i = 0; i < b.log->size(); ++i) {
-    if (const CallRecord* record = b.log->RecordAt(i)) {
-      ++report.calls[record->number];
+    if (b.log->IsRecord(i)) {
+      ++report.calls[b.log->RecordAt(i).number];
       continue;
     }
     const Event& event = b.log->at(i);
