@@ -156,8 +156,7 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("threads", static_cast<double>(report.threads));
   object.Set("refusedCalls", static_cast<double>(report.refused_calls));
   Napi::Object stopped = Napi::Object::New(env);
-  for (const auto& [number, times] : report.stopped_calls)
-    stopped.Set(RowFor(number).name, static_cast<double>(times));
+  for (const auto& [number, times] : report.stopped_calls) stopped.Set(RowFor(number).name, static_cast<double>(times));
   object.Set("stoppedCalls", stopped);
   Napi::Array diverged = Napi::Array::New(env);
   for (const Divergence& divergence : report.diverged) {

@@ -265,8 +265,8 @@ INLINE bool NoteOpened(CallRecord& record, unsigned char* at, int64_t descriptor
     uint64_t words[2];
     unsigned char rest[24];
   } link;
-  link.words[0] = 0x68742f636f72702f;  // /proc/th
-  link.words[1] = 0x6c65732d64616572;  // read-sel
+  link.words[0] = 0x68742f636f72702f;      // /proc/th
+  link.words[1] = 0x6c65732d64616572;      // read-sel
   constexpr uint64_t kEnd = 0x2f64662f66;  // f/fd/
   __builtin_memcpy(link.rest, &kEnd, 8);
   unsigned char* to = link.rest + 5;
