@@ -126,6 +126,7 @@ const notRecorded: Omit<VerifyReport, 'recorded' | 'error'> = {
   diverged: [],
   notices: [],
   refusedCalls: 0,
+  stoppedCalls: {},
   recordMs: 0,
   replayMs: 0,
   onePassMs: 0,

@@ -307,6 +307,8 @@ export interface VerifyReport {
   notices: string[];
   /** System calls that were answered with an error because they cannot be recorded; those for threads among them. */
   refusedCalls: number;
+  /** How often each system call has stopped the recording; the others were recorded inside the process. */
+  stoppedCalls: Record<string, number>;
   recordMs: number;
   /** All replays together; of these, each interval once. */
   replayMs: number;

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "record/syscall_table.h"
+
 namespace chronofork {
 namespace {
 
@@ -153,6 +155,9 @@ Napi::Object ToJs(Napi::Env env, const VerifyReport& report) {
   object.Set("intervals", static_cast<double>(report.intervals));
   object.Set("threads", static_cast<double>(report.threads));
   object.Set("refusedCalls", static_cast<double>(report.refused_calls));
+  Napi::Object stopped = Napi::Object::New(env);
+  for (const auto& [number, times] : report.stopped_calls) stopped.Set(RowFor(number).name, static_cast<double>(times));
+  object.Set("stoppedCalls", stopped);
   Napi::Array diverged = Napi::Array::New(env);
   for (const Divergence& divergence : report.diverged) {
     Napi::Object one = Napi::Object::New(env);

@@ -1,7 +1,6 @@
 // What most files include of the standard library, parsed once for all of them
 // (see the Makefile): it takes a third off the time of a build. It is no part
 // of any interface: a file names what it uses all the same.
-#pragma once
 
 #include <algorithm>
 #include <array>

@@ -44,17 +44,21 @@ std::span<const std::byte> RuntimeCode() {
 
 bool IsRestart(int64_t result) { return result <= -512 && result >= -517; }
 
+// What patching costs is won back after some ten stops.
+constexpr int kStopsBeforePatch = 8;
+
 int PatchSetting() {
   const char* setting = std::getenv("CHRONOFORK_PATCH");
-  return setting ? std::atoi(setting) : -1;
+  return setting ? std::atoi(setting) : kStopsBeforePatch;
 }
 
 }  // namespace
 
-CallBuffer::CallBuffer(Tracee& process, std::shared_ptr<CallSites> sites, const CallRules* rules)
+CallBuffer::CallBuffer(Tracee& process, std::shared_ptr<CallSites> sites, const CallRules& rules, bool renew_rules)
     : process_(process), sites_(std::move(sites)), rules_(rules) {
   const auto& own = process_.own_pages();
   mapped_ = std::find(own.begin(), own.end(), kRuntimeRange) != own.end();
+  rules_written_ = mapped_ && !renew_rules;
 }
 
 bool CallBuffer::Usable() {
@@ -63,12 +67,7 @@ bool CallBuffer::Usable() {
   return (::getauxval(AT_HWCAP2) & kFsgsbase) && PatchSetting() > 0;
 }
 
-unsigned CallBuffer::StopsBeforePatch() {
-  // What patching costs is won back after some ten stops.
-  constexpr int kStops = 8;
-  const int setting = PatchSetting();
-  return static_cast<unsigned>(setting > 0 ? setting : kStops);
-}
+unsigned CallBuffer::StopsBeforePatch() { return static_cast<unsigned>(std::max(PatchSetting(), 1)); }
 
 // -- Mapping ---------------------------------------------------------------------------
 
@@ -140,10 +139,9 @@ bool CallBuffer::Add(TraceeAddress address, size_t event) {
 // -- Patches ---------------------------------------------------------------------------
 
 Result<void> CallBuffer::PutIn(size_t event) {
-  // A branch has been copied with those of its parent.
-  if (mapped_ && rules_) {
-    CF_TRY(process_.memory().Write(TraceeAddress(kRuntimeRules), std::as_bytes(std::span(*rules_))));
-    rules_ = nullptr;
+  if (mapped_ && !rules_written_) {
+    CF_TRY(process_.memory().Write(TraceeAddress(kRuntimeRules), std::as_bytes(std::span(rules_))));
+    rules_written_ = true;
   }
   for (size_t i = 0; i < sites_->all().size(); ++i) {
     const CallSite& site = sites_->all()[i];
@@ -187,11 +185,12 @@ Result<void> CallBuffer::RemoveFrom(Tracee& copy) const {
   return {};
 }
 
-bool CallBuffer::Serves(uint64_t pc, size_t event) const {
-  for (const CallSite& site : sites_->all())
-    if (site.address.value + kSyscallLength == pc && site.ActiveAt(event) && !lost_areas_.contains(site.area))
-      return true;
-  return false;
+std::optional<size_t> CallBuffer::ServesUntil(uint64_t pc, size_t event) const {
+  for (const size_t i : sites_->ReturningTo(TraceeAddress(pc))) {
+    const CallSite& site = sites_->all()[i];
+    if (site.ActiveAt(event) && !lost_areas_.contains(site.area)) return site.until_event;
+  }
+  return std::nullopt;
 }
 
 Result<bool> CallBuffer::Leave(const AddressRange& range, size_t event, bool forever) {
@@ -220,6 +219,7 @@ void CallBuffer::Redirect() {
   if (static_cast<int64_t>(r.orig_rax) >= 0 && IsRestart(static_cast<int64_t>(r.rax))) return;  // the kernel moves it
   for (const size_t i : in_) {
     const CallSite& site = sites_->all()[i];
+    if (!site.patched().Contains(TraceeAddress(r.rip))) continue;
     auto moved = site.redirected.find(TraceeAddress(r.rip));
     if (moved == site.redirected.end()) continue;
     GeneralRegisters there = r;
@@ -246,7 +246,7 @@ Result<void> CallBuffer::Record(bool may_not_wait, uint64_t most_calls) {
   if (mode_known_ && mode_.mode == kModeRecord && mode_.may_not_wait == may_not_wait && !mode_.trap_next && !ring_low &&
       most_calls >= kPlenty && mode_.calls_left >= kPlenty)
     return {};
-  if (ring_low) drained_ = 0;
+  if (ring_low) drained_ = drained_before_ = 0;
   mode_.ring_at = mode_.entry_at = drained_;
   mode_.ring_limit = kRingBytes;
   mode_.trap_next = 0;
@@ -369,6 +369,7 @@ void CallBuffer::SettleInRuntime(const Stop& stop, const RuntimeState& state, Se
 Result<SettledCall> CallBuffer::Settle(const Stop& stop) {
   using Place = SettledCall::Place;
   SettledCall settled;
+  drained_before_ = drained_;
   const bool stands = stop.kind == Stop::Kind::kSyscallEntry || stop.kind == Stop::Kind::kSignal ||
                       stop.kind == Stop::Kind::kInterrupted || stop.kind == Stop::Kind::kSyscallExit;
   if (!in() || !stands) return settled;
@@ -378,8 +379,6 @@ Result<SettledCall> CallBuffer::Settle(const Stop& stop) {
   bool any = false;
   if (state.mode == kModeRecord && state.ring_at != drained_) {
     CHRONOFORK_ASSERT(state.ring_at > drained_ && state.ring_at <= kRingBytes);
-    ring_.resize(state.ring_at - drained_);
-    CF_TRY(process_.memory().Read(TraceeAddress(kRing + drained_), ring_));
     drained_ = state.ring_at;
     any = true;
   } else if (state.mode == kModeReplay) {
@@ -422,13 +421,11 @@ Result<SettledCall> CallBuffer::Settle(const Stop& stop) {
   return settled;
 }
 
-void CallBuffer::ForEachRecorded(const RecordFn& fn) {
-  for (size_t at = 0; at < ring_.size();) {
-    const auto* record = reinterpret_cast<const CallRecord*>(ring_.data() + at);
-    fn(*record, ring_.data() + at + sizeof *record);
-    at += record->size_bytes;
-  }
-  ring_.clear();
+Result<void> CallBuffer::ReadRecorded(std::span<std::byte> out) {
+  CHRONOFORK_ASSERT(out.size() == recorded_bytes());
+  CF_TRY(process_.memory().Read(TraceeAddress(kRing + drained_before_), out));
+  drained_before_ = drained_;
+  return {};
 }
 
 }  // namespace chronofork

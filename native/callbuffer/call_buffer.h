@@ -19,7 +19,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -53,16 +52,16 @@ struct SettledCall {
 
 class CallBuffer {
  public:
-  // `rules`: may be null for a process that only replays.
-  CallBuffer(Tracee& process, std::shared_ptr<CallSites> sites, const CallRules* rules);
+  // `renew_rules`: of a copy that has those of another process.
+  CallBuffer(Tracee& process, std::shared_ptr<CallSites> sites, const CallRules& rules, bool renew_rules);
 
   ~CallBuffer() { TakeOut(); }
   CallBuffer(const CallBuffer&) = delete;
   CallBuffer& operator=(const CallBuffer&) = delete;
 
-  // Whether this processor and kernel can, and it is wanted: off unless CHRONOFORK_PATCH=N says so.
+  // Whether this processor and kernel can, and it is wanted: CHRONOFORK_PATCH=0 switches it off.
   static bool Usable();
-  // Stops at a site before it is patched; CHRONOFORK_PATCH=N.
+  // Stops at a site before it is patched: CHRONOFORK_PATCH=N, or 8.
   static unsigned StopsBeforePatch();
 
   // -- Patches ---------------------------------------------------------------------
@@ -75,8 +74,8 @@ class CallBuffer {
   // In a copy of the process that was made while they were in.
   Result<void> RemoveFrom(Tracee& copy) const;
   bool in() const { return !in_.empty(); }
-  // Whether the call that returns to `pc` is made from a patch that is in, or would be.
-  bool Serves(uint64_t pc, size_t event) const;
+  // If the call of `event`, which returns to `pc`, is made from a patch: the event as of which it is not.
+  std::optional<size_t> ServesUntil(uint64_t pc, size_t event) const;
   // The memory of `range` is about to be changed by `event`: what is there goes.
   // True if there was something, and the patches are out.
   Result<bool> Leave(const AddressRange& range, size_t event, bool forever);
@@ -93,9 +92,9 @@ class CallBuffer {
 
   // -- After a stop --------------------------------------------------------------------
   Result<SettledCall> Settle(const Stop& stop);
-  // The ring's events since the last time, in order.
-  using RecordFn = std::function<void(const CallRecord&, const std::byte* writes)>;
-  void ForEachRecorded(const RecordFn& fn);
+  // The ring's events that the last Settle() has found, in order: to be read before the next resume.
+  size_t recorded_bytes() const { return drained_ - drained_before_; }
+  Result<void> ReadRecorded(std::span<std::byte> out);
   // Of what was fed: events that passed since the last time.
   size_t TakeReplayed() { return std::exchange(replayed_, 0); }
 
@@ -111,7 +110,8 @@ class CallBuffer {
 
   Tracee& process_;
   std::shared_ptr<CallSites> sites_;
-  const CallRules* rules_;
+  const CallRules& rules_;
+  bool rules_written_;
   std::set<size_t> in_;          // indices of sites
   std::set<size_t> written_;     // … whose code is there
   std::set<size_t> lost_areas_;  // where something else is in this process
@@ -119,7 +119,7 @@ class CallBuffer {
   RuntimeState mode_{};  // as last written
   bool mode_known_ = false;
   uint64_t drained_ = 0;         // offset in the ring
-  std::vector<std::byte> ring_;  // records read and not yet handed on
+  uint64_t drained_before_ = 0;  // … at the stop before
   std::vector<size_t> feed_ends_;
   size_t fed_ = 0;  // of these, how many have passed
   size_t replayed_ = 0;

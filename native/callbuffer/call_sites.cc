@@ -37,9 +37,20 @@ TraceeAddress CallSite::OriginalOf(TraceeAddress pc) const {
 CallSites::CallSites(const CallSites& other, size_t events) : areas_(other.areas_) {
   for (const CallSite& site : other.sites_) {
     if (site.from_event > events) continue;
-    sites_.push_back(site);
+    Insert(site);
     if (site.until_event >= events) sites_.back().until_event = SIZE_MAX;
   }
+}
+
+void CallSites::Insert(CallSite site) {
+  returning_to_[site.address.value + kSyscallLength].push_back(sites_.size());
+  sites_.push_back(std::move(site));
+}
+
+const std::vector<size_t>& CallSites::ReturningTo(TraceeAddress pc) const {
+  static const std::vector<size_t> none;
+  const auto found = returning_to_.find(pc.value);
+  return found == returning_to_.end() ? none : found->second;
 }
 
 void CallSites::End(const AddressRange& range, size_t event) {
@@ -165,7 +176,7 @@ bool CallSites::Add(TraceeAddress address, size_t event, const Reader& read, con
   std::copy_n(patch.bytes().begin(), kPatchLength, site.patch.begin());
   for (const auto& [boundary, moved] : site.redirected)
     CHRONOFORK_ASSERT(boundary - address >= kPatchLength || site.patch[boundary - address] == kInt3Byte);
-  sites_.push_back(std::move(site));
+  Insert(std::move(site));
   *why = "";
   return true;
 }

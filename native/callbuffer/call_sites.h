@@ -21,6 +21,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/tracee_address.h"
@@ -66,13 +67,18 @@ class CallSites {
   void End(const AddressRange& range, size_t event);
 
   const std::deque<CallSite>& all() const { return sites_; }
+  // The indices of those whose call returns to `pc`: more than one if its code has gone and come.
+  const std::vector<size_t>& ReturningTo(TraceeAddress pc) const;
   const std::vector<CallArea>& areas() const { return areas_; }
 
  private:
   bool Place(CallSite& site, uint32_t mask, uint32_t value, const Mappings& occupied);
   bool PlaceIn(size_t area, CallSite& site, uint32_t mask, uint32_t value);
 
+  void Insert(CallSite site);
+
   std::deque<CallSite> sites_;
+  std::unordered_map<uint64_t, std::vector<size_t>> returning_to_;
   std::vector<CallArea> areas_;
 };
 

@@ -22,7 +22,7 @@ asm(R"(
     .pushsection chronofork_runtime, "ax", @progbits
     .balign 64
 chronofork_runtime_begin:
-    .set S, chronofork_runtime_begin + 0x4000
+    .set S, chronofork_runtime_begin + 0x5000
     .set F, S + 64
     .hidden chronofork_runtime_begin
     .globl chronofork_runtime_begin
@@ -43,7 +43,7 @@ chronofork_runtime_begin:
     mov %rsp, F+56(%rip)
     movl $1, S+4(%rip)
     mov %r11, S+8(%rip)
-    lea chronofork_runtime_begin+0x8000(%rip), %rsp
+    lea chronofork_runtime_begin+0x9000(%rip), %rsp
     pushfq
     pop %r11
     mov %rax, F+0(%rip)
@@ -109,7 +109,7 @@ namespace {
 
 static_assert(offsetof(RuntimeState, phase) == 4 && offsetof(RuntimeState, resume) == 8 &&
               offsetof(RuntimeState, result) == 16 && offsetof(RuntimeState, frame) == 64);
-static_assert(kRuntimeState - kRuntimeCode == 0x4000 && kRuntimeStackTop - kRuntimeCode == 0x8000);
+static_assert(kRuntimeState - kRuntimeCode == 0x5000 && kRuntimeStackTop - kRuntimeCode == 0x9000);
 static_assert(kPhaseEntered == 1 && kPhaseExecuted == 2);
 
 constexpr int kDone = 0, kTrap = 1;
@@ -147,36 +147,44 @@ INLINE int64_t MakeCall(const CallFrame& f) {
   return result;
 }
 
+// A call of ours, not the program's.
+INLINE int64_t Ask(long number, uint64_t a, uint64_t b, uint64_t c) {
+  int64_t result;
+  asm volatile("call chronofork_runtime_begin+32"
+               : "=a"(result)
+               : "a"(number), "D"(a), "S"(b), "d"(c)
+               : "rcx", "r11", "memory", "cc");
+  return result;
+}
+
+constexpr long kFstatNumber = 5, kPollNumber = 7, kReadlinkNumber = 89;
+
 INLINE bool WouldNotWait(uint64_t descriptor, int16_t events) {
   struct {
     int32_t descriptor;
     int16_t events, found;
   } question{static_cast<int32_t>(descriptor), events, 0};
-  constexpr int64_t kPoll = 7;
-  int64_t result;
-  asm volatile("call chronofork_runtime_begin+32"
-               : "=a"(result)
-               : "a"(kPoll), "D"(&question), "S"(uint64_t{1}), "d"(uint64_t{0})
-               : "rcx", "r11", "memory", "cc");
-  return result > 0;
+  return Ask(kPollNumber, reinterpret_cast<uint64_t>(&question), 1, 0) > 0;
+}
+
+INLINE bool MeetsCondition(CallCondition condition, const CallFrame& f) {
+  const uint32_t command = static_cast<uint32_t>(f.rsi);
+  // F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL; F_SETLK, F_OFD_SETLK; F_DUPFD_CLOEXEC
+  if (condition == kIfPlainFcntl) return command <= 4 || command == 6 || command == 37 || command == 1030;
+  // FUTEX_WAKE, FUTEX_WAKE_BITSET
+  if (condition == kIfWake) return (command & 0x7f) == 1 || (command & 0x7f) == 10;
+  if (condition == kIfNoFourth) return f.r10 == 0;
+  if (condition == kIfNoFifth) return f.r8 == 0;
+  return true;
 }
 
 INLINE bool Allowed(const CallRule& rule, const CallFrame& f) {
   if (!rule.allowed) return false;
-  if (rule.check == kCheckFcntl) {
-    const uint32_t command = static_cast<uint32_t>(f.rsi);
-    // F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL; F_SETLK, F_OFD_SETLK; F_DUPFD_CLOEXEC
-    if (!(command <= 4 || command == 6 || command == 37 || command == 1030)) return false;
-  } else if (rule.check == kCheckFutex) {
-    const uint32_t command = static_cast<uint32_t>(f.rsi) & 0x7f;
-    if (command != 1 && command != 10) return false;  // FUTEX_WAKE, FUTEX_WAKE_BITSET
-  }
-  if (State().may_not_wait) {
-    constexpr int16_t kPollIn = 1, kPollOut = 4;
-    if (rule.reads && !WouldNotWait(f.rdi, kPollIn)) return false;
-    if (rule.writes && (f.rdx > kSmallWrite || !WouldNotWait(f.rdi, kPollOut))) return false;
-  }
-  return true;
+  if (rule.condition != kAlways && !MeetsCondition(static_cast<CallCondition>(rule.condition), f)) return false;
+  if (rule.waits == kWaitsNever || !State().may_not_wait) return true;
+  constexpr int16_t kPollIn = 1, kPollOut = 4;
+  if (rule.waits == kWaitsToRead) return WouldNotWait(f.rdi, kPollIn);
+  return rule.waits == kWaitsToWrite && f.rdx <= kSmallWrite && WouldNotWait(f.rdi, kPollOut);
 }
 
 INLINE uint64_t ArgumentOf(const CallFrame& f, unsigned index) {
@@ -188,6 +196,13 @@ INLINE uint64_t ArgumentOf(const CallFrame& f, unsigned index) {
     case 4: return f.r8;
     default: return f.r9;
   }
+}
+
+INLINE uint64_t LengthOf(const CallRule::Out& out, const CallFrame& f, int64_t result) {
+  if (out.length == CallRule::kFixed) return out.bytes;
+  uint64_t items = ArgumentOf(f, out.other);
+  if (out.length == CallRule::kResult && items > static_cast<uint64_t>(result)) items = static_cast<uint64_t>(result);
+  return items > kRingBytes ? kRingBytes + 1 : items * out.bytes;
 }
 
 INLINE uint64_t DigestAfter(const CallFrame& f, int64_t result) {
@@ -218,15 +233,71 @@ INLINE uint64_t DigestAfter(const CallFrame& f, int64_t result) {
 
 INLINE uint64_t Padded(uint64_t length) { return (length + 7) & ~uint64_t{7}; }
 
+INLINE const CallRule& RuleOf(const CallFrame& f) { return reinterpret_cast<const CallRule*>(kRuntimeRules)[f.rax]; }
+
+INLINE uint64_t DigestOutput(CallOutput output, const CallFrame& f, int64_t result) {
+  if (output == kOutputNone || result <= 0) return 0;
+  uint64_t left = static_cast<uint64_t>(result), digest = kBytesDigestSeed;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(f.rsi);
+  if (output == kOutputBytes) return DigestLast(digest, bytes, left);
+  const auto* pieces = reinterpret_cast<const uint64_t*>(f.rsi);
+  for (uint64_t i = 0; i < f.rdx && left > 0; ++i) {
+    const uint64_t length = pieces[2 * i + 1] < left ? pieces[2 * i + 1] : left;
+    digest = DigestLast(digest, reinterpret_cast<const unsigned char*>(pieces[2 * i]), length);
+    left -= length;
+  }
+  return digest;
+}
+
+// Of a path in the ring.
+constexpr uint64_t kMostPath = 4096;
+
+// What was just opened, for a branch. False: the tracer must look.
+INLINE bool NoteOpened(CallRecord& record, unsigned char* at, int64_t descriptor) {
+  struct {
+    uint64_t device, inode, links;
+    uint32_t mode, more[29];
+  } status;
+  static_assert(sizeof status == 144);
+  if (Ask(kFstatNumber, static_cast<uint64_t>(descriptor), reinterpret_cast<uint64_t>(&status), 0) != 0) return false;
+  // "/proc/thread-self/fd/" and the number, put together here: there are no constants.
+  struct {
+    uint64_t words[2];
+    unsigned char rest[24];
+  } link;
+  link.words[0] = 0x68742f636f72702f;      // /proc/th
+  link.words[1] = 0x6c65732d64616572;      // read-sel
+  constexpr uint64_t kEnd = 0x2f64662f66;  // f/fd/
+  __builtin_memcpy(link.rest, &kEnd, 8);
+  unsigned char* to = link.rest + 5;
+  uint32_t divisor = 1;
+  const auto number = static_cast<uint32_t>(descriptor);
+  while (number / divisor >= 10) divisor *= 10;
+  for (; divisor > 0; divisor /= 10) *to++ = static_cast<unsigned char>('0' + number / divisor % 10);
+  *to = 0;
+  const int64_t length =
+      Ask(kReadlinkNumber, reinterpret_cast<uint64_t>(&link), reinterpret_cast<uint64_t>(at), kMostPath);
+  if (length <= 0 || length >= static_cast<int64_t>(kMostPath)) return false;
+  // Its own memory may be among what is there.
+  uint64_t start;
+  __builtin_memcpy(&start, at, 8);
+  if (length >= 6 && (start & 0xffffffffffff) == 0x2f636f72702f) return false;  // /proc/
+  record.opened_mode = status.mode;
+  record.opened_bytes = static_cast<uint32_t>(length);
+  return true;
+}
+
+INLINE void StopHere() { asm volatile("int3" : : : "memory"); }
+
 INLINE int RecordCall() {
   RuntimeState& s = State();
   CallFrame& f = s.frame;
-  const CallRule& rule = reinterpret_cast<const CallRule*>(kRuntimeRules)[f.rax];
+  const CallRule& rule = RuleOf(f);
   if (s.calls_left == 0) return kTrap;
-  uint64_t room = sizeof(CallRecord);
+  uint64_t room = sizeof(CallRecord) + (rule.opens ? kMostPath : 0);
   for (unsigned i = 0; i < rule.out_count; ++i) {
-    const CallRule::Out& out = rule.out[i];
-    const uint64_t most = out.bytes ? out.bytes : ArgumentOf(f, out.limit);
+    constexpr int64_t kMost = 0x7fffffffffffffff;
+    const uint64_t most = LengthOf(rule.out[i], f, kMost);
     if (most > kRingBytes) return kTrap;
     room += 16 + Padded(most);
   }
@@ -235,7 +306,7 @@ INLINE int RecordCall() {
 
   const int64_t result = MakeCall(f);
   // Interrupted, or a buffer that is not there: the tracer looks what that means.
-  if (result == -4 || result == -14 || (result <= -512 && result >= -517)) asm volatile("int3" : : : "memory");
+  if (result == -4 || result == -14 || (result <= -512 && result >= -517)) StopHere();
   auto* record = reinterpret_cast<CallRecord*>(kRing + s.ring_at);
   record->number = static_cast<uint16_t>(f.rax);
   record->arguments[0] = f.rdi;
@@ -247,27 +318,26 @@ INLINE int RecordCall() {
   record->result = result;
   record->pc = f.rcx;
   record->registers_digest = DigestAfter(f, result);
-  record->output_digest =
-      rule.writes && result > 0
-          ? DigestLast(kBytesDigestSeed, reinterpret_cast<const unsigned char*>(f.rsi), static_cast<uint64_t>(result))
-          : 0;
+  record->output_digest = DigestOutput(static_cast<CallOutput>(rule.output), f, result);
+  record->opened_mode = record->opened_bytes = 0;
   auto* at = reinterpret_cast<unsigned char*>(record + 1);
   uint16_t count = 0;
   const bool succeeded = result >= 0 || result < -4095;
-  for (unsigned i = 0; succeeded && i < rule.out_count; ++i) {
+  for (unsigned i = 0; i < rule.out_count; ++i) {
     const CallRule::Out& out = rule.out[i];
+    if (!succeeded && (!out.always || out.length == CallRule::kResult)) continue;
     const uint64_t address = ArgumentOf(f, out.argument);
-    uint64_t length = out.bytes;
-    if (!length) {
-      length = ArgumentOf(f, out.limit);
-      if (length > static_cast<uint64_t>(result)) length = static_cast<uint64_t>(result);
-    }
+    const uint64_t length = LengthOf(out, f, result);
     if (address == 0 || length == 0) continue;
     reinterpret_cast<uint64_t*>(at)[0] = address;
     reinterpret_cast<uint64_t*>(at)[1] = length;
     Copy(at + 16, reinterpret_cast<const unsigned char*>(address), length);
     at += 16 + Padded(length);
     ++count;
+  }
+  if (rule.opens && result >= 0) {
+    if (!NoteOpened(*record, at, result)) StopHere();
+    at += Padded(record->opened_bytes);
   }
   record->write_count = count;
   record->size_bytes = static_cast<uint32_t>(at - reinterpret_cast<unsigned char*>(record));
@@ -289,11 +359,16 @@ INLINE int ReplayCall() {
       record->arguments[1] != f.rsi || record->arguments[2] != f.rdx || record->arguments[3] != f.r10 ||
       record->arguments[4] != f.r8 || record->arguments[5] != f.r9)
     return kTrap;
+  const CallRule& rule = RuleOf(f);
   const int64_t result = record->result;
   if (DigestAfter(f, result) != record->registers_digest) return kTrap;
-  if (record->output_digest != 0 && DigestLast(kBytesDigestSeed, reinterpret_cast<const unsigned char*>(f.rsi),
-                                               static_cast<uint64_t>(result)) != record->output_digest)
+  if (record->output_digest != 0 &&
+      DigestOutput(static_cast<CallOutput>(rule.output), f, result) != record->output_digest)
     return kTrap;
+  if (rule.again && MakeCall(f) != result) {
+    s.phase = kPhaseEntered;
+    StopHere();
+  }
   s.result = result;
   asm volatile("" : : : "memory");
   *const_cast<volatile uint32_t*>(&s.phase) = kPhaseExecuted;

@@ -17,7 +17,7 @@ namespace chronofork {
 inline constexpr uint64_t kRuntimeCode = 0x6f0000010000;  // the core page's neighbourhood, see core_page.h
 inline constexpr uint64_t kRuntimeCodeBytes = 0x2000;
 inline constexpr uint64_t kRuntimeRules = kRuntimeCode + kRuntimeCodeBytes;
-inline constexpr uint64_t kRuntimeRulesBytes = 0x2000;
+inline constexpr uint64_t kRuntimeRulesBytes = 0x3000;
 inline constexpr uint64_t kRuntimeState = kRuntimeRules + kRuntimeRulesBytes;
 inline constexpr uint64_t kRuntimeStack = kRuntimeState + 0x1000;
 inline constexpr uint64_t kRuntimeStackTop = kRuntimeStack + 0x3000;
@@ -38,26 +38,53 @@ constexpr uint32_t kMostCalls = 512;
 
 // What a call writes, and when it may be made without a stop. All zero: never.
 struct CallRule {
+  enum Length : uint8_t {
+    kFixed,     // `bytes`
+    kResult,    // the result times `bytes`, at most argument[`other`] times `bytes`
+    kArgument,  // argument[`other`] times `bytes`
+  };
   struct Out {
     uint8_t argument;  // the pointer
-    uint8_t limit;     // of a length that the result tells: the argument it is at most
-    uint16_t bytes;    // fixed length; 0: the result tells
+    uint8_t other;
+    Length length;
+    uint8_t always;  // also by a call that fails
+    uint32_t bytes;
   };
   uint8_t allowed;
-  uint8_t reads;   // may wait until its descriptor (argument 0) can be read …
-  uint8_t writes;  // … or written; its output is digested: `result` bytes at argument 1
-  uint8_t check;   // its arguments decide: ArgumentCheck
+  uint8_t waits;      // CallWait
+  uint8_t output;     // CallOutput
+  uint8_t condition;  // CallCondition
+  uint8_t opens;      // the result is a descriptor, of which its path is kept
+  uint8_t again;      // made again in a replay
   uint8_t out_count;
-  uint8_t unused[3];
+  uint8_t unused;
   Out out[kMostOuts];
 };
-static_assert(sizeof(CallRule) == 16);
+static_assert(sizeof(CallRule) == 24);
 static_assert(sizeof(CallRule) * kMostCalls <= kRuntimeRulesBytes);
 
-enum ArgumentCheck : uint8_t {
-  kCheckNothing,
-  kCheckFcntl,  // commands that write nothing and do not wait
-  kCheckFutex,  // wakes only
+// What may make it wait; of several threads it is then made with a stop.
+enum CallWait : uint8_t {
+  kWaitsNever,
+  kWaitsToRead,   // until its descriptor (argument 0) can be read …
+  kWaitsToWrite,  // … or written
+  kMayWait,       // until something that cannot be asked for
+};
+
+// What of it goes to the world, and is digested.
+enum CallOutput : uint8_t {
+  kOutputNone,
+  kOutputBytes,   // `result` bytes at argument 1
+  kOutputVector,  // `result` bytes of the argument[2] pieces at argument 1
+};
+
+// Its arguments must allow it.
+enum CallCondition : uint8_t {
+  kAlways,
+  kIfPlainFcntl,  // a command that writes nothing and does not wait
+  kIfWake,        // futex: wakes only
+  kIfNoFourth,    // argument 3, a signal mask, is null
+  kIfNoFifth,     // argument 4, a signal mask or where a name goes, is null
 };
 
 enum RuntimeMode : uint32_t {
@@ -72,7 +99,8 @@ enum RuntimePhase : uint32_t {
   kPhaseExecuted,  // it has (in a replay: it agrees, and what it wrote is being copied)
 };
 
-// An event in the ring, followed by `write_count` times {address, length, bytes padded to 8}.
+// An event in the ring, followed by `write_count` times {address, length, bytes padded to 8}
+// and the path of what was opened.
 struct CallRecord {
   uint32_t size_bytes;  // all of it
   uint16_t number;
@@ -82,8 +110,11 @@ struct CallRecord {
   uint64_t pc;  // after the call
   uint64_t registers_digest;
   uint64_t output_digest;
+  // Behind the writes: what was opened. The mode of the file, then its path.
+  uint32_t opened_mode;
+  uint32_t opened_bytes;  // of the path; 0: nothing, or nothing is known
 };
-static_assert(sizeof(CallRecord) == 88);
+static_assert(sizeof(CallRecord) == 96);
 
 // The program's registers at its call, in the order in which the digest has them.
 struct CallFrame {

@@ -1,6 +1,7 @@
 // Digests, and events in words.
 #include "record/event_log.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -96,21 +97,49 @@ std::string DifferenceOf(const GeneralRegisters& expected, const GeneralRegister
 }
 
 Event& EventLog::Append(Event event) {
-  Event& kept = Emplace();
-  kept = std::move(event);
-  NoteBytes(kept);
+  Event& kept = arena_->events.emplace_back(std::move(event));
+  indices_.push_back(Entry(&kept));
+  bytes_ += sizeof(Event);
+  for (const MemoryWrite& write : kept.writes) bytes_ += sizeof write + write.bytes.size();
   return kept;
 }
 
-Event& EventLog::Emplace() {
-  Event& event = arena_->emplace_back();
-  indices_.push_back(&event);
-  return event;
+void EventLog::AppendRecords(std::span<const std::byte> records, pid_t thread, RecordTime from, RecordTime to) {
+  const RecordBatch& batch = arena_->records.Add(records, size(), thread, from, to);
+  indices_.insert(indices_.end(), batch.count, Entry(&batch));
+  bytes_ += sizeof batch + batch.packed.size_bytes() + batch.count * sizeof(Entry);
 }
 
-void EventLog::NoteBytes(const Event& event) {
-  bytes_ += sizeof(Event);
-  for (const MemoryWrite& write : event.writes) bytes_ += sizeof write + write.bytes.size();
+const Event& EventLog::EventOf(const RecordBatch& batch, size_t index) const {
+  batch.decoded.resize(batch.count);
+  const Event*& decoded = batch.decoded[index - batch.first_event];
+  if (decoded) return *decoded;
+  const CallRecord& record = arena_->records.RecordOf(batch, index);
+  const RecordTime time = arena_->records.TimeOf(batch, index);
+  Event& event = arena_->events.emplace_back();
+  event.thread = batch.thread;
+  event.number = record.number;
+  std::copy(std::begin(record.arguments), std::end(record.arguments), event.arguments.begin());
+  event.syscall_class = ClassFor({record.number, event.arguments});
+  event.result = record.result;
+  event.pc = record.pc;
+  event.registers_digest = record.registers_digest;
+  event.output_digest = record.output_digest;
+  event.time_ns = time.run_ns;
+  event.clock_ns = time.clock_ns;
+  event.writes.reserve(record.write_count);
+  const auto* at = reinterpret_cast<const std::byte*>(&record + 1);
+  for (int i = 0; i < record.write_count; ++i) {
+    uint64_t header[2];
+    std::memcpy(header, at, sizeof header);
+    at += sizeof header;
+    event.writes.push_back({TraceeAddress(header[0]), {at, at + header[1]}});
+    at += (header[1] + 7) & ~uint64_t{7};
+  }
+  event.descriptor_path.assign(reinterpret_cast<const char*>(at), record.opened_bytes);
+  event.descriptor_is_file = S_ISREG(record.opened_mode);
+  decoded = &event;
+  return event;
 }
 
 std::string Describe(const Event& event, size_t index) {

@@ -4,7 +4,8 @@
 // Between two events execution is a pure function of memory and registers, so
 // a checkpoint and the events after it are all that a replay needs. A branch
 // copies the list of indices up to where it left its parent; the events
-// themselves are kept once, in the arena, and never change.
+// themselves are kept once, in the arena, and never change. Those that were recorded without
+// a stop stay as they came, for most of them are only ever given back to a replay.
 #pragma once
 
 #include <signal.h>
@@ -21,6 +22,8 @@
 #include "base/scoped_fd.h"
 #include "base/tracee_address.h"
 #include "callbuffer/call_sites.h"
+#include "callbuffer/runtime_layout.h"
+#include "record/record_store.h"
 #include "record/syscall_table.h"
 #include "tracee/own_memory.h"
 #include "tracee/registers.h"
@@ -112,7 +115,11 @@ struct ThreadEndings {
 // The one line of a timeline: its events, by number.
 class EventLog {
  public:
-  using Arena = std::deque<Event>;  // references stay valid when it grows
+  // References stay valid when it grows.
+  struct Arena {
+    std::deque<Event> events;
+    RecordStore records;
+  };
 
   explicit EventLog(std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {}
   // The first `count` events of `other`, as the beginning of a branch.
@@ -127,11 +134,21 @@ class EventLog {
   }
 
   size_t size() const { return indices_.size(); }
-  const Event& at(size_t index) const { return *indices_[index]; }
+  const Event& at(size_t index) const {
+    const Entry entry = indices_[index];
+    return entry.is_record() ? EventOf(*entry.batch(), index) : *entry.event();
+  }
   Event& Append(Event event);
-  // The same in place: to be filled in, and then counted by NoteBytes().
-  Event& Emplace();
-  void NoteBytes(const Event& event);
+  // Events as a ring had them (callbuffer/). Each becomes an Event when it is first looked at.
+  void AppendRecords(std::span<const std::byte> records, pid_t thread, RecordTime from, RecordTime to);
+  // Whether event `index` came so. Then it is a plain system call, of which its record tells all.
+  bool IsRecord(size_t index) const { return indices_[index].is_record(); }
+  // Its record; valid until that of another event is asked for.
+  const CallRecord& RecordAt(size_t index) const { return arena_->records.RecordOf(*indices_[index].batch(), index); }
+  pid_t ThreadOf(size_t index) const { return IsRecord(index) ? indices_[index].batch()->thread : at(index).thread; }
+  uint64_t TimeOf(size_t index) const {
+    return IsRecord(index) ? arena_->records.TimeOf(*indices_[index].batch(), index).run_ns : at(index).time_ns;
+  }
   size_t bytes() const { return bytes_; }
 
   // Events before which a branch began: since the one before no time has passed for the program.
@@ -142,8 +159,22 @@ class EventLog {
   std::shared_ptr<CallSites> call_sites = std::make_shared<CallSites>();
 
  private:
+  // An event, or the batch of records that it is in; the lowest bit tells.
+  class Entry {
+   public:
+    explicit Entry(const Event* event) : bits_(reinterpret_cast<uintptr_t>(event)) {}
+    explicit Entry(const RecordBatch* batch) : bits_(reinterpret_cast<uintptr_t>(batch) | 1) {}
+    bool is_record() const { return bits_ & 1; }
+    const Event* event() const { return reinterpret_cast<const Event*>(bits_); }
+    const RecordBatch* batch() const { return reinterpret_cast<const RecordBatch*>(bits_ - 1); }
+
+   private:
+    uintptr_t bits_;
+  };
+  const Event& EventOf(const RecordBatch& batch, size_t index) const;
+
   std::shared_ptr<Arena> arena_;
-  std::vector<const Event*> indices_;
+  std::deque<Entry> indices_;
   size_t bytes_ = 0;
 };
 

@@ -32,7 +32,7 @@ constexpr int kMostSectionSteps = 1000;
 Recorder::Recorder(Tracee& live, EventLog& log, RecordOptions options)
     : live_(live), log_(log), options_(std::move(options)) {
   if (live.has_filter() && CallBuffer::Usable())
-    calls_ = std::make_unique<CallBuffer>(live, log.call_sites, &CallRulesFor(Renamed()));
+    calls_ = std::make_unique<CallBuffer>(live, log.call_sites, CallRulesFor(Renamed()), true);
   const pid_t first = live.tid();
   for (const ThreadTakenOver& found : live.taken_over()) {
     ThreadRecord& record = found.tid == first ? now_ : waiting_[found.tid];

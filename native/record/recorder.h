@@ -138,6 +138,7 @@ class Recorder {
   // Breakpoints that are in the live process just now, with what they hide.
   const std::vector<std::pair<TraceeAddress, std::byte>>* inserted = nullptr;
   uint64_t refused_calls = 0;
+  std::map<long, uint64_t> stopped_calls;  // by number: entries that stopped
 
   // Random instructions made to trap: address → the byte that the int3 hides.
   const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
@@ -198,6 +199,7 @@ class Recorder {
   void GiveRealThreadOfTimer(GeneralRegisters& r);
   void Tell(const std::string& limit);
   Result<void> PrepareCall(const SyscallArguments& call);
+  static bool Opens(long number);
   void NoteOpened(int descriptor, Event& event);
   void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
   void LookAtShared(const SyscallArguments& call);
@@ -212,7 +214,7 @@ class Recorder {
   Result<void> LetCallsPass();
   void LeavePatches();
   Result<void> LeavePatchesIn(const SyscallArguments& call);
-  void AppendUnseen();
+  Result<void> AppendUnseen();
   Outcome SettleCalls(const Stop& stop, bool* consumed);
   Outcome OnExecutedUnseen(const SettledCall& settled, const Stop& stop, bool* consumed);
   PageSet WithoutOwnPages(const PageSet& pages) const;
@@ -334,7 +336,8 @@ class Recorder {
   bool call_from_patch_ = false;
   bool stop_at_next_call_ = false;
   bool interrupt_sent_ = false;  // and the stop that is being looked at may be its doing
-  uint64_t last_settled_ns_ = 0;
+  RecordTime last_settled_;
+  std::vector<std::byte> unseen_;  // of the ring, kept for its memory
 };
 
 }  // namespace chronofork

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "record/call_rules.h"
 #include "record/recorder.h"
@@ -100,49 +101,28 @@ Result<void> Recorder::LeavePatchesIn(const SyscallArguments& call) {
   }
 }
 
-void Recorder::AppendUnseen() {
-  std::vector<Event*> events;
-  calls_->ForEachRecorded([&](const CallRecord& record, const std::byte* writes) {
-    Event& event = log_.Emplace();
-    event.thread = thread();
-    event.number = record.number;
-    std::copy(std::begin(record.arguments), std::end(record.arguments), event.arguments.begin());
-    event.syscall_class = ClassFor({record.number, event.arguments});
-    event.result = record.result;
-    event.pc = record.pc;
-    event.registers_digest = record.registers_digest;
-    event.output_digest = record.output_digest;
-    event.writes.reserve(record.write_count);
-    for (int i = 0; i < record.write_count; ++i) {
-      uint64_t header[2];
-      std::memcpy(header, writes, sizeof header);
-      writes += sizeof header;
-      event.writes.push_back({TraceeAddress(header[0]), {writes, writes + header[1]}});
-      writes += (header[1] + 7) & ~uint64_t{7};
-    }
-    log_.NoteBytes(event);
-    events.push_back(&event);
-  });
-  const uint64_t now_ns = Now();
-  if (!events.empty()) {
+Result<void> Recorder::AppendUnseen() {
+  const RecordTime now{Now(), MonotonicNs()};
+  if (const size_t length = calls_->recorded_bytes(); length > 0) {
+    unseen_.resize(length);
+    CF_TRY(calls_->ReadRecorded(unseen_));
     now_.at_syscall = now_.entry_reported = yielded_ = false;
     now_.since = Since::kExecuted;
     // They came since the last stop, at times that nobody has looked at.
-    const uint64_t before_ns = std::min(last_settled_ns_, now_ns);
-    for (size_t i = 0; i < events.size(); ++i) {
-      events[i]->time_ns = before_ns + (now_ns - before_ns) * (i + 1) / events.size();
-      if (logger.Enabled(LogLevel::kDebug))
-        logger.Write(LogLevel::kDebug, "%s", chronofork::Describe(*events[i], log_.size() - events.size() + i).c_str());
-    }
+    const size_t first = log_.size();
+    log_.AppendRecords(unseen_, thread(), last_settled_, now);
+    for (size_t i = first; logger.Enabled(LogLevel::kDebug) && i < log_.size(); ++i)
+      logger.Write(LogLevel::kDebug, "%s", chronofork::Describe(log_.at(i), i).c_str());
   }
-  last_settled_ns_ = now_ns;
+  last_settled_ = now;
+  return {};
 }
 
 // `consumed`: the stop was our own affair; the process is to be resumed.
 Recorder::Outcome Recorder::SettleCalls(const Stop& stop, bool* consumed) {
   if (!calls_ || !calls_->in()) return std::optional<LiveStop>();
   CF_TRY_ASSIGN(const SettledCall settled, calls_->Settle(stop));
-  AppendUnseen();
+  CF_TRY(AppendUnseen());
   *consumed = settled.consumed;
   using Place = SettledCall::Place;
   switch (settled.place) {
@@ -192,6 +172,7 @@ Recorder::Outcome Recorder::OnExecutedUnseen(const SettledCall& settled, const S
   }
   event.output_digest = OutputDigest(call, settled.result, read);
   if (ranges) NoteWrites(*ranges, event);
+  if (settled.result >= 0 && Opens(call.number)) NoteOpened(static_cast<int>(settled.result), event);
   FinishSyscall(std::move(event));
   now_.at_syscall = now_.entry_reported = false;
   return std::optional<LiveStop>();

@@ -189,6 +189,7 @@ void Recorder::AdoptSharing(size_t count) {
   shared_.Refresh();
   static_cast<void>(shared_.Changes());
   for (size_t i = 0; i < count; ++i) {
+    if (log_.IsRecord(i)) continue;  // nothing is mapped without a stop
     const Event& event = log_.at(i);
     if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
       continue;

@@ -41,10 +41,6 @@ SyscallArguments CallOf(const GeneralRegisters& r) {
   return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
 }
 
-bool Opens(long number) {
-  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
-}
-
 bool Writes(long number) {
   switch (number) {
     case SYS_write:
@@ -75,6 +71,10 @@ bool ChangesMappings(long number) {
 
 }  // namespace
 
+bool Recorder::Opens(long number) {
+  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
+}
+
 bool Recorder::Catches(long number) const {
   return caught_syscalls && (caught_syscalls->empty() || caught_syscalls->contains(number));
 }
@@ -84,6 +84,7 @@ Recorder::Outcome Recorder::OnSyscallEntry() {
   SyscallArguments call = CallOf(live_.registers());
   bool reported = std::exchange(now_.entry_reported, false);
   now_.at_syscall = stop_at_next_call_ = false;
+  ++stopped_calls[call.number];
   if (!call_from_patch_) NoteSite(call);
   if (!now_.held.empty()) {
     live_.AbandonSyscall();

@@ -10,6 +10,7 @@ ThreadEndings EndingsOf(const EventLog& log, size_t events, pid_t tid) {
   if (auto at_start = log.endings_at_start.find(tid); at_start != log.endings_at_start.end())
     endings = at_start->second;
   for (size_t i = 0; i < events; ++i) {
+    if (log.IsRecord(i)) continue;  // none of these calls is made without a stop
     const Event& event = log.at(i);
     if (event.kind != EventKind::kSyscall) continue;
     if (event.thread_made == tid) endings = {0, event.cleared_word, -1};

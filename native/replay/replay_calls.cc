@@ -12,9 +12,11 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/log.h"
+#include "record/call_rules.h"
 #include "replay/replayer.h"
 
 namespace chronofork {
@@ -28,7 +30,7 @@ constexpr size_t kMostFedBytes = kRingBytes - 4096;
 constexpr size_t kMostBytesOfEvent = 32 * 1024;
 constexpr size_t kFewestToBegin = 8, kFewestFed = 16, kMostFed = 4096;
 
-bool IsDigestedAtOnce(int32_t number) { return number == SYS_write || number == SYS_pwrite64 || number == SYS_sendto; }
+const CallRule& RuleOf(int32_t number) { return CallRulesFor(false)[static_cast<size_t>(number)]; }
 
 // Whether the process itself has no part in it but the call and what it gave.
 bool IsPlain(const Event& event) {
@@ -36,11 +38,15 @@ bool IsPlain(const Event& event) {
       event.thread_ended || event.result == -EINTR || event.number < 0 ||
       event.number >= static_cast<int32_t>(kMostCalls))
     return false;
-  if (event.output_digest != 0 && !IsDigestedAtOnce(event.number)) return false;
+  const CallRule& rule = RuleOf(event.number);
+  if (event.output_digest != 0 && rule.output == kOutputNone) return false;
   switch (event.syscall_class) {
     case SyscallClass::kEmulate:
     case SyscallClass::kSwallow:
     case SyscallClass::kSchedule: break;
+    case SyscallClass::kExecute:
+      if (rule.again) break;
+      return false;
     default: return false;
   }
   size_t bytes = 0;
@@ -72,21 +78,25 @@ void Encode(const Event& event, std::vector<std::byte>& to) {
 
 }  // namespace
 
+// Whether something is to happen right after event `index`.
+bool Replayer::StrikesAfter(size_t index) const {
+  if (index + 1 >= log_->size() || log_->IsRecord(index + 1)) return false;
+  const Event& next = log_->at(index + 1);
+  const bool strikes = next.kind == EventKind::kSignal || next.kind == EventKind::kSwitch;
+  return strikes && (next.place == SignalPlace::kAfterEvent || next.place == SignalPlace::kAnywhere);
+}
+
+size_t Replayer::FirstToStop() const {
+  if (!plan_->end) return SIZE_MAX;
+  const Position& end = plan_->end->position;
+  return end.kind == Position::Kind::kAtSyscall ? end.event : std::max<size_t>(end.event, 1) - 1;
+}
+
 // Whether event `index` may pass without a stop.
 bool Replayer::MayPass(size_t index) const {
   const Event& event = log_->at(index);
-  if (!IsPlain(event) || event.thread != thread_ || !calls_->Serves(event.pc, index)) return false;
-  if (index + 1 < log_->size()) {
-    const Event& next = log_->at(index + 1);
-    const bool strikes = next.kind == EventKind::kSignal || next.kind == EventKind::kSwitch;
-    if (strikes && (next.place == SignalPlace::kAfterEvent || next.place == SignalPlace::kAnywhere)) return false;
-  }
-  if (plan_->end) {
-    const Position& end = plan_->end->position;
-    const size_t first_to_stop =
-        end.kind == Position::Kind::kAtSyscall ? end.event : std::max<size_t>(end.event, 1) - 1;
-    if (index >= first_to_stop) return false;
-  }
+  if (!IsPlain(event) || event.thread != thread_ || !calls_->ServesUntil(event.pc, index) || StrikesAfter(index))
+    return false;
   for (const WatchSpec& watch : plan_->watches) {
     const AddressRange watched{watch.address, watch.address + watch.length_bytes};
     if (!watch.write_only && event.output_digest != 0) return false;
@@ -94,6 +104,37 @@ bool Replayer::MayPass(size_t index) const {
       if (watched.Overlaps({write.address, write.address + write.bytes.size()})) return false;
   }
   return true;
+}
+
+// Puts as many of the next events into `feed_` as may pass; returns the event after them.
+size_t Replayer::Gather(std::vector<size_t>& ends) {
+  feed_.clear();
+  const size_t last = std::min(log_->size(), FirstToStop());
+  // For how long what returns to a pc is served; calls come from few places.
+  struct Known {
+    uint64_t pc = 0;
+    size_t until = 0;
+  };
+  std::array<Known, 16> known;
+  size_t index = event_;
+  for (; index < last && ends.size() < feed_most_ && feed_.size() < kMostFedBytes - kMostBytesOfEvent - 1024; ++index) {
+    if (log_->IsRecord(index) && plan_->watches.empty()) {
+      const CallRecord& record = log_->RecordAt(index);
+      Known& place = known[record.pc % known.size()];
+      if (place.pc != record.pc || index >= place.until)
+        place = {record.pc, calls_->ServesUntil(record.pc, index).value_or(0)};
+      const bool may_pass = record.size_bytes <= kMostBytesOfEvent && log_->ThreadOf(index) == thread_ &&
+                            index < place.until && !StrikesAfter(index);
+      if (!may_pass) break;
+      const auto* bytes = reinterpret_cast<const std::byte*>(&record);
+      feed_.insert(feed_.end(), bytes, bytes + record.size_bytes);
+    } else {
+      if (!MayPass(index)) break;
+      Encode(log_->at(index), feed_);
+    }
+    ends.push_back(feed_.size());
+  }
+  return index;
 }
 
 // Before the process runs on.
@@ -109,17 +150,8 @@ Result<void> Replayer::LetCallsPass(ResumeMode mode) {
   if (none || calls_->feed_empty() || event_ + fed_ahead_ != fed_until_) {
     // What was not used was made in vain.
     feed_most_ = fed_ahead_ > 0 ? kFewestFed : std::clamp(feed_most_ * 2, kFewestFed, kMostFed);
-    std::vector<std::byte> records;
     std::vector<size_t> ends;
-    size_t index = event_;
-    for (; !none && index < log_->size() && ends.size() < feed_most_ &&
-           records.size() < kMostFedBytes - kMostBytesOfEvent - 1024;
-         ++index) {
-      if (!MayPass(index)) break;
-      Encode(log_->at(index), records);
-      ends.push_back(records.size());
-    }
-    fed_until_ = index;
+    fed_until_ = none ? event_ : Gather(ends);
     fed_ahead_ = ends.size();
     // Putting the patches in costs some stops.
     if (ends.size() < (calls_->in() ? 1 : kFewestToBegin)) {
@@ -127,7 +159,7 @@ Result<void> Replayer::LetCallsPass(ResumeMode mode) {
       CF_TRY(calls_->Trap());
     } else {
       Result<void> fed = calls_->PutIn(event_);
-      if (fed.ok() && calls_->in()) fed = calls_->Feed(records, std::move(ends));
+      if (fed.ok() && calls_->in()) fed = calls_->Feed(feed_, std::move(ends));
       if (!fed.ok()) {
         CF_LOG(logger, kInfo, "calls stop from now on: %s", fed.error().message.c_str());
         calls_.reset();

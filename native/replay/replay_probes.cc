@@ -91,6 +91,7 @@ std::vector<AddressRange> Replayer::Mappings() {
   // Matches alone are taken out at the next event.
   const size_t last = plan_->probes.empty() ? event_ : plan_->end ? plan_->end->position.event : log_->size();
   for (size_t i = event_; i < std::min(last, log_->size()); ++i) {
+    if (log_->IsRecord(i)) continue;
     const Event& event = log_->at(i);
     if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
       continue;
@@ -119,7 +120,7 @@ Result<void> Replayer::ClearWatches() {
 
 // Where the next event, a signal in the middle of computing, struck.
 std::optional<EndMarker> Replayer::AsyncMarker() {
-  if (event_ >= log_->size()) return std::nullopt;
+  if (event_ >= log_->size() || log_->IsRecord(event_)) return std::nullopt;
   const Event& next = log_->at(event_);
   if (!StrikesAnywhere(next)) return std::nullopt;
   std::optional<EndMarker> marker;
@@ -252,7 +253,7 @@ Result<void> Replayer::DeliverLog() {
 Result<void> Replayer::UpdateMatches() {
   bool want_end =
       plan_->end && plan_->end->position.kind == Position::Kind::kComputing && plan_->end->position.event == event_;
-  bool want_async = event_ < log_->size() && StrikesAnywhere(log_->at(event_));
+  bool want_async = event_ < log_->size() && !log_->IsRecord(event_) && StrikesAnywhere(log_->at(event_));
   // One of an earlier gap is none: two signals may strike with no other event between them.
   auto have = [this](bool is_async) {
     return std::any_of(matches_.begin(), matches_.end(), [&](const ActiveMatch& m) {

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "probe/rep_string.h"
+#include "record/call_rules.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -33,7 +34,7 @@ Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const P
       others_(position.others),
       shared_(position.shared) {
   if (process_->has_filter() && CallBuffer::Usable())
-    calls_ = std::make_unique<CallBuffer>(*process_, log.call_sites, nullptr);
+    calls_ = std::make_unique<CallBuffer>(*process_, log.call_sites, CallRulesFor(false), false);
 }
 
 Replayer::~Replayer() = default;
@@ -135,7 +136,7 @@ Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
     stop.kind = ReplayStop::Kind::kReachedEnd;
     return std::optional(stop);
   }
-  if (event_ < log_->size() && !raised_) {
+  if (event_ < log_->size() && !log_->IsRecord(event_) && !raised_) {
     const Event& next = log_->at(event_);
     if (next.kind == EventKind::kSwitch && next.place == SignalPlace::kAfterEvent) {
       CF_TRY(SwitchThread(next, std::exchange(thread_ended_, false)));

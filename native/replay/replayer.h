@@ -194,6 +194,9 @@ class Replayer : private ProbeHost {
   std::optional<size_t> WatchOverlapping(const Event& event) const;
   // replay_calls.cc
   bool MayPass(size_t index) const;
+  size_t Gather(std::vector<size_t>& ends);
+  bool StrikesAfter(size_t index) const;
+  size_t FirstToStop() const;
   Result<void> LetCallsPass(ResumeMode mode);
   void LeavePatches();
   Result<void> LeavePatchesIn(TraceeAddress start, uint64_t length_bytes);
@@ -283,6 +286,7 @@ class Replayer : private ProbeHost {
   size_t fed_until_ = 0;               // the event after those in its ring
   size_t fed_ahead_ = 0;               // how many of these are still to come
   size_t feed_most_ = 0;               // so many are put there next
+  std::vector<std::byte> feed_;        // what is put there, kept for its memory
   PageSet written_;                    // before the last copy was made of it
 };
 

@@ -162,7 +162,7 @@ uint64_t Engine::PresentTimeNs() {
   if (!replay_) return branch().tip->CpuTimeNs();
   size_t event = replay_->event();
   uint64_t base_time = branch().line[base_]->time_ns;
-  return event > 0 ? std::max(base_time, branch().log->at(event - 1).time_ns) : base_time;
+  return event > 0 ? std::max(base_time, branch().log->TimeOf(event - 1)) : base_time;
 }
 
 uint64_t Engine::PresentRunNs() { return replay_ ? replay_->TimeNs() : branch().tip->CpuTimeNs(); }

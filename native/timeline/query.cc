@@ -207,7 +207,7 @@ QueryRow Query::RowAt(Replayer& replay, uint64_t number, size_t place, TraceeAdd
   row.thread = replay.thread();
   row.event = replay.event();
   const uint64_t start_ns = stretches_[next_ - 1].start->time_ns;
-  row.time_ns = row.event > 0 ? std::max(start_ns, replay.log().at(row.event - 1).time_ns) : start_ns;
+  row.time_ns = row.event > 0 ? std::max(start_ns, replay.log().TimeOf(row.event - 1)) : start_ns;
   row.pc = pc;
   return row;
 }

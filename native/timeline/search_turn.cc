@@ -23,7 +23,7 @@ bool Search::NothingSinceSwitch(const Position& position) const {
 bool Search::BeganWithin(pid_t tid) const {
   const EventLog& log = *engine_.branches_[static_cast<size_t>(engine_.branch_)]->log;
   for (size_t i = 0; i < log.size(); ++i)
-    if (log.at(i).thread_made == tid) return true;
+    if (!log.IsRecord(i) && log.at(i).thread_made == tid) return true;
   return false;
 }
 

@@ -92,6 +92,7 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
   report.record_stops = Tracee::StopCount() - stops_before;
   Branch& b = engine.branch();
   report.refused_calls = b.recorder->refused_calls;
+  report.stopped_calls = b.recorder->stopped_calls;
   if (stop.kind != StopKind::kHistoryEnd) {
     if (stop.kind == StopKind::kKilled)
       return Error{"debuggeeGone", "The program was killed from outside before it ended.", "", 0, engine.pid()};
@@ -106,6 +107,10 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
   report.checkpoints = b.line.size();
   report.threads = 1;
   for (size_t i = 0; i < b.log->size(); ++i) {
+    if (b.log->IsRecord(i)) {
+      ++report.calls[b.log->RecordAt(i).number];
+      continue;
+    }
     const Event& event = b.log->at(i);
     if (event.kind == EventKind::kSyscall) ++report.calls[event.number];
     if (event.thread_made != 0) ++report.threads;

@@ -32,10 +32,11 @@ struct VerifyReport {
   int signal = 0;
   uint64_t events = 0;
   uint64_t checkpoints = 0;
-  uint64_t replays = 0;               // from a checkpoint to the end
-  uint64_t intervals = 0;             // replayed from one checkpoint to the next
-  uint64_t threads = 0;               // all that ever were
-  std::map<int32_t, uint64_t> calls;  // how often each system call was recorded
+  uint64_t replays = 0;                    // from a checkpoint to the end
+  uint64_t intervals = 0;                  // replayed from one checkpoint to the next
+  uint64_t threads = 0;                    // all that ever were
+  std::map<int32_t, uint64_t> calls;       // how often each system call was recorded
+  std::map<long, uint64_t> stopped_calls;  // how often each has stopped the recording
   uint64_t refused_calls = 0;
   std::vector<Divergence> diverged;
   std::vector<std::string> notices;

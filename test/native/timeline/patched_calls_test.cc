@@ -1,6 +1,6 @@
 // Calls that are recorded inside the debuggee and replayed there: every
 // situation of test/programs/native/patched.c, with each call site patched at
-// its first stop, at its eighth, and never.
+// its first stop, at its eighth (as usual), and never.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -31,7 +31,8 @@ void VerifyPatched(const char* setting, double interval_ms, size_t interval_even
   for (const std::string& situation : situations) {
     if (only && situation != only) continue;
     const NativeRun native = RunNatively({program, situation}, "", std::chrono::seconds(10));
-    VerifyRequest request{{program, situation}, "", interval_ms, {std::string("CHRONOFORK_PATCH=") + setting}};
+    VerifyRequest request{{program, situation}, "", interval_ms, {}};
+    if (setting) request.environment.push_back(std::string("CHRONOFORK_PATCH=") + setting);
     request.interval_events = interval_events;
     request.patience = std::chrono::seconds(60);
     const VerifiedRun run = RunVerified(request);
@@ -47,6 +48,7 @@ void VerifyPatched(const char* setting, double interval_ms, size_t interval_even
 
 TEST_CASE("patched calls: from the first on") { VerifyPatched("1", 5, 0); }
 TEST_CASE("patched calls: from the eighth on") { VerifyPatched("8", 20, 0); }
+TEST_CASE("patched calls: as it is if nothing is said") { VerifyPatched(nullptr, 20, 0); }
 TEST_CASE("patched calls: none") { VerifyPatched("0", 20, 0); }
 TEST_CASE("patched calls: a checkpoint after a few") { VerifyPatched("1", 0, 97); }
 TEST_CASE("patched calls: a static executable") { VerifyPatched("1", 5, 0, "patched.c", "-g -O2 -static"); }

@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +85,84 @@ SITUATION(full_ring) {
       EXPECT(read(zero, bytes, lengths[i]) == (ssize_t)lengths[i] && bytes[lengths[i] - 1] == 0);
       EXPECT(lengths[i] == sizeof bytes || bytes[lengths[i]] == (char)(round + i));
     }
+}
+
+SITUATION(opened_files) {
+  char name[] = "fileXX", text[64], target[64];
+  for (int i = 0; i < 40; ++i) {
+    name[4] = (char)('a' + i / 10);
+    name[5] = (char)('0' + i % 10);
+    int file = open(name, O_RDWR | O_CREAT, 0600);
+    struct iovec pieces[] = {{name, 4}, {NULL, 0}, {&i, sizeof i}, {name + 4, 2}};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    EXPECT(file >= 0 && writev(file, pieces, 4) == 10 && fcntl(file, F_SETLK, &lock) == 0);
+    EXPECT(pread(file, text, sizeof text, 0) == 10 && memcmp(text, "file", 4) == 0);
+    EXPECT(fchmod(file, 0640) == 0 && fdatasync(file) == 0 && ftruncate(file, 5) == 0);
+    EXPECT(open(name, O_RDWR | O_CREAT | O_EXCL, 0600) == -1 && errno == EEXIST);
+    EXPECT(symlink(name, "link") == 0 && readlink("link", target, sizeof target) == 6);
+    int again = open("link", O_RDONLY), status = open("/proc/self/stat", O_RDONLY), folder = open(".", O_DIRECTORY);
+    EXPECT(again > file && status > again && folder > status && read(status, text, sizeof text) > 0);
+    EXPECT(close(file) == 0 && close(again) == 0 && close(status) == 0 && close(folder) == 0);
+    EXPECT(unlink("link") == 0 && rename(name, "last") == 0);
+  }
+  EXPECT(unlink("last") == 0);
+}
+
+SITUATION(own_memory_written) {
+  static volatile int value = 1;
+  for (int i = 0; i < 30; ++i) {
+    int memory = open(i < 20 ? "/dev/null" : "/proc/self/mem", O_RDWR), next = i + 2;
+    EXPECT(memory >= 0 && pwrite(memory, &next, sizeof next, (off_t)(uintptr_t)&value) == sizeof next);
+    EXPECT(value == (i < 20 ? 1 : i + 2) && close(memory) == 0);
+  }
+}
+
+SITUATION(masks) {
+  sigset_t set, old, none;
+  sigemptyset(&set);
+  sigemptyset(&none);
+  sigaddset(&set, SIGUSR1);
+  signal(SIGUSR1, count);
+  for (int i = 0; i < 60; ++i) {
+    EXPECT(sigprocmask(SIG_BLOCK, &set, &old) == 0 && !sigismember(&old, SIGUSR1));
+    if (i % 3 == 0) kill(getpid(), SIGUSR1);
+    small_calls(2);
+    const int before = struck;
+    EXPECT(sigprocmask(SIG_SETMASK, &none, &old) == 0 && sigismember(&old, SIGUSR1));
+    EXPECT(struck == before + (i % 3 == 0));
+    EXPECT(sigprocmask(SIG_BLOCK, NULL, &old) == 0 && !sigismember(&old, SIGUSR1));
+    EXPECT(sigprocmask(77, &set, NULL) == -1 && errno == EINVAL);
+  }
+  EXPECT(umask(022) != 077 && umask(077) == 022);
+}
+
+SITUATION(polls_and_sockets) {
+  int pair[2], pipes[2], group = epoll_create1(0);
+  EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pipe(pipes) == 0 && group >= 0);
+  struct epoll_event wanted = {.events = EPOLLIN, .data.fd = pair[0]}, found[4];
+  EXPECT(epoll_ctl(group, EPOLL_CTL_ADD, pair[0], &wanted) == 0);
+  every_ms(ITIMER_REAL, SIGALRM, count, SA_RESTART);
+  char text[32];
+  for (int i = 0; i < 80; ++i) {
+    struct pollfd both[2] = {{pair[0], POLLIN, 0}, {pipes[0], POLLIN, 0}};
+    struct timespec soon = {0, 300000};
+    EXPECT(poll(both, 2, 0) == 0 || errno == EINTR);
+    int ready = poll(both, 2, 1);
+    EXPECT(ready == 0 || (ready == -1 && errno == EINTR));
+    ready = ppoll(both, 2, &soon, NULL);
+    EXPECT(ready == 0 || (ready == -1 && errno == EINTR));
+    ready = epoll_wait(group, found, 4, 1);
+    EXPECT(ready == 0 || (ready == -1 && errno == EINTR));
+    EXPECT(send(pair[1], "some words", 10, 0) == 10 && write(pipes[1], &i, sizeof i) == sizeof i);
+    while ((ready = poll(both, 2, -1)) == -1) EXPECT(errno == EINTR);
+    EXPECT(ready == 2 && both[0].revents == POLLIN && both[1].revents == POLLIN);
+    while ((ready = epoll_wait(group, found, 4, -1)) == -1) EXPECT(errno == EINTR);
+    EXPECT(ready == 1 && found[0].data.fd == pair[0]);
+    EXPECT(recv(pair[0], text, sizeof text, 0) == 10 && memcmp(text, "some words", 10) == 0);
+    int back = -1;
+    EXPECT(read(pipes[0], &back, sizeof back) == sizeof back && back == i);
+  }
+  quiet(ITIMER_REAL);
 }
 
 SITUATION(storm) {
