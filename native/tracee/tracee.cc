@@ -54,7 +54,8 @@ Tracee::~Tracee() {
   tids.push_back(leader_);
   for (pid_t tid : tids) TracerThread::Unregister(tid);
   if (gone_) return;
-  if (is_copy_ && others_.empty()) {
+  // One with several threads is waited for: each of their ends must be taken.
+  if (is_copy_ && others_.empty() && tid_ == leader_) {
     TracerThread::LetDie(leader_);
     return;
   }
