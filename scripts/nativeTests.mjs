@@ -81,7 +81,8 @@ async function main([program, ...options]) {
       const seconds = ((Date.now() - began) / 1000).toFixed(1);
       console.log(`${failed ? 'FAILED' : skipped ? 'skipped' : 'passed'} ${seconds} s: ${name}`);
       if (failed || skipped) console.log(said);
-      if (failed) failures.push(`FAILED: ${name} (exit status ${status})\n${said.split('\n').slice(-shownLines).join('\n')}`);
+      if (failed)
+        failures.push(`FAILED: ${name} (exit status ${status})\n${said.split('\n').slice(-shownLines).join('\n')}`);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));

@@ -89,7 +89,7 @@ export const suites = [
     about: 'whole sessions through the DAP',
     ...mocha('test/journeys/**/*.test.ts'),
     after: ['native', 'native-user', 'package'],
-    limitSeconds: 600,
+    limitSeconds: 900,
   },
   {
     name: 'cli',

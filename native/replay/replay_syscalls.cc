@@ -22,7 +22,6 @@ namespace {
 
 Log logger("replay");
 
-
 SyscallArguments CallOf(const GeneralRegisters& r) {
   return {static_cast<long>(r.orig_rax), {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
 }

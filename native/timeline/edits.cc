@@ -21,7 +21,6 @@ Log logger("edit");
 constexpr uint64_t kCallArea = uint64_t{1} << 20;
 constexpr uint64_t kRedZone = 128;
 
-
 }  // namespace
 
 // Called before the first change since the last stop.

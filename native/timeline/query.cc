@@ -125,6 +125,13 @@ void Query::Progress() {
                             "Looking through the recording");
 }
 
+// Asked at each hit: where they come faster than the tracer sleeps, no timer wakes it.
+bool Query::IsOver() {
+  Progress();
+  if (engine_.cancel_wanted.load()) answer_->cancelled = true;
+  return stopped_ || answer_->cancelled;
+}
+
 Result<bool> Query::Next() {
   QueryAnswer& answer = *answer_;
   if (engine_.cancel_wanted.load()) answer.cancelled = true;
@@ -194,7 +201,7 @@ Result<bool> Query::Run(Replayer& replay, const ReplayPlan& plan) {
     answer_->cancelled = true;
     return false;
   }
-  if (stopped_) return false;
+  if (IsOver()) return false;
   return Error{"diverged", "The replay did not arrive where the recording does.",
                "Please report this program; checkpoints before this place can still be visited.", 0, 0};
 }
@@ -269,7 +276,7 @@ Result<void> Query::Writes(Replayer& replay, ReplayPlan plan) {
   plan.accept_watch = [&](size_t watch, const GeneralRegisters& after) -> Result<bool> {
     QueryRow* row = note(watch, TraceeAddress(after.rip), ReadBlock(replay.process(), range.start, range.length()));
     if (row) row->after = after;
-    return stopped_;
+    return IsOver();
   };
   plan.accept_kernel_watch = [&](size_t watch, size_t event) -> Result<bool> {
     QueryValue after = before;
@@ -278,7 +285,7 @@ Result<void> Query::Writes(Replayer& replay, ReplayPlan plan) {
         if (range.Contains(write.address + i)) (*after)[write.address + i - range.start] = write.bytes[i];
     QueryRow* row = note(watch, TraceeAddress(replay.process().registers().rip), std::move(after));
     if (row) row->by_kernel = true;
-    return stopped_;
+    return IsOver();
   };
   CF_TRY(Run(replay, plan));
   answer_->intervals.back().hits = number;

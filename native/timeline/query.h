@@ -127,6 +127,7 @@ class Query {
   QueryValue ValueOf(const LogItem& item, const GeneralRegisters& registers, Replayer& replay);
   bool Full() const { return answer_->rows.size() >= answer_->spec.most_rows; }
   void Progress();
+  bool IsOver();
   void Finish();
 
   Engine& engine_;
