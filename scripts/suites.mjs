@@ -65,7 +65,7 @@ export const suites = [
     about: 'the core',
     ...nativeTests,
     after: ['check', 'unit'],
-    limitSeconds: 600,
+    limitSeconds: 900,
   },
   {
     name: 'native-user',
@@ -73,7 +73,7 @@ export const suites = [
     ...nativeTests,
     after: ['native'],
     unprivileged: true,
-    limitSeconds: 600,
+    limitSeconds: 900,
   },
   {
     name: 'package',

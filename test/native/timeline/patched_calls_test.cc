@@ -34,7 +34,6 @@ void VerifyPatched(const char* setting, double interval_ms, size_t interval_even
     VerifyRequest request{{program, situation}, "", interval_ms, {}};
     if (setting) request.environment.push_back(std::string("CHRONOFORK_PATCH=") + setting);
     request.interval_events = interval_events;
-    request.patience = std::chrono::seconds(60);
     const VerifiedRun run = RunVerified(request);
     INFO(CommandFor(request));
     CHECK_FALSE(native.hung);

@@ -23,7 +23,8 @@ struct VerifyRequest {
   std::string input;
   double interval_ms = 10;
   std::vector<std::string> environment;  // of the core: CHRONOFORK_…
-  std::chrono::seconds patience{20};
+  // Only to tell a hang from work: replaying a hot loop from each of twenty checkpoints takes a slow machine 20 s.
+  std::chrono::seconds patience{120};
   size_t interval_events = 0;
 };
 
