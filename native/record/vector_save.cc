@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -26,10 +27,18 @@ struct Component {
   bool is_aligned = false;  // in the compact form
 };
 
-Component ComponentOf(int number) {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (!__get_cpuid_count(0xd, static_cast<unsigned>(number), &eax, &ebx, &ecx, &edx)) return {};
-  return {ebx, eax, (ecx & 2) != 0};
+// Asked once: in a virtual machine each cpuid leaves it.
+const std::array<Component, kLastComponent + 1>& Components() {
+  static const std::array<Component, kLastComponent + 1> all = [] {
+    std::array<Component, kLastComponent + 1> found{};
+    for (int number = 2; number <= kLastComponent; ++number) {
+      unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+      if (__get_cpuid_count(0xd, static_cast<unsigned>(number), &eax, &ebx, &ecx, &edx))
+        found[static_cast<size_t>(number)] = {ebx, eax, (ecx & 2) != 0};
+    }
+    return found;
+  }();
+  return all;
 }
 
 uint64_t Word(std::span<const std::byte> bytes, size_t offset) {
@@ -44,7 +53,7 @@ void ForEachComponent(const ExtendedRegisters& state, uint64_t asked, bool compa
   size_t next = kComponents;
   for (int number = 2; number <= kLastComponent; ++number) {
     if (!(asked & (uint64_t{1} << number))) continue;
-    const Component component = ComponentOf(number);
+    const Component& component = Components()[static_cast<size_t>(number)];
     if (component.is_aligned) next = (next + kAlignment - 1) & ~(kAlignment - 1);
     const size_t to = compact ? next : component.offset;
     next += component.length;
