@@ -174,6 +174,7 @@ Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
     }
     CF_TRY(LetCallsPass());
     CF_TRY(live_.Resume(Mode(), 0));
+    CF_TRY(PreemptIfOverdue());
     for (bool resumed = true; resumed;) {
       std::optional<Stop> stop = live_.Wait(true);
       Outcome outcome = stop ? OnStop(*stop) : OnWake();
@@ -182,6 +183,15 @@ Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
       resumed = !stop;  // woken: it still runs
     }
   }
+}
+
+// A thread that stops again and again, at a watch say, is never found running
+// by OnWake; it would keep the others waiting for ever.
+Result<void> Recorder::PreemptIfOverdue() {
+  if (interrupting_ || Mode() == ResumeMode::kStep || !SliceIsOver(kQuantumNs) || NextReady() == 0) return {};
+  interrupting_ = true;
+  preempting_ = true;
+  return live_.RequestInterrupt();
 }
 
 // Behind a step that was made by hand, or a touch of a watch that it has noted.

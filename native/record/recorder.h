@@ -163,6 +163,7 @@ class Recorder {
   Result<LiveStop> RunPatched(const RunRequest& request);
   Outcome OnStop(const Stop& stop);
   Outcome OnWake();
+  Result<void> PreemptIfOverdue();
   LiveStop WatchedOrStepped();
   // recorder_syscalls.cc
   Outcome OnSyscallEntry();

@@ -84,6 +84,26 @@ TEST_CASE("watch: a thread that is made later") {
   TouchedByAnother("later, reads", WatchKind::kAccess, "mark_read");
 }
 
+TEST_CASE("watch: a thread that is stopped by it again and again leaves the others their turn") {
+  FromTheBeginning("insists", 0, [](Debugged& d) {
+    d.Break("mark_end");
+    d.engine().watches.push_back({WatchKind::kWrite, d.symbols().at("target"), 8});
+    // Some thousands of touches go into a slice; a thread that is never preempted makes them for ever.
+    uint64_t touches = 0;
+    StopReply stop = d.Continue();
+    for (; stop.kind == StopKind::kWatchpoint && touches < 300'000; ++touches) stop = d.Continue();
+    ExpectBreak(d, stop, "mark_end");
+    d.Expect("touched more than once", touches > 1);
+    d.Equal("each was seen", touches, d.Word("target"));
+    for (uint64_t before = touches - 1; before + 3 > touches; --before) {
+      d.Expect("back at a touch", d.ReverseContinue().kind == StopKind::kWatchpoint);
+      d.Equal("before it", before, d.Word("target"));
+    }
+    d.Expect("and forwards", d.Continue().kind == StopKind::kWatchpoint);
+    d.Equal("after it", touches - 1, d.Word("target"));
+  });
+}
+
 TEST_CASE("watch: a thread that outlives the first") {
   TouchedByAnother("survives", WatchKind::kWrite, "mark_written");
 }

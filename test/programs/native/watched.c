@@ -81,6 +81,12 @@ __attribute__((noinline)) static void fills(void) {
       : "memory");
 }
 
+static void *releases(void *unused) {
+  (void)unused;
+  go = 1;
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   const char *how = argc > 1 ? argv[1] : "";
   void *reads = strstr(how, "reads") ? source : NULL;
@@ -97,6 +103,10 @@ int main(int argc, char **argv) {
     begin();
     go = 1;
     while (!done) continue;
+  } else if (strstr(how, "insists")) {
+    begin();
+    pthread_create(&thread, NULL, releases, NULL);
+    while (!go) target++;
   } else if (strstr(how, "survives")) {
     pthread_create(&thread, NULL, after_main, &self);
     begin();
