@@ -77,6 +77,10 @@ NondeterministicKind NondeterminismOf(ZydisMnemonic mnemonic) {
     case ZYDIS_MNEMONIC_XSAVEC64:
     case ZYDIS_MNEMONIC_XSAVEOPT:
     case ZYDIS_MNEMONIC_XSAVEOPT64: return kVectorSave;
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FNSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64: return kX87Save;
     default: return kDeterministic;
   }
 }
@@ -138,7 +142,7 @@ void FillWrites(const ZydisDecodedInstruction& decoded, const ZydisDecodedOperan
     const ZydisDecodedOperand& operand = operands[i];
     if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
     if (operand.mem.base == ZYDIS_REGISTER_RIP || operand.mem.base == ZYDIS_REGISTER_EIP) out.reads_own_address = true;
-    if (out.nondeterministic == kVectorSave) out.operand = MakeMemoryOperand(decoded, operand, out.address);
+    if (out.nondeterministic & (kVectorSave | kX87Save)) out.operand = MakeMemoryOperand(decoded, operand, out.address);
     if (!(operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) continue;
     if (operand.mem.type != ZYDIS_MEMOP_TYPE_MEM || operand.size == 0 || out.write_count == out.writes.size()) {
       out.writes_elsewhere = true;

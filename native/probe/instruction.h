@@ -52,6 +52,9 @@ enum NondeterministicKind : uint32_t {
   // processor's idea of what is in use, and that may change at any interrupt.
   kVectorSave = 1u << 7,
   kXgetbv = 1u << 8,  // with ecx 1 it tells just that
+  // fnstenv, fnsave, fxsave: the addresses of the last x87 instruction and its operand, which some processors forget
+  // whenever another process has run.
+  kX87Save = 1u << 9,
 };
 
 // Registers by their number in machine code: rax 0, rcx 1, rdx 2, rbx 3,
@@ -99,7 +102,7 @@ struct Instruction {
   // system call are not included.
   std::array<MemoryOperand, 2> writes;
   uint8_t write_count = 0;
-  MemoryOperand operand;          // kVectorSave: where it writes
+  MemoryOperand operand;          // kVectorSave, kX87Save: where it writes
   bool writes_elsewhere = false;  // writes more than `writes` says: scatter, xsave, enter with nesting, …
 
   TraceeAddress end() const { return address + length; }
@@ -143,7 +146,7 @@ struct NondeterministicInstruction {
 };
 
 // What a recording must answer itself wherever it is executed, and no setting of the kernel makes trap.
-inline constexpr uint32_t kMadeToTrap = kRdrand | kRdseed | kRdpid | kVectorSave | kXgetbv;
+inline constexpr uint32_t kMadeToTrap = kRdrand | kRdseed | kRdpid | kVectorSave | kXgetbv | kX87Save;
 
 // All instructions of the wanted kinds in executable bytes that lie at `base`
 // (the start of a mapping or of a section, where an instruction begins), in

@@ -67,8 +67,8 @@ bool MayBeNondeterministic(std::span<const std::byte> code, size_t offset) {
   switch (second) {
     case 0xC7:  // group 9: /6 rdrand, /7 rdseed and rdpid, with a register; /4 xsavec, with memory
       return third >= 0xF0 || (third < 0xC0 && (third & 0x38) == 0x20);
-    case 0xAE:  // group 15: /4 xsave, /6 xsaveopt, with memory
-      return third < 0xC0 && ((third & 0x38) == 0x20 || (third & 0x38) == 0x30);
+    case 0xAE:  // group 15: /0 fxsave, /4 xsave, /6 xsaveopt, with memory
+      return third < 0xC0 && ((third & 0x38) == 0x00 || (third & 0x38) == 0x20 || (third & 0x38) == 0x30);
     case 0x31:  // rdtsc
     case 0xA2:  // cpuid
       return true;
@@ -78,7 +78,13 @@ bool MayBeNondeterministic(std::span<const std::byte> code, size_t offset) {
   }
 }
 
-// Is `byte` a prefix that may stand before a two-byte opcode?
+// fnstenv and fnsave: D9 /6 and DD /6, with memory. So is the end of `cmp; je`, which is everywhere.
+bool MayBeX87Save(std::span<const std::byte> code, size_t offset) {
+  const uint8_t opcode = ByteAt(code, offset), second = ByteAt(code, offset + 1);
+  return (opcode == 0xD9 || opcode == 0xDD) && second < 0xC0 && (second & 0x38) == 0x30;
+}
+
+// Is `byte` a prefix that may stand before an opcode of ours?
 bool IsPrefix(uint8_t byte) {
   switch (byte) {
     case 0x26:
@@ -96,14 +102,38 @@ bool IsPrefix(uint8_t byte) {
   }
 }
 
+// The first of the prefixes before the opcode at `opcode`, or the opcode itself.
+size_t EarliestStart(std::span<const std::byte> code, size_t opcode) {
+  size_t earliest = opcode;
+  while (earliest > 0 && opcode - earliest < kMaxInstructionLength && IsPrefix(ByteAt(code, earliest - 1))) --earliest;
+  return earliest;
+}
+
+// Before the vote, which costs ten times as much: does one of a few streams come to stand at the opcode or at a
+// prefix of it? Streams are in step long before they come here, but for those that began within data.
+bool SomeStreamStandsAt(std::span<const std::byte> code, size_t opcode) {
+  constexpr size_t kBegins[] = {72, 61, 53, 44, 37, 29, 22, 15};
+  if (opcode < kBegins[0]) return true;
+  const size_t earliest = EarliestStart(code, opcode);
+  for (size_t begin : kBegins) {
+    size_t at = opcode - begin;
+    while (at < earliest) {
+      const uint8_t length = InstructionLength(code.subspan(at, std::min(kMaxInstructionLength, code.size() - at)));
+      if (length == 0) break;
+      at += length;
+    }
+    if (at >= earliest && at <= opcode) return true;
+  }
+  return false;
+}
+
 // The instruction that the opcode at `opcode` belongs to, by the votes of the
 // streams that reach it; nullopt when most of them see something else there.
 std::optional<NondeterministicInstruction> VoteOnOpcode(std::span<const std::byte> code, TraceeAddress base,
                                                         size_t opcode, uint32_t wanted) {
   // Most false patterns fall here: the bytes are not even one of ours when
   // decoded from some possible start.
-  size_t earliest = opcode;
-  while (earliest > 0 && opcode - earliest < kMaxInstructionLength && IsPrefix(ByteAt(code, earliest - 1))) --earliest;
+  const size_t earliest = EarliestStart(code, opcode);
 
   std::vector<std::pair<size_t, size_t>> votes;  // start, number of streams
   const auto vote = [&](size_t start) {
@@ -176,6 +206,7 @@ std::vector<NondeterministicInstruction> FindNondeterministicInstructions(std::s
   for (size_t at = 0; at + 1 < code.size(); ++at) {
     const auto rest = code.subspan(at);
     if (rest[0] == kEscape && MayBeNondeterministic(code, at)) consider(at);
+    if ((wanted & kX87Save) && MayBeX87Save(code, at) && SomeStreamStandsAt(code, at)) consider(at);
     if ((wanted & kXbegin) && ByteAt(code, at) == 0xC7 && ByteAt(code, at + 1) == 0xF8) consider(at);
   }
   return found;

@@ -15,6 +15,7 @@
 #include "record/recorder.h"
 #include "record/signal_frame.h"
 #include "record/vector_save.h"
+#include "record/x87_save.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -311,7 +312,8 @@ void Recorder::ForgetRestarts() {
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));
-  for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start)) {
+  const uint32_t wanted = X87AddressesAreForgotten() ? kMadeToTrap : kMadeToTrap & ~uint32_t{kX87Save};
+  for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start, wanted)) {
     if (patched_.contains(found.address)) continue;
     patched_[found.address] = code[found.address - range.start];
     live_.NoteHidden(found.address, code[found.address - range.start]);

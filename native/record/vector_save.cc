@@ -10,6 +10,8 @@
 #include <cstring>
 #include <vector>
 
+#include "record/x87_save.h"
+
 namespace chronofork {
 namespace {
 
@@ -116,6 +118,8 @@ Result<bool> SaveVectorState(Tracee& process, TraceeAddress address, std::byte o
   if (code.empty()) return false;
   code[0] = original;
   const std::optional<Instruction> instruction = DecodeInstruction(code, address);
+  if (instruction && instruction->nondeterministic == kX87Save)
+    return SaveX87State(process, *instruction, std::span(code).first(instruction->length));
   if (!instruction || instruction->nondeterministic != kVectorSave) return false;
   GeneralRegisters r = process.registers();
   const TraceeAddress at = instruction->operand.Address(r);

@@ -20,8 +20,8 @@
 namespace chronofork {
 
 // Executes the instruction at `address`, where `process` stands, and whose first
-// byte `original` an int3 hides. False: nothing has happened, for it is none of
-// these, or would fault: the processor is to do that.
+// byte `original` an int3 hides; one of x87_save.h, too. False: nothing has happened,
+// for it is none of them, or would fault: the processor is to do that.
 Result<bool> SaveVectorState(Tracee& process, TraceeAddress address, std::byte original);
 
 // The image that it writes over `former`, which lies where the image begins.

@@ -62,6 +62,21 @@ static long small_calls(int rounds) {
 
 SITUATION(many_calls) { EXPECT(small_calls(4000) != 0); }
 
+// Where the last x87 instruction and its operand lay: some processors forget it when
+// another process has run, in a recording at other calls than in a replay.
+SITUATION(last_x87_instruction) {
+  static struct {
+    unsigned short control, reserved, status, also_reserved, tags, rest[9];
+  } environments[3000];
+  const double one = 1;
+  for (int i = 0; i < 3000; i++) {
+    __asm__ volatile("fldl %0\n fstp %%st(0)" : : "m"(one));
+    for (int j = 0; j < i % 3; j++) EXPECT(getppid() > 0);
+    __asm__ volatile("fnstenv %0\n fldenv %0" : "+m"(environments[i]));
+    EXPECT(environments[i].control == 0x37f && environments[i].tags == 0xffff);
+  }
+}
+
 SITUATION(failing_calls) {
   char byte, *volatile nowhere = (char *)16;
   for (int i = 0; i < 60; ++i) {
