@@ -21,6 +21,8 @@ import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
+import { History } from './timeline/history.js';
+import type { ProgramOutput } from './timeline/programOutput.js';
 import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
 import { TimelineReporter } from './timeline/timelineReporter.js';
@@ -34,6 +36,8 @@ export interface Parts {
   gdb: MiConnection;
   core: Core;
   console: Pick<Console, 'drain' | 'close'>;
+  /** What was read of its output; absent where that is not ours to read. */
+  output?: ProgramOutput;
   /** Of a program that ran before; with the tie to its parent's session if it has one. */
   attached?: Attached;
   /** With followChildren: the sessions of its children. */
@@ -82,6 +86,7 @@ export class Debuggee {
   readonly time: TimeTravel;
   readonly reverseSteps: ReverseSteps;
   readonly queries = new Queries();
+  readonly history: History;
   readonly timelineReporter: TimelineReporter;
   readonly stops: StopReporter;
   place: StopPlace | undefined;
@@ -117,6 +122,7 @@ export class Debuggee {
       async (address) => this.exceptions.catching || (await this.breakpoints.atAddress(address)).length > 0,
     );
     this.timelineReporter = new TimelineReporter(this.core, this.client);
+    this.history = new History(this.core, parts.output);
     this.stops = new StopReporter(this);
     this.listen();
   }
