@@ -121,7 +121,7 @@ export class Debuggee {
       () => this.core.present().moment.id,
       async (address) => this.exceptions.catching || (await this.breakpoints.atAddress(address)).length > 0,
     );
-    this.timelineReporter = new TimelineReporter(this.core, this.client);
+    this.timelineReporter = new TimelineReporter(this.core, this.client, () => this.execution.running);
     this.history = new History(this.core, parts.output);
     this.stops = new StopReporter(this);
     this.listen();
@@ -193,6 +193,7 @@ export class Debuggee {
   /** Resumes in the background; the stop is reported when it comes. */
   resume(command: string, options: { origin?: StepOrigin | undefined; alone?: number | undefined } = {}): void {
     this.leave();
+    this.timelineReporter.soon();
     this.background(async () => {
       const stop = await this.whileAlone(options.alone, () => this.execution.run(command, options.origin));
       await this.stops.report(stop, false);

@@ -415,6 +415,8 @@ export interface TimeTravelEvents {
     present?: Moment;
     branch: number;
     checkpointCount: number;
+    /** The program runs: `present` is where it was when last looked at. */
+    running?: boolean;
   };
   /**
    * Going forward was refused because something was changed here; only with the
