@@ -22,6 +22,7 @@ import { Exceptions, explainSignal, type Exception } from './requests/exceptions
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
 import { History } from './timeline/history.js';
+import type { OutputLinks } from './timeline/outputLinks.js';
 import type { ProgramOutput } from './timeline/programOutput.js';
 import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
@@ -38,6 +39,8 @@ export interface Parts {
   console: Pick<Console, 'drain' | 'close'>;
   /** What was read of its output; absent where that is not ours to read. */
   output?: ProgramOutput;
+  /** Of lines of it, where the client can follow them. */
+  links?: OutputLinks;
   /** Of a program that ran before; with the tie to its parent's session if it has one. */
   attached?: Attached;
   /** With followChildren: the sessions of its children. */
@@ -137,6 +140,10 @@ export class Debuggee {
   /** What becomes of the program when nobody says anything about it. */
   get usualEnding(): Ending {
     return this.parts.attached ? 'leave' : 'kill';
+  }
+
+  get links(): OutputLinks | undefined {
+    return this.parts.links;
   }
 
   get attached(): Attached | undefined {

@@ -17,6 +17,7 @@ import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
 import { connectGdb, tellIfNoSymbols, tellNotices } from './connect.js';
 import { InternalConsole, type Console } from './console.js';
+import { OutputLinks } from '../timeline/outputLinks.js';
 import { ProgramOutput } from '../timeline/programOutput.js';
 import { Family } from './family.js';
 import type { LaunchConfig } from './launchArguments.js';
@@ -37,7 +38,10 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   try {
     // == 3.
     const output = new ProgramOutput(config.console === 'integratedTerminal');
-    console = await openConsole(context, config, output);
+    const links = config.outputLinks
+      ? new OutputLinks(output, (body) => context.client.send('output', body))
+      : undefined;
+    console = await openConsole(context, config, output, links);
     core = module.createCore();
     output.belongsTo(core);
     tellNotices(core, context.client);
@@ -68,6 +72,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       core,
       console,
       output,
+      ...(links ? { links } : {}),
       family,
       onGone: () => void context.shutDown('exit'),
     });
@@ -84,11 +89,17 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   }
 }
 
-function openConsole(context: Context, config: LaunchConfig, output: ProgramOutput): Promise<Console> | Console {
+function openConsole(
+  context: Context,
+  config: LaunchConfig,
+  output: ProgramOutput,
+  links: OutputLinks | undefined,
+): Promise<Console> | Console {
   if (config.console === 'internalConsole')
     return new InternalConsole(context.core(), config.stdin, (category, text, bytes) => {
       output.read(category, bytes);
-      sendOutput(context.client, category, text);
+      if (links) links.show(category, text, bytes);
+      else sendOutput(context.client, category, text);
     });
   if (!context.client.capabilities.supportsRunInTerminalRequest)
     throw new ChronoforkError(

@@ -19,6 +19,7 @@ import type {
   Timeline,
 } from '../protocol/timeTravel.js';
 import { BranchHistory, mostMarks, type MarkFilter } from './branchHistory.js';
+import type { OutputPlace } from './outputLinks.js';
 import { ProgramOutput } from './programOutput.js';
 
 const usualCount = 10_000;
@@ -93,6 +94,12 @@ export class History {
       complete: !known.full,
       ...(known.full ? { message: `Only the first ${mostMarks.toLocaleString('en')} marks of a kind are kept.` } : {}),
     };
+  }
+
+  /** The event at which a line of output was written; undefined: not known. */
+  async eventOf({ branch, stream, offset }: OutputPlace): Promise<number | undefined> {
+    await this.update(true);
+    return this.output.of(branch)[stream === 'stderr' ? 1 : 0].lineAt(offset)?.event;
   }
 
   private overview(known: BranchHistory, filter: MarkFilter, extent: Extent, wanted: number): HistoryOverview {

@@ -29,6 +29,8 @@ export interface OutputWrite {
 /** A line, at the write of its first byte. Without text: a write whose text was not found. */
 export interface OutputLine extends Pick<OutputWrite, 'event' | 'timeMs' | 'threadId' | 'stream' | 'bytes'> {
   text?: string;
+  /** Where it begins in all that was read; absent like the text. */
+  readonly offset?: number;
 }
 
 /** A write is looked for in so much text; what a child writes in between is less. */
@@ -48,6 +50,8 @@ export class OutputText {
   /** Read since, not yet joined to it. */
   private pieces: Buffer[] = [];
   private pieces_bytes = 0;
+  /** All that was read so far. */
+  private read_bytes = 0;
   private open: OutputLine | undefined;
   private aligned = true;
 
@@ -57,6 +61,7 @@ export class OutputText {
   append(bytes: Buffer): void {
     this.pieces.push(bytes);
     this.pieces_bytes += bytes.length;
+    this.read_bytes += bytes.length;
     if (this.pieces_bytes > mostText_bytes) {
       this.join();
       this.text = this.text.subarray(-mostText_bytes / 2);
@@ -66,6 +71,21 @@ export class OutputText {
 
   wrote(write: OutputWrite): void {
     this.waiting.push(write);
+  }
+
+  /** So many bytes were read. */
+  get length(): number {
+    return this.read_bytes;
+  }
+
+  /** The line that begins at a place of what was read, once its write is known. */
+  lineAt(offset: number): OutputLine | undefined {
+    // They are in order; those without text have no place.
+    for (let at = this.lines.length - 1; at >= 0; at--) {
+      const line = this.lines[at]!;
+      if (line.offset !== undefined && line.offset <= offset) return line.offset === offset ? line : undefined;
+    }
+    return undefined;
   }
 
   /** Writes whose text was not found yet, in order. */
@@ -128,6 +148,7 @@ export class OutputText {
   private found(write: OutputWrite, at: number): void {
     if (at > 0) this.open = undefined;
     this.aligned = true;
+    let offset = this.read_bytes - this.text.length + at;
     const written = this.text.subarray(at, at + write.bytes).toString('utf8');
     this.text = this.text.subarray(at + write.bytes);
     const { event, timeMs, threadId, stream } = write;
@@ -136,12 +157,21 @@ export class OutputText {
       const ends = index < pieces.length - 1;
       if (piece !== '' || ends) {
         const bytes = Buffer.byteLength(piece) + (ends ? 1 : 0);
+        offset += bytes;
         if (this.open) {
           const longer = { ...this.open, bytes: this.open.bytes + bytes };
           longer.text = ((this.open.text ?? '') + piece).slice(0, longestLine);
           this.lines[this.lines.length - 1] = this.open = longer;
         } else {
-          this.open = { event, timeMs, threadId, stream, bytes, text: piece.slice(0, longestLine) };
+          this.open = {
+            event,
+            timeMs,
+            threadId,
+            stream,
+            bytes,
+            offset: offset - bytes,
+            text: piece.slice(0, longestLine),
+          };
           this.lines.push(this.open);
         }
       }

@@ -29,6 +29,12 @@ export class ProgramOutput {
     (stream === 'stderr' ? error : out).append(written);
   }
 
+  /** Where the last `bytes` that were read of a stream begin, and on which branch. */
+  beginOfLast(stream: 'stdout' | 'stderr', bytes: number): { branch: number; offset: number } {
+    const branch = this.core?.present().branch ?? 0;
+    return { branch, offset: this.of(branch)[stream === 'stderr' ? 1 : 0].length - bytes };
+  }
+
   /** Of descriptors 1 and 2. */
   of(branch: number): readonly [OutputText, OutputText] {
     let texts = this.byBranch.get(branch);

@@ -167,7 +167,10 @@ class TimelineViewProvider implements vscode.WebviewViewProvider, vscode.Disposa
       const { message } = await session.request('chronofork/seek', args).catch((error: unknown) => {
         // The checkpoint of a stop may have been thinned: then to the last event before it.
         if (!('moment' in target)) throw error;
-        this.post({ type: 'say', text: 'The exact place of that stop is no longer kept: this is the last event before it.' });
+        this.post({
+          type: 'say',
+          text: 'The exact place of that stop is no longer kept: this is the last event before it.',
+        });
         return session.request('chronofork/seek', { event: target.event, branch: target.branch });
       });
       if (message && !passing) this.post({ type: 'say', text: message });

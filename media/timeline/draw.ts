@@ -223,7 +223,8 @@ function drawMark(
 function drawMemory(canvas: Canvas, row: Row, lane: Lane, { viewport }: Scene, palette: Palette): void {
   label(canvas, 'Memory written', row, viewport, palette.dim);
   const { memory } = lane.part;
-  const perMs = (one: { fromMs: number; toMs: number; bytes: number }) => one.bytes / Math.max(0.05, one.toMs - one.fromMs);
+  const perMs = (one: { fromMs: number; toMs: number; bytes: number }) =>
+    one.bytes / Math.max(0.05, one.toMs - one.fromMs);
   const most = Math.max(1, ...memory.map(perMs));
   clipped(canvas, row, viewport, () => {
     const bottom = row.top + row.height;
@@ -271,7 +272,11 @@ function drawThread(canvas: Canvas, row: Row, lane: Lane, { viewport }: Scene, p
   });
 }
 
-function drawPlayhead(canvas: Canvas, { viewport, playheadMs = 0, height, model, rows }: Scene, palette: Palette): void {
+function drawPlayhead(
+  canvas: Canvas,
+  { viewport, playheadMs = 0, height, model, rows }: Scene,
+  palette: Palette,
+): void {
   const x = viewport.x(playheadMs);
   if (x < viewport.left - 1 || x > viewport.left + viewport.width + 1) return;
   canvas.strokeStyle = canvas.fillStyle = palette.playhead;

@@ -21,6 +21,9 @@ export interface Row {
   readonly threadId?: number;
 }
 
+/** Where there is room rows are higher, up to this. */
+const highest = 1.7;
+
 const heights = { axis: 20, flags: 16, lines: 12, checkpoints: 16, memory: 26, thread: 10 };
 const laneGap = 6;
 
@@ -34,12 +37,24 @@ export const layersOf: Partial<Record<Row['kind'], readonly Layer[]>> = {
   checkpoints: ['checkpoint'],
 };
 
-export function rowsOf(lanes: readonly Lane[], presentBranch: number): { rows: Row[]; height: number } {
+/** @param room  the height that there is; rows that need more are scrolled */
+export function rowsOf(
+  lanes: readonly Lane[],
+  presentBranch: number,
+  room = 0,
+): { rows: readonly Row[]; height: number } {
+  const least = rowsAt(1, lanes, presentBranch);
+  const scale = Math.min(highest, room / least.height);
+  return scale > 1 ? rowsAt(scale, lanes, presentBranch) : least;
+}
+
+function rowsAt(scale: number, lanes: readonly Lane[], presentBranch: number): { rows: Row[]; height: number } {
   const rows: Row[] = [];
   let top = 0;
   const add = (kind: Row['kind'], more: Partial<Row> = {}) => {
-    rows.push({ kind, top, height: heights[kind], ...more });
-    top += heights[kind];
+    const height = kind === 'axis' ? heights.axis : Math.floor(heights[kind] * scale);
+    rows.push({ kind, top, height, ...more });
+    top += height;
   };
   add('axis');
   for (const { branch } of lanes) {

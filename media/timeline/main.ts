@@ -17,7 +17,11 @@ import { Viewport } from './viewport.js';
 import { cardOf, lineOf, playheadText, reachText, summaryOf, titleOf } from './words.js';
 import { runTimeText } from '../../extension/timeline/words.js';
 
-declare function acquireVsCodeApi(): { postMessage(message: FromPage): void; getState(): unknown; setState(state: unknown): void };
+declare function acquireVsCodeApi(): {
+  postMessage(message: FromPage): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+};
 
 const vscode = acquireVsCodeApi();
 const page = buildPage(document.body);
@@ -40,7 +44,8 @@ const shown = new Set<Layer>(layers.filter((layer) => !(kept.hidden ?? []).inclu
 let listWanted = kept.list ?? true;
 
 let palette: Palette = readPalette(document.body);
-let rows: Row[] = [];
+colorLegend();
+let rows: readonly Row[] = [];
 let height = 0;
 let dragMs: number | undefined;
 let dragBranch = 0;
@@ -72,7 +77,7 @@ function draw(): void {
   const width = page.picture.clientWidth;
   viewport.left = gutter_px;
   viewport.width = Math.max(50, width - gutter_px - 16);
-  ({ rows, height } = rowsOf(model.lanes, model.present!.branch));
+  ({ rows, height } = rowsOf(model.lanes, model.present!.branch, page.picture.clientHeight));
   const shownHeight = Math.max(height, page.picture.clientHeight);
   const scale = devicePixelRatio;
   if (page.canvas.width !== Math.round(width * scale) || page.canvas.height !== Math.round(shownHeight * scale)) {
@@ -83,7 +88,11 @@ function draw(): void {
   }
   context.setTransform(scale, 0, 0, scale, 0, 0);
   const playheadMs = dragMs ?? model.present?.timeMs;
-  drawScene(context, { model, rows, viewport, shown, playheadMs, hovered: hovered?.item, height: shownHeight }, palette);
+  drawScene(
+    context,
+    { model, rows, viewport, shown, playheadMs, hovered: hovered?.item, height: shownHeight },
+    palette,
+  );
   tellPlayhead(playheadMs ?? 0);
 }
 
@@ -129,7 +138,9 @@ function fillList(): void {
   });
   page.list.replaceChildren(...items.map(listRow));
   if (items.length === 0)
-    page.list.append(element('li', { role: 'option', 'aria-disabled': 'true', 'aria-selected': 'false' }, 'Nothing in sight'));
+    page.list.append(
+      element('li', { role: 'option', 'aria-disabled': 'true', 'aria-selected': 'false' }, 'Nothing in sight'),
+    );
   select(here, document.activeElement !== page.list || dragMs === undefined);
 }
 
@@ -161,7 +172,9 @@ function select(index: number, reveal: boolean): void {
 }
 
 page.list.addEventListener('keydown', (event) => {
-  const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -items.length, End: items.length }[event.key];
+  const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -items.length, End: items.length }[
+    event.key
+  ];
   const item = items[selected];
   if (by !== undefined) select(Math.min(items.length - 1, Math.max(0, selected + by)), true);
   else if ((event.key === 'Enter' || event.key === ' ') && item) seek(targetOf(item), false);
@@ -348,6 +361,18 @@ for (const [layer, button] of page.legend) {
   });
 }
 
+/** In the colours of the picture. */
+function colorLegend(): void {
+  for (const [layer, button] of page.legend)
+    (button.firstElementChild as SVGElement).style.color = palette.layers[layer];
+}
+
+function themeChanged(): void {
+  palette = readPalette(document.body);
+  colorLegend();
+  changed();
+}
+
 function keep(): void {
   vscode.setState({ hidden: layers.filter((layer) => !shown.has(layer)), list: listWanted } satisfies Kept);
 }
@@ -368,6 +393,7 @@ page.buttons.list.addEventListener('click', () => {
 // -- Messages -----------------------------------------------------------------------------
 
 window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
+  const came = performance.now();
   switch (data.type) {
     case 'session':
       model.begin(data.name);
@@ -393,27 +419,23 @@ window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
   }
   listSoon();
   changed();
-  measured(data.type);
+  measured(data.type, came);
 });
 
 /** For whoever measures: when the picture of what came was on the screen. */
-function measured(type: string): void {
+function measured(type: string, came: number): void {
   if (type !== 'lanes') return;
-  const came = performance.now();
   requestAnimationFrame(() =>
     requestAnimationFrame(() => performance.measure('chronofork/picture', { start: came, end: performance.now() })),
   );
 }
 
 new ResizeObserver(changed).observe(page.picture);
-new MutationObserver(() => {
-  palette = readPalette(document.body);
-  changed();
-}).observe(document.body, { attributes: true, attributeFilter: ['class', 'data-vscode-theme-kind'] });
-new MutationObserver(() => {
-  palette = readPalette(document.body);
-  changed();
-}).observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
+new MutationObserver(themeChanged).observe(document.body, {
+  attributes: true,
+  attributeFilter: ['class', 'data-vscode-theme-kind'],
+});
+new MutationObserver(themeChanged).observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
 
 listSoon();
 changed();

@@ -67,7 +67,9 @@ export class PictureModel {
 
   /** The present branch is `present`; lanes are in the order of their branches. */
   get lanes(): readonly Lane[] {
-    return (this.lanes_ ??= [...this.parts.values()].sort((a, b) => a.branch - b.branch).map((part) => this.lane(part)));
+    return (this.lanes_ ??= [...this.parts.values()]
+      .sort((a, b) => a.branch - b.branch)
+      .map((part) => this.lane(part)));
   }
 
   get markCount(): number {

@@ -37,7 +37,9 @@ export interface Page {
   readonly where: HTMLElement;
   readonly reach: HTMLElement;
   readonly legend: ReadonlyMap<Layer, HTMLButtonElement>;
-  readonly buttons: Readonly<Record<'zoomIn' | 'zoomOut' | 'fit' | 'bookmark' | 'live' | 'list' | 'start', HTMLButtonElement>>;
+  readonly buttons: Readonly<
+    Record<'zoomIn' | 'zoomOut' | 'fit' | 'bookmark' | 'live' | 'list' | 'start', HTMLButtonElement>
+  >;
   readonly bar: HTMLElement;
   readonly main: HTMLElement;
   readonly picture: HTMLElement;
@@ -83,7 +85,13 @@ export function buildPage(body: HTMLElement): Page {
   const canvas = element('canvas', { 'aria-hidden': 'true' });
   const picture = element(
     'div',
-    { class: 'picture', role: 'slider', tabindex: '0', 'aria-label': 'Moment of the run', 'aria-orientation': 'horizontal' },
+    {
+      class: 'picture',
+      role: 'slider',
+      tabindex: '0',
+      'aria-label': 'Moment of the run',
+      'aria-orientation': 'horizontal',
+    },
     canvas,
   );
   const list = element('ul', { class: 'list', role: 'listbox', tabindex: '0', 'aria-label': 'Marks in sight' });

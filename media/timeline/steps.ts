@@ -33,8 +33,7 @@ export function stepFrom(
   direction: 1 | -1,
   shown: ReadonlySet<Layer>,
 ): SeekTarget | undefined {
-  const layers: readonly Layer[] =
-    to === 'item' ? [...shown] : to === 'stop' ? ['stop', 'bookmark'] : ['checkpoint'];
+  const layers: readonly Layer[] = to === 'item' ? [...shown] : to === 'stop' ? ['stop', 'bookmark'] : ['checkpoint'];
   let best: Item | undefined;
   for (const layer of layers)
     for (const item of lane.items[layer]) {
@@ -46,7 +45,11 @@ export function stepFrom(
 }
 
 /** While it is dragged: the nearest checkpoint, which costs next to nothing; the exact place when the hand rests. */
-export function dragTargets(model: PictureModel, branch: number, timeMs: number): { near?: SeekTarget; exact: SeekTarget } {
+export function dragTargets(
+  model: PictureModel,
+  branch: number,
+  timeMs: number,
+): { near?: SeekTarget; exact: SeekTarget } {
   const checkpoint = model.checkpointBefore(branch, timeMs);
   return { ...(checkpoint ? { near: { checkpoint: checkpoint.id } } : {}), exact: { timeMs, branch } };
 }

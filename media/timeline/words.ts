@@ -31,7 +31,7 @@ export function titleOf(item: Item): string {
 function markTitle(mark: HistoryMark): string {
   switch (mark.kind) {
     case 'stop':
-      return `Stopped: ${mark.description ?? mark.reason}`;
+      return `Stopped${placeOf(mark)}: ${mark.description ?? mark.reason}`;
     case 'signal':
       return `Signal ${mark.signal}${mark.handled ? ', handled' : ''}`;
     case 'output':
@@ -43,6 +43,11 @@ function markTitle(mark: HistoryMark): string {
     case 'threadEnd':
       return `Thread ${mark.other} ends`;
   }
+}
+
+function placeOf({ location }: Extract<HistoryMark, { kind: 'stop' }>): string {
+  const file = location?.path?.split('/').pop();
+  return file ? ` at ${file}:${location?.line}` : '';
 }
 
 /** The lines of a hover card, the first being its title. */

@@ -1,5 +1,6 @@
 /** What happened when (chronofork/history), and going to an event or a time. */
 import assert from 'node:assert/strict';
+import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Arrival, History, HistoryMark, OutputMark, ThreadMark } from '../../debug-adapter/protocol/timeTravel.js';
 import type { RequestFailed } from '../dsl/adapterClient.js';
 import { debugTest, type Journey } from '../dsl/debugTest.js';
@@ -210,6 +211,28 @@ describe('the history of a run', () => {
     const fourth = branch.marks.filter(isOutput).find(({ text }) => text === 'round 4 of 4')!;
     assert.equal((await seek(s, { event: fourth.event, branch: 1 })).moment.branch, 1);
     assert.equal(await ownValue(s, 'i'), '4');
+  });
+});
+
+describe('a line of output in the debug console', () => {
+  debugTest('is a link to the call that wrote it', 'history.c', { launch: { __outputLinks: true } }, async (s) => {
+    const lines: { output: string; variablesReference?: number }[] = [];
+    await toEnd(s);
+    for (;;) {
+      const body = await s.client.event<DebugProtocol.OutputEvent>('output');
+      lines.push(body);
+      if (body.output.startsWith('caught')) break;
+    }
+    const { variablesReference = 0 } = lines.find((line) => line.output === 'to error\n')!;
+    const [variable] = await s.children(variablesReference);
+    assert.equal(variable?.value, 'to error');
+    s.client.forget('stopped');
+    const where = await s.client.request<DebugProtocol.LocationsResponse['body']>('locations', {
+      locationReference: variable?.valueLocationReference,
+    });
+    await s.stopped();
+    assert.deepEqual([where?.source.path, where?.line], [s.program.source, s.line('error')]);
+    assert.equal(await ownPlace(s), 'error');
   });
 });
 
