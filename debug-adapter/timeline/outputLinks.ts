@@ -50,7 +50,8 @@ export class OutputLinks {
     const lines = begins && whole > 0 ? linesOf(bytes.subarray(0, whole)) : [];
     if (lines.length === 0 || text !== bytes.toString('utf8') || !this.mayLink(lines.length))
       return this.send({ category: stream, output: text });
-    let { branch, offset } = this.output.beginOfLast(stream, bytes.length);
+    const { branch, offset: begin } = this.output.beginOfLast(stream, bytes.length);
+    let offset = begin;
     for (const line of lines) {
       const reference = this.keep({ branch, stream, offset, text: line.toString('utf8').trimEnd() });
       this.send({ category: stream, output: line.toString('utf8'), variablesReference: reference });

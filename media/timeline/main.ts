@@ -425,6 +425,7 @@ window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
 /** For whoever measures: when the picture of what came was on the screen. */
 function measured(type: string, came: number): void {
   if (type !== 'lanes') return;
+  performance.clearMeasures('chronofork/picture');
   requestAnimationFrame(() =>
     requestAnimationFrame(() => performance.measure('chronofork/picture', { start: came, end: performance.now() })),
   );
