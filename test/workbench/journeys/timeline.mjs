@@ -62,10 +62,10 @@ export const journeys = [
       await workbench.stoppedAt(line('report'));
       await workbench.press('Step Over');
       await playheadIs(frame, /live/);
-      await frame.locator('.list [role="option"]', { hasText: 'Stopped: breakpoint' }).first().waitFor();
+      await frame.locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ }).first().waitFor();
       await journey.picture('timeline');
       // A stop of the list.
-      await frame.locator('.list [role="option"]', { hasText: 'Stopped: breakpoint' }).first().click();
+      await frame.locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ }).first().click();
       await workbench.stoppedAt(line('first'));
       await workbench.variableIs('balance', '100');
       await playheadIs(frame, /back/);
