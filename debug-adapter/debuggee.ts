@@ -21,6 +21,9 @@ import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
+import { History } from './timeline/history.js';
+import type { OutputLinks } from './timeline/outputLinks.js';
+import type { ProgramOutput } from './timeline/programOutput.js';
 import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
 import { TimelineReporter } from './timeline/timelineReporter.js';
@@ -34,6 +37,10 @@ export interface Parts {
   gdb: MiConnection;
   core: Core;
   console: Pick<Console, 'drain' | 'close'>;
+  /** What was read of its output; absent where that is not ours to read. */
+  output?: ProgramOutput;
+  /** Of lines of it, where the client can follow them. */
+  links?: OutputLinks;
   /** Of a program that ran before; with the tie to its parent's session if it has one. */
   attached?: Attached;
   /** With followChildren: the sessions of its children. */
@@ -82,6 +89,7 @@ export class Debuggee {
   readonly time: TimeTravel;
   readonly reverseSteps: ReverseSteps;
   readonly queries = new Queries();
+  readonly history: History;
   readonly timelineReporter: TimelineReporter;
   readonly stops: StopReporter;
   place: StopPlace | undefined;
@@ -116,7 +124,8 @@ export class Debuggee {
       () => this.core.present().moment.id,
       async (address) => this.exceptions.catching || (await this.breakpoints.atAddress(address)).length > 0,
     );
-    this.timelineReporter = new TimelineReporter(this.core, this.client);
+    this.timelineReporter = new TimelineReporter(this.core, this.client, () => this.execution.running);
+    this.history = new History(this.core, parts.output);
     this.stops = new StopReporter(this);
     this.listen();
   }
@@ -131,6 +140,10 @@ export class Debuggee {
   /** What becomes of the program when nobody says anything about it. */
   get usualEnding(): Ending {
     return this.parts.attached ? 'leave' : 'kill';
+  }
+
+  get links(): OutputLinks | undefined {
+    return this.parts.links;
   }
 
   get attached(): Attached | undefined {
@@ -187,6 +200,7 @@ export class Debuggee {
   /** Resumes in the background; the stop is reported when it comes. */
   resume(command: string, options: { origin?: StepOrigin | undefined; alone?: number | undefined } = {}): void {
     this.leave();
+    this.timelineReporter.soon();
     this.background(async () => {
       const stop = await this.whileAlone(options.alone, () => this.execution.run(command, options.origin));
       await this.stops.report(stop, false);

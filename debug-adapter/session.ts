@@ -43,6 +43,7 @@ const shownInPlace = new Set([
   'completions',
   'source',
   'loadedSources',
+  'locations',
   'modules',
   'exceptionInfo',
   'dataBreakpointInfo',

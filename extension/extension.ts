@@ -11,6 +11,7 @@ import { RememberedPrograms } from './launch/rememberedPrograms.js';
 import { registerLaunchConfigurations } from './launchConfig.js';
 import { Notices } from './notices.js';
 import { showStatusBar } from './statusBar.js';
+import { showTimelineView } from './timeline/timelineView.js';
 import { setContext, TimelineSessions } from './timeline/timelineSessions.js';
 
 export function activate(context: vscode.ExtensionContext): void {
@@ -31,6 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
     showCheckpointsView(sessions),
     showBookmarksView(sessions),
     showStatusBar(sessions),
+    showTimelineView(context, sessions),
   );
   // From now on the views stay in the debug side bar, also between sessions.
   setContext('chronofork.active', true);

@@ -59,6 +59,8 @@ class LaunchProvider implements vscode.DebugConfigurationProvider {
       // The program's own terminal shall not be covered by the debug console.
       ...(configuration.console === 'integratedTerminal' ? { internalConsoleOptions: 'neverOpen' } : {}),
       ...configuration,
+      // Lines of output in the debug console lead to their moment.
+      __outputLinks: true,
       cwd: configuration.cwd || (folder ? '${workspaceFolder}' : path.dirname(configuration.program)),
       onEditedContinue: configuration.onEditedContinue ?? 'ask',
     };

@@ -5,6 +5,7 @@
  *     native/**               ─make─▶     build/chronofork.node, build/native-tests
  *     extension/extension.ts  ─esbuild─▶  dist/extension.cjs   loaded by VS Code
  *     debug-adapter/cli.ts    ─esbuild─▶  dist/cli.cjs         `chronofork …`
+ *     media/timeline/main.ts  ─esbuild─▶  dist/timeline.js     the page of the Timeline view, and its timeline.css
  *
  *     node scripts/build.mjs [native] [bundles] [--watch]
  *
@@ -22,10 +23,11 @@ import { findCompiler } from './lib/requirements.mjs';
 
 const importMetaUrl = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
 
-/** @type {{ entry: string, outfile: string, external: string[], executable: boolean }[]} */
+/** @type {{ entry: string, outfile: string, external: string[], executable: boolean, page?: boolean }[]} */
 const bundles = [
   { entry: 'extension/extension.ts', outfile: 'dist/extension.cjs', external: ['vscode'], executable: false },
   { entry: 'debug-adapter/cli.ts', outfile: 'dist/cli.cjs', external: [], executable: true },
+  { entry: 'media/timeline/main.ts', outfile: 'dist/timeline.js', external: [], executable: false, page: true },
 ];
 
 /**
@@ -65,7 +67,7 @@ export async function buildBundles(options = {}) {
   const esbuild = await import('esbuild');
   /** @type {Set<string>} */
   const inputs = new Set();
-  for (const { entry, outfile, external, executable } of bundles) {
+  for (const { entry, outfile, external, executable, page } of bundles) {
     const target = path.join(root, options.outDir ?? '.', outfile);
     // The entry's own first line, if it has one, stays the first.
     const shebang =
@@ -76,12 +78,16 @@ export async function buildBundles(options = {}) {
       entryPoints: [entry],
       outfile: target,
       bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
       external: [...external, '*.node'],
-      banner: { js: shebang + importMetaUrl },
-      define: { 'import.meta.url': 'importMetaUrl' },
+      ...(page
+        ? { platform: 'browser', target: 'chrome120', format: 'iife' }
+        : {
+            platform: 'node',
+            target: 'node20',
+            format: 'cjs',
+            banner: { js: shebang + importMetaUrl },
+            define: { 'import.meta.url': 'importMetaUrl' },
+          }),
       sourcemap: options.sourcemap ?? true,
       metafile: true,
       logLevel: 'warning',

@@ -39,6 +39,7 @@ function checks() {
       command: [bin('tsc'), '-p', '.', '--incremental', '--tsBuildInfoFile', 'build/types.tsbuildinfo'],
     },
     { name: 'types-scripts', command: [bin('tsc'), '-p', 'tsconfig.scripts.json'] },
+    { name: 'types-media', command: [bin('tsc'), '-p', 'media/timeline'] },
     {
       name: 'lint',
       command: [bin('eslint'), '.', '--max-warnings', '0', '--cache', '--cache-location', 'build/eslint-cache'],

@@ -83,14 +83,16 @@ async function fillStage({ libraries, zydisLicense }) {
   const inputs = await buildBundles({ outDir: path.relative(root, stage), sourcemap: false });
   copyFileSync(path.join(work, 'chronofork.node'), path.join(stage, 'build/chronofork.node'));
   for (const library of libraries) copyFileSync(library, path.join(stage, 'build', path.basename(library)));
-  for (const file of matchingFiles([
+  const parts = matchingFiles([
     'README.md',
     'CHANGELOG.md',
     'LICENSE',
     'docs/**/*.md',
     'debug-adapter/**/*.py',
     'media/**/*',
-  ])) {
+  ]);
+  // The page's sources are in its bundle.
+  for (const file of parts.filter((name) => !name.startsWith('media/timeline/'))) {
     mkdirSync(path.dirname(path.join(stage, file)), { recursive: true });
     cpSync(path.join(root, file), path.join(stage, file));
   }
@@ -132,6 +134,8 @@ function tryOut() {
       'package.json',
       'dist/extension.cjs',
       'dist/cli.cjs',
+      'dist/timeline.js',
+      'dist/timeline.css',
       'build/chronofork.node',
       'THIRD-PARTY-NOTICES.txt',
     ];

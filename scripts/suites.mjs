@@ -56,7 +56,12 @@ export const suites = [
   {
     name: 'unit',
     about: 'the extension, the adapter and the scripts, without a debuggee',
-    ...mocha('test/extension/**/*.test.ts', 'test/debug-adapter/**/*.test.ts', 'test/scripts/**/*.test.ts'),
+    ...mocha(
+      'test/extension/**/*.test.ts',
+      'test/media/**/*.test.ts',
+      'test/debug-adapter/**/*.test.ts',
+      'test/scripts/**/*.test.ts',
+    ),
     after: [],
     limitSeconds: 300,
   },

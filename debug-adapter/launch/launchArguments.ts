@@ -24,6 +24,8 @@ export interface LaunchConfig extends SessionConfig {
   /** Absolute path of the file that becomes standard input. */
   stdin: string | undefined;
   disableAslr: boolean;
+  /** The client shows the location of an output's value: lines of output can be links. */
+  outputLinks: boolean;
 }
 
 /** `env` of launch.json over our own environment; null removes a variable. */
@@ -70,5 +72,6 @@ export function checkLaunchArguments(given: unknown): LaunchConfig {
     ),
     stdin: stdin ? absolute(stdin, cwd) : undefined,
     disableAslr: optional(given, 'disableAslr', 'true or false', isBoolean, true),
+    outputLinks: optional(given, '__outputLinks', 'true or false', isBoolean, false),
   };
 }

@@ -2,6 +2,7 @@
  * The custom requests about time (protocol/timeTravel.ts): each answers with
  * where it arrived, and a `stopped` event follows.
  */
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Progress } from '../progress.js';
@@ -129,9 +130,62 @@ async function seek(context: Context, args: ArgumentsOf<'chronofork/seek'>): Pro
   if ('checkpoint' in args)
     return plainJump(context, 'Going to the checkpoint', { kind: 'seekCheckpoint', checkpoint: args.checkpoint });
   if ('moment' in args) return plainJump(context, 'Going there', { kind: 'seek', moment: args.moment });
+  if ('event' in args) {
+    const { event, branch, passing } = args;
+    if (!isCount(event)) throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "event" from 0 on.');
+    return plainJump(context, 'Going to that event', { kind: 'seekEvent', event, ...onBranch(branch, passing) });
+  }
+  if ('timeMs' in args) {
+    const { timeMs, branch, passing } = args;
+    if (!(timeMs >= 0)) throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "timeMs" from 0 on.');
+    return plainJump(context, 'Going to that time', { kind: 'seekTime', timeMs, ...onBranch(branch, passing) });
+  }
   if (args.to === 'begin') return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   if (args.to === 'end') return plainJump(context, 'Going to the end', { kind: 'seekEnd' });
-  throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "checkpoint", "moment" or "to".');
+  throw new ChronoforkError(
+    'invalidArguments',
+    'chronofork/seek needs "checkpoint", "moment", "event", "timeMs" or "to".',
+  );
+}
+
+function isCount(number: unknown): boolean {
+  return Number.isInteger(number) && (number as number) >= 0;
+}
+
+function onBranch(branch: number | undefined, passing: boolean | undefined): { branch?: number; passing?: boolean } {
+  return { ...(branch === undefined ? {} : { branch }), ...(passing ? { passing } : {}) };
+}
+
+/** A line of output was clicked: to the call that wrote it, and in the program's own source, if that is on the stack. */
+async function locations(
+  context: Context,
+  { locationReference }: DebugProtocol.LocationsArguments,
+): Promise<DebugProtocol.LocationsResponse['body']> {
+  const debuggee = context.debuggee();
+  const place = debuggee.links?.placeOf(locationReference);
+  if (!place) throw new ChronoforkError('invalidArguments', 'That line of output is no longer known.');
+  debuggee.requireStopped();
+  const event = await debuggee.history.eventOf(place);
+  if (event === undefined)
+    throw new ChronoforkError('invalidArguments', 'Which call wrote that line is not known: a child may have done so.');
+  await plainJump(context, 'Going to that line of output', { kind: 'seekEvent', event, branch: place.branch });
+  const tid = (await debuggee.gdb.call<{ tid: number } | null>('stop'))?.tid;
+  const { frames } = await debuggee.gdb.call<{ frames: { path?: string; line?: number }[] }>('stack', {
+    tid,
+    start: 0,
+    count: 50,
+  });
+  const own = frames.find(({ path }) => path && existsSync(path));
+  if (!own?.path) throw new ChronoforkError('noCode', 'You are there; but no source is known of that moment.');
+  return { source: { name: basename(own.path), path: own.path }, line: own.line ?? 1 };
+}
+
+async function history(
+  context: Context,
+  args: ArgumentsOf<'chronofork/history'>,
+): Promise<ResponseOf<'chronofork/history'>> {
+  const { history: known, execution } = context.debuggee();
+  return known.answer(args, !execution.running);
 }
 
 async function checkpoint(
@@ -337,6 +391,8 @@ function lastBefore({ checkpoints, branches }: Ways, moment: Moment): Checkpoint
 export const timeTravelHandlers: Handlers = {
   'chronofork/timeline': timeline,
   'chronofork/present': present,
+  locations,
+  'chronofork/history': history,
   'chronofork/seek': seek,
   'chronofork/checkpoint': checkpoint,
   'chronofork/reverseStepOver': reverseStepOver,

@@ -38,6 +38,8 @@ async function variables(
   args: DebugProtocol.VariablesArguments,
 ): Promise<DebugProtocol.VariablesResponse['body']> {
   const debuggee = context.debuggee();
+  const ofOutput = debuggee.links?.variableOf(args.variablesReference);
+  if (ofOutput) return { variables: ofOutput };
   debuggee.requireStopped();
   const listed = await debuggee.gdb.call<ValueEntry[]>('children', {
     ref: args.variablesReference,

@@ -17,6 +17,7 @@ export class TimelineReporter {
   constructor(
     private readonly core: Core,
     private readonly client: Client,
+    private readonly running: () => boolean,
   ) {
     core.on('timelineChanged', () => this.soon());
   }
@@ -34,6 +35,7 @@ export class TimelineReporter {
       present: moment,
       branch,
       checkpointCount,
+      running: this.running(),
     };
     this.client.send('chronofork/timelineChanged', body);
   }
@@ -49,7 +51,8 @@ export class TimelineReporter {
     clearTimeout(this.timer);
   }
 
-  private soon(): void {
+  /** Within the time in which nobody misses it. */
+  soon(): void {
     this.timer ??= setTimeout(() => this.now(), atMostEvery_ms);
   }
 }

@@ -80,6 +80,11 @@ export class TimelineModel {
     return this.present_?.live ?? this.timeline_?.live ?? true;
   }
 
+  /** The program runs: nothing can be gone to. */
+  get running(): boolean {
+    return this.present_?.running ?? false;
+  }
+
   /** A fatal signal has ended the program (which is kept, so one can go back). */
   get crashed(): boolean {
     return this.timeline_?.ended?.signal !== undefined;
