@@ -31,6 +31,8 @@ const log = new Log('session');
 export interface Parts {
   client: Client;
   config: SessionConfig;
+  /** The executable whose symbols are read. */
+  program: string;
   gdb: MiConnection;
   core: Core;
   console: Pick<Console, 'drain' | 'close'>;
@@ -90,6 +92,10 @@ export class Debuggee {
   crash: { readonly moment: Moment; readonly signal: string } | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
+  /** Told when the stop that is shown is left. */
+  onLeave: () => void = () => undefined;
+  /** While a query goes from moment to moment: the present as everybody knows it. */
+  heldPresent: ReturnType<Core['present']> | undefined;
   /** Where the moments are that were stopped at, by the moment's id. */
   readonly places = new Map<number, StopPlace>();
   /** Where code is: of checkpoints that nobody has stopped at, by the program counter. */
@@ -131,6 +137,10 @@ export class Debuggee {
   /** What becomes of the program when nobody says anything about it. */
   get usualEnding(): Ending {
     return this.parts.attached ? 'leave' : 'kill';
+  }
+
+  get program(): string {
+    return this.parts.program;
   }
 
   get attached(): Attached | undefined {
@@ -216,6 +226,7 @@ export class Debuggee {
 
   /** Forgets what belonged to the stop that is being left. */
   leave(): void {
+    this.onLeave();
     this.exception = undefined;
     this.atEnd = false;
     this.stackFrames.clear();
