@@ -94,6 +94,8 @@ export class Debuggee {
   atEnd = false;
   /** Told when the stop that is shown is left. */
   onLeave: () => void = () => undefined;
+  /** Told when something was changed by hand that the client is told nothing of. */
+  onQuietChange: () => void = () => undefined;
   /** While a query goes from moment to moment: the present as everybody knows it. */
   heldPresent: ReturnType<Core['present']> | undefined;
   /** Where the moments are that were stopped at, by the moment's id. */
@@ -222,6 +224,13 @@ export class Debuggee {
     } finally {
       await this.gdb.command(`-gdb-set scheduler-locking ${former || 'replay'}`).catch(() => undefined);
     }
+  }
+
+  /** The present may now count as edited, and what is shown elsewhere may be stale. */
+  changedByHand(): void {
+    this.timelineReporter.now();
+    if (this.client.capabilities.supportsInvalidatedEvent) this.client.send('invalidated', { areas: ['variables'] });
+    else this.onQuietChange();
   }
 
   /** Forgets what belonged to the stop that is being left. */

@@ -266,6 +266,7 @@ export class Session extends ProtocolServer implements Client, Host {
   private async welcomeCompanions(debuggee: Debuggee): Promise<void> {
     this.companions = await Companions.open(this);
     debuggee.onLeave = () => this.companions?.tell('continued', { allThreadsContinued: true });
+    debuggee.onQuietChange = () => this.companions?.tell('invalidated', { areas: ['variables'] });
     if (this.shutDown_) this.companions?.close();
   }
 

@@ -3,7 +3,7 @@
  * person, once, for they have asked for it; the answer is also the command's
  * own, for clients that want to show it themselves.
  */
-import { LSPErrorCodes, ResponseError, type CancellationToken } from 'vscode-languageserver';
+import { LSPErrorCodes, MessageType, ResponseError, type CancellationToken } from 'vscode-languageserver';
 import { listOfCalls, momentOfCall } from './features/calls.js';
 import { listOfValues, listOfWrites } from './features/lists.js';
 import { presentFrame } from './features/presentFrame.js';
@@ -31,7 +31,7 @@ export class Commands {
       return (await (runner as Runner<HistoryCommand>)(argument as never, token)) ?? null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (error.code !== 'cancelled') this.server.connection.window.showErrorMessage(sentence(error));
+      if (error.code !== 'cancelled') this.server.tell(MessageType.Error, sentence(error));
       return null;
     }
   }
@@ -46,7 +46,7 @@ export class Commands {
       const { session, path } = await this.shown(uri, token);
       const moment = await momentOfCall(session, path, name, which, token);
       if (moment) await this.goTo(session, moment.id);
-      else this.server.connection.window.showInformationMessage(`${name} is not called ${where[which]}.`);
+      else this.server.tell(MessageType.Info, `${name} is not called ${where[which]}.`);
     },
     'chronofork.history.listCalls': async (argument, token) => {
       const { session, path } = await this.shown(argument.uri, token);
@@ -73,7 +73,7 @@ export class Commands {
 
   private async goTo(session: LiveSession, moment: number): Promise<void> {
     const { outcome, message } = await session.goTo(moment);
-    if (outcome !== 'found' && message) this.server.connection.window.showInformationMessage(message);
+    if (outcome !== 'found' && message) this.server.tell(MessageType.Info, message);
   }
 
   private async shown(uri: string, token: CancellationToken): Promise<Shown> {

@@ -20,11 +20,12 @@ import {
   type InitializeParams,
   type InitializeResult,
   type InlayHint,
+  type MessageType,
 } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { version } from '../debug-adapter/version.js';
 import { codeActionsAt } from './features/codeActions.js';
-import { disagreement, functionLenses, lensesWithoutCounts } from './features/codeLenses.js';
+import { disagreement, functionLenses, countingLens } from './features/codeLenses.js';
 import { askedAt, historyHover } from './features/hover.js';
 import { countHints, valueHints } from './features/inlayHints.js';
 import { LineCounter } from './features/lineCounts.js';
@@ -112,6 +113,11 @@ export class HistoryServer {
     return { document, path, session };
   }
 
+  /** A sentence for the person, without a question. */
+  tell(type: MessageType, message: string): void {
+    void this.connection.sendNotification('window/showMessage', { type, message });
+  }
+
   /** Shows what was asked for, in the client's way. */
   showList(uri: string, line: number, list: HistoryList): void {
     if (this.options.lists) void this.connection.sendNotification(listMethod, list);
@@ -165,7 +171,7 @@ export class HistoryServer {
     if (agrees !== 'same') return disagreement(agrees);
     const counts = this.counter.known(session, path);
     if (counts) return functionLenses(uri, counts);
-    return lensesWithoutCounts(uri, session, path, this.counter.isCounting(session, path));
+    return this.counter.isLeftToPerson(session, path) ? countingLens(uri, session, path) : [];
   }
 
   private async inlayHints(uri: string, token: CancellationToken): Promise<InlayHint[]> {

@@ -41,10 +41,10 @@ export function functionLenses(uri: string, counts: Counts): CodeLens[] {
   });
 }
 
-/** While there are no counts: the way to them, or why there are none. */
-export function lensesWithoutCounts(uri: string, session: LiveSession, path: string, counting: boolean): CodeLens[] {
+/** The recording is long: the person says when it is counted. */
+export function countingLens(uri: string, session: LiveSession, path: string): CodeLens[] {
   const [first] = session.knownFunctionsOf(path);
-  if (!first || !session.view || counting) return [];
+  if (!first || !session.view) return [];
   return [
     lens(first.line - 1, 'Count calls and lines of this file over the recording', 'chronofork.history.count', { uri }),
   ];

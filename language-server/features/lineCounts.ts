@@ -58,6 +58,7 @@ export class LineCounter {
   onChange: (path: string) => void = () => undefined;
   private readonly counted = new WeakMap<LiveSession, Map<string, Counts>>();
   private readonly counting = new Set<string>();
+  private readonly left = new Set<string>();
 
   constructor(private readonly longestUnasked_s: () => number) {}
 
@@ -66,8 +67,10 @@ export class LineCounter {
     return this.counted.get(session)?.get(path);
   }
 
-  isCounting(session: LiveSession, path: string): boolean {
-    return this.counting.has(`${session.adapter} ${path}`);
+  /** It was not counted, because that would take long. */
+  isLeftToPerson(session: LiveSession, path: string): boolean {
+    const key = `${session.adapter} ${path}`;
+    return this.left.has(key) && !this.counting.has(key);
   }
 
   /** Counts when the program is at rest, unless that would take long. Its end is told by `onChange`. */
@@ -94,14 +97,19 @@ export class LineCounter {
       // What was counted belongs to one line of time.
       const base = known && known.upTo.branch === present.branch ? known : undefined;
       if (base?.upTo.id === end.id) return;
-      if (!asked && end.timeMs - (base?.upTo.timeMs ?? 0) > this.longestUnasked_s() * 1000) return;
+      const isLong = end.timeMs - (base?.upTo.timeMs ?? 0) > this.longestUnasked_s() * 1000;
+      if (isLong && !asked) {
+        this.left.add(key);
+        return;
+      }
+      this.left.delete(key);
       const counts = await this.countFrom(session, path, base, end);
       const files = this.counted.get(session) ?? new Map<string, Counts>();
       this.counted.set(session, files.set(path, counts));
     } finally {
       this.counting.delete(key);
+      this.onChange(path);
     }
-    this.onChange(path);
   }
 
   private async countFrom(session: LiveSession, path: string, base: Counts | undefined, end: Moment): Promise<Counts> {

@@ -7,7 +7,8 @@ import { expressionAt } from './expressionAt.js';
 import { withoutComments } from './names.js';
 
 const afterPointer = /->|\[/g;
-const starred = /(?<![\w)\]]\s*)\*+\s*(?=[A-Za-z_])/g;
+/** Or a product: that is not told apart here. */
+const starred = /\*+\s*(?=[A-Za-z_])/g;
 
 /** The pointers that a line goes through, the outermost first: `a->b` and `a` in `a->b->c`. */
 export function pointersOn(line: string): string[] {

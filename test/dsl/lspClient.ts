@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
-  createProtocolConnection,
+  createMessageConnection,
   StreamMessageReader,
   StreamMessageWriter,
   type CodeAction,
@@ -15,7 +15,7 @@ import {
   type Diagnostic,
   type Hover,
   type InlayHint,
-  type ProtocolConnection,
+  type MessageConnection,
 } from 'vscode-languageserver-protocol/node.js';
 import { root } from '../../scripts/lib/run.mjs';
 import type { HistoryClientOptions } from '../../language-server/protocol/historyProtocol.js';
@@ -31,14 +31,14 @@ export class LspClient {
   readonly refreshes: Record<string, number> = {};
   readonly notifications: { method: string; params: unknown }[] = [];
   readonly progress: unknown[] = [];
-  private readonly connection: ProtocolConnection;
+  private readonly connection: MessageConnection;
 
   /** @param env  of the journey, so that its processes are found */
   constructor(env: NodeJS.ProcessEnv = {}) {
     const cli = path.join(root, 'debug-adapter/cli.ts');
     this.child = spawn(process.execPath, ['--import', 'tsx', cli, 'lsp'], { env: { ...process.env, ...env } });
     this.child.stderr.on('data', (data: Buffer) => this.messages.push(data.toString()));
-    this.connection = createProtocolConnection(
+    this.connection = createMessageConnection(
       new StreamMessageReader(this.child.stdout),
       new StreamMessageWriter(this.child.stdin),
     );
