@@ -131,6 +131,7 @@ function tryOut() {
     const needed = [
       'package.json',
       'dist/extension.cjs',
+      'dist/historyClient.cjs',
       'dist/cli.cjs',
       'build/chronofork.node',
       'THIRD-PARTY-NOTICES.txt',

@@ -56,7 +56,12 @@ export const suites = [
   {
     name: 'unit',
     about: 'the extension, the adapter and the scripts, without a debuggee',
-    ...mocha('test/extension/**/*.test.ts', 'test/debug-adapter/**/*.test.ts', 'test/scripts/**/*.test.ts'),
+    ...mocha(
+      'test/extension/**/*.test.ts',
+      'test/debug-adapter/**/*.test.ts',
+      'test/language-server/**/*.test.ts',
+      'test/scripts/**/*.test.ts',
+    ),
     after: [],
     limitSeconds: 300,
   },
@@ -90,6 +95,13 @@ export const suites = [
     ...mocha('test/journeys/**/*.test.ts'),
     after: ['native', 'native-user', 'package'],
     limitSeconds: 900,
+  },
+  {
+    name: 'lsp',
+    about: 'history in the editor, through a plain LSP client',
+    ...mocha('test/lsp/**/*.test.ts'),
+    after: ['native', 'native-user', 'package'],
+    limitSeconds: 600,
   },
   {
     name: 'cli',
