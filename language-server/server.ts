@@ -29,6 +29,7 @@ import { disagreement, functionLenses, countingLens } from './features/codeLense
 import { askedAt, historyHover } from './features/hover.js';
 import { countHints, valueHints } from './features/inlayHints.js';
 import { LineCounter } from './features/lineCounts.js';
+import { presentFrame, type PresentFrame } from './features/presentFrame.js';
 import { Commands } from './commands.js';
 import { Findings } from './findings.js';
 import { ProgressReports } from './progressReports.js';
@@ -278,7 +279,13 @@ export class HistoryServer {
     const shown = this.settings.lineCounts ? await this.shown(uri).catch(() => undefined) : undefined;
     const counts = shown && this.counter.known(shown.session, shown.path);
     const lines = [...(counts?.lines ?? [])].map(([line, count]) => ({ line: line - 1, count }));
-    await this.connection.sendNotification(lineCountsMethod, { uri, lines } satisfies LineCounts);
+    const frame = counts && (await this.frameOf(shown).catch(() => undefined));
+    const present = frame && frame.path === shown.path ? { present: frame.line - 1 } : {};
+    await this.connection.sendNotification(lineCountsMethod, { uri, lines, ...present } satisfies LineCounts);
+  }
+
+  private async frameOf({ session }: Shown): Promise<PresentFrame | undefined> {
+    return session.view ? presentFrame(session, this.sessions.frameIn(session)) : undefined;
   }
 
   private refresh(): void {

@@ -14,16 +14,16 @@ const foreground: Record<Heat, string> = {
 };
 
 export class LineDecorations implements vscode.Disposable {
-  private readonly shown = new Map<string, LineCounts['lines']>();
+  private readonly shown = new Map<string, LineCounts>();
   private types = decorationTypes();
   private readonly subscriptions = [
     vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.draw(editor))),
     vscode.window.onDidChangeActiveColorTheme(() => this.themeChanged()),
   ];
 
-  show({ uri, lines }: LineCounts): void {
-    const key = vscode.Uri.parse(uri).toString();
-    if (lines.length > 0) this.shown.set(key, lines);
+  show(counts: LineCounts): void {
+    const key = vscode.Uri.parse(counts.uri).toString();
+    if (counts.lines.length > 0) this.shown.set(key, counts);
     else this.shown.delete(key);
     for (const editor of vscode.window.visibleTextEditors)
       if (editor.document.uri.toString() === key) this.draw(editor);
@@ -41,13 +41,16 @@ export class LineDecorations implements vscode.Disposable {
 
   private draw(editor: vscode.TextEditor): void {
     const { document } = editor;
-    const counts = this.shown.get(document.uri.toString()) ?? [];
+    const { lines: counts = [], present } = this.shown.get(document.uri.toString()) ?? {};
     const most = counts.reduce((sofar, { count }) => Math.max(sofar, count), 0);
     const options: Record<Heat, vscode.DecorationOptions[]> = { never: [], usual: [], hot: [] };
     for (const { line, count } of counts) {
       if (line < 0 || line >= document.lineCount) continue;
       const heat = heatOf(count, most);
-      options[heat].push(decorationOf(document.lineAt(line), count, heat));
+      // What is about to be executed is read, not dimmed.
+      options[heat === 'never' && line === present ? 'usual' : heat].push(
+        decorationOf(document.lineAt(line), count, heat),
+      );
     }
     for (const heat of ['never', 'usual', 'hot'] as const) editor.setDecorations(this.types[heat], options[heat]);
   }
@@ -61,7 +64,7 @@ function decorationOf(line: vscode.TextLine, count: number, heat: Heat): vscode.
       after: {
         contentText: shortCount(count),
         color: new vscode.ThemeColor(foreground[heat]),
-        margin: '0 0 0 2ch',
+        margin: '0 1ch 0 2ch',
         fontStyle: 'normal',
       },
     },
@@ -76,7 +79,7 @@ function decorationTypes(): Record<Heat, vscode.TextEditorDecorationType> {
   return {
     never: vscode.window.createTextEditorDecorationType({
       rangeBehavior: closed,
-      opacity: highContrast ? '0.75' : '0.5',
+      opacity: highContrast ? '0.8' : '0.6',
     }),
     usual: vscode.window.createTextEditorDecorationType({ rangeBehavior: closed }),
     hot: vscode.window.createTextEditorDecorationType({

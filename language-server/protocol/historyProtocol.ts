@@ -53,6 +53,8 @@ export interface LineCounts {
   readonly uri: string;
   /** Lines from 0 on. */
   readonly lines: readonly { readonly line: number; readonly count: number }[];
+  /** Where the program stands, if it is in this file. */
+  readonly present?: number;
 }
 
 /** One row of a list: where it leads. */

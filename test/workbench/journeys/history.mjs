@@ -1,6 +1,34 @@
 /** History in the editor: lenses, counts, values, hovers, lists, crashes. */
 import assert from 'node:assert/strict';
-import { startAt } from './stepBack.mjs';
+
+/**
+ * Starts the program with a breakpoint set by the keyboard: its line is not in sight at first.
+ * @param {import('../journey.mjs').Journey} journey
+ */
+async function startAtReport({ workbench, workspace }) {
+  const { page } = workbench;
+  const line = workspace.line('orders', 'report');
+  await workbench.openFile('orders.c');
+  await workbench.debuggersReady();
+  await goToLine(workbench, line);
+  await page.keyboard.press('F9');
+  await page
+    .locator('.monaco-editor .codicon-debug-breakpoint-unverified, .codicon-debug-breakpoint')
+    .first()
+    .waitFor();
+  await page.keyboard.press('F5');
+  await workbench.quickPickRow('orders').click();
+  await workbench.stoppedAt(line);
+}
+
+/**
+ * @param {import('../workbench.mjs').Workbench} workbench
+ * @param {number} line
+ */
+async function goToLine(workbench, line) {
+  await workbench.page.keyboard.press('Control+g');
+  await workbench.answerInput(`:${line}`);
+}
 
 /**
  * The lens of a title above a line that contains a text.
@@ -57,13 +85,16 @@ export const journeys = [
     programs: ['orders'],
     adapter: 'real',
     async walk(journey) {
-      const { workbench } = journey;
-      await startAt(journey, 'orders', 'report');
+      const { workbench, workspace } = journey;
+      await startAtReport(journey);
+      await goToLine(workbench, workspace.line('orders', 'hot'));
       await lens(workbench, 'called 12 times').waitFor();
       await lens(workbench, 'never called').waitFor();
       await lineShows(workbench, 'sum += 3', /3\.1k×/);
       await lineShows(workbench, 'return refund', /"0×"/);
+      await goToLine(workbench, workspace.line('orders', 'report'));
       await lineShows(workbench, 'revenue %d', /revenue = \d+/);
+      await goToLine(workbench, workspace.line('orders', 'hot'));
       await journey.picture('history-counts');
       await lens(workbench, /^last$/)
         .nth(0)
@@ -82,6 +113,7 @@ export const journeys = [
       await journey.picture('history-calls');
       await row.click();
       await workbench.variableIs('item', '5');
+      await goToLine(workbench, workspace.line('orders', 'hot'));
       await workbench.stopDebugging();
       await lens(workbench, 'called 12 times').waitFor({ state: 'detached' });
       await lineShows(workbench, 'sum += 3', /^\s*sum \+= 3 \+ \(item \* piece\) % 5;/);
@@ -95,10 +127,8 @@ export const journeys = [
     async walk(journey) {
       const { workbench, workspace } = journey;
       const { page } = workbench;
-      await startAt(journey, 'orders', 'report');
-      await lens(workbench, 'called 12 times').waitFor();
-      await page.keyboard.press('Control+g');
-      await workbench.answerInput(String(workspace.line('orders', 'priced')));
+      await startAtReport(journey);
+      await goToLine(workbench, workspace.line('orders', 'priced'));
       await workbench.command('Chronofork: Log Expression over the Past…');
       await workbench.answerInput('sum');
       const rows = page.locator('.monaco-list-row', { hasText: /sum = \d+/ });
@@ -122,7 +152,7 @@ export const journeys = [
     async walk(journey) {
       const { workbench, workspace } = journey;
       const { page } = workbench;
-      await startAt(journey, 'orders', 'report');
+      await startAtReport(journey);
       await workbench.press('Continue');
       await workbench.stoppedAt(workspace.line('orders', 'crash'));
       await page.locator('.monaco-editor .squiggly-error').first().waitFor();
