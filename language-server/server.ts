@@ -207,7 +207,9 @@ export class HistoryServer {
     token: CancellationToken,
   ): Promise<CodeAction[]> {
     const shown = await this.shown(uri, token);
-    return shown?.session.view ? codeActionsAt(shown, this.sessions.frameIn(shown.session), uri, range, token) : [];
+    if (!shown?.session.view) return [];
+    const lenses = this.capabilities.textDocument?.codeLens !== undefined;
+    return codeActionsAt(shown, this.sessions.frameIn(shown.session), uri, range, lenses, token);
   }
 
   /** What nobody has asked for by name may not take long. */

@@ -4,11 +4,15 @@ import type { HistoryList, ListRow } from '../../language-server/protocol/histor
 
 const viewId = 'chronofork.history';
 const hasList = 'chronofork.hasHistoryList';
+const goToRow = 'chronofork.history.goToRow';
+/** Where a stop is that the stack does not change at, nothing tells that it has come. */
+const stopWithin_ms = 1500;
 
 export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvider<ListRow> {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChangeTreeData = this.changed.event;
   private readonly view = vscode.window.createTreeView<ListRow>(viewId, { treeDataProvider: this });
+  private readonly command = vscode.commands.registerCommand(goToRow, (row: ListRow) => this.goTo(row));
   private rows: readonly ListRow[] = [];
 
   show({ title, message, rows }: HistoryList): void {
@@ -30,7 +34,7 @@ export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvid
     item.iconPath = new vscode.ThemeIcon('history');
     item.tooltip = `${row.label}\n${row.description}\nGo to this moment`;
     item.accessibilityInformation = { label: `${row.label}, ${row.description}. Go to this moment` };
-    item.command = { title: 'Go to This Moment', command: 'chronofork.history.goToMoment', arguments: [row.go] };
+    item.command = { title: 'Go to This Moment', command: goToRow, arguments: [row] };
     return item;
   }
 
@@ -42,8 +46,22 @@ export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvid
     return undefined;
   }
 
+  /** VS Code gives the editor the keyboard at each stop; who walks through the list keeps it here. */
+  private async goTo(row: ListRow): Promise<void> {
+    let listening: vscode.Disposable | undefined;
+    const stopped = new Promise<void>((resolve) => {
+      listening = vscode.debug.onDidChangeActiveStackItem((item) => {
+        if (item instanceof vscode.DebugStackFrame) resolve();
+      });
+      setTimeout(resolve, stopWithin_ms);
+    });
+    await vscode.commands.executeCommand('chronofork.history.goToMoment', row.go);
+    await stopped.finally(() => listening?.dispose());
+    await this.view.reveal(row, { focus: true, select: true });
+  }
+
   dispose(): void {
     void vscode.commands.executeCommand('setContext', hasList, false);
-    vscode.Disposable.from(this.view, this.changed).dispose();
+    vscode.Disposable.from(this.command, this.view, this.changed).dispose();
   }
 }

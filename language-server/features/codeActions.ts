@@ -16,11 +16,13 @@ function action<C extends HistoryCommand>(title: string, command: C, argument: H
   return { title, command: { title, command, arguments: [argument] } };
 }
 
+/** @param lenses  the client shows code lenses, which lead to calls already */
 export async function codeActionsAt(
   { document, path, session }: Shown,
   looked: Follow,
   uri: string,
   range: Range,
+  lenses: boolean,
   token?: CancelToken,
 ): Promise<CodeAction[]> {
   const functions = session.knownFunctionsOf(path);
@@ -41,7 +43,16 @@ export async function codeActionsAt(
   }
   const named = functions.find(({ name }) => name.replace(/\(.*/, '').split('::').at(-1) === expression) ?? here;
   offered.push(action(`List all calls of ${named.name}`, 'chronofork.history.listCalls', { uri, name: named.name }));
+  if (!lenses) offered.push(...waysTo(uri, named.name));
   return offered;
+}
+
+/** For editors that show no code lenses. */
+function waysTo(uri: string, name: string): CodeAction[] {
+  const ways = ['previous', 'next', 'first', 'last'] as const;
+  return ways.map((which) =>
+    action(`Go to the ${which} call of ${name}`, 'chronofork.history.goToCall', { uri, name, which }),
+  );
 }
 
 function wholeLine(line: number): Range {

@@ -70,6 +70,7 @@ export class LspClient {
       initializationOptions: options,
       capabilities: {
         workspace: { codeLens: { refreshSupport: true }, inlayHint: { refreshSupport: true } },
+        textDocument: { codeLens: {} },
         window: { workDoneProgress: true },
       },
     });
