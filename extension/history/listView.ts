@@ -19,7 +19,9 @@ export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvid
     this.rows = rows;
     this.view.title = title;
     this.view.description = String(rows.length);
-    this.view.message = message ?? (rows.length === 0 ? 'Nothing of it in the recording.' : undefined);
+    // Alone in its panel a view's own title is not shown.
+    const found = rows.length === 0 ? 'nothing in the recording' : String(rows.length);
+    this.view.message = [`${title}: ${found}.`, message].filter((part) => part !== undefined).join(' ');
     void vscode.commands.executeCommand('setContext', hasList, true);
     this.changed.fire();
     const [first] = rows;

@@ -31,6 +31,6 @@ export function sourceOf(line: string, variable: string): string | undefined {
   const text = withoutComments(line);
   const escaped = variable.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const given = new RegExp(`(?<![\\w.>])${escaped}\\s*=(?!=)\\s*([^;,]+)[;,]`).exec(text)?.[1]?.trim();
-  if (given === undefined || !/^[A-Za-z_][\w.]*(?:->[\w.]+|\[[\w.]+\])*$/.test(given)) return undefined;
+  if (given === undefined || !/^[A-Za-z_]\w*(?:(?:\.|->)\w+|\[[\w.]+\])*$/.test(given)) return undefined;
   return given;
 }

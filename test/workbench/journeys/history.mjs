@@ -56,7 +56,10 @@ async function lineText({ page }, code) {
         .map((line) =>
           [...line.querySelectorAll('span')]
             .filter((span) => span.children.length === 0)
-            .map((span) => span.textContent + getComputedStyle(span, '::after').content.replace(/^none$|^normal$/, ''))
+            .map(
+              (span) =>
+                span.textContent + window.getComputedStyle(span, '::after').content.replace(/^none$|^normal$/, ''),
+            )
             .join(''),
         ),
     spaced,
@@ -89,7 +92,7 @@ export const journeys = [
       await startAtReport(journey);
       await goToLine(workbench, workspace.line('orders', 'hot'));
       await lens(workbench, 'called 12 times').waitFor();
-      await lens(workbench, 'never called').waitFor();
+      await lens(workbench, 'never called').first().waitFor();
       await lineShows(workbench, 'sum += 3', /3\.1k×/);
       await lineShows(workbench, 'return refund', /"0×"/);
       await goToLine(workbench, workspace.line('orders', 'report'));
