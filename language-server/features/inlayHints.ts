@@ -7,7 +7,7 @@ import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { CancelToken } from '../sessions/adapterLink.js';
 import type { LiveSession } from '../sessions/liveSession.js';
 import type { Follow } from '../protocol/historyProtocol.js';
-import { mentions, namesByLine } from '../source/names.js';
+import { declaredOn, mentions, namesByLine } from '../source/names.js';
 import type { Counts } from './lineCounts.js';
 import { localsOf, presentFrame, valueOf } from './presentFrame.js';
 import { countText, shortened, timesText } from './words.js';
@@ -39,6 +39,8 @@ export async function valueHints(
     const value = await valueOf(session, frame.id, name);
     if (value !== undefined && !value.startsWith('{')) values.set(name, value);
   }
+  // A product looks like a declaration (`a * b`), but what a line computes with is shown on a line before mostly.
+  if (frame.innermost) for (const name of declaredOn(lineText(document, present))) values.delete(name);
   return mentions(lines, first, present, new Set(values.keys())).map(({ line, names }) => {
     const text = names.map((name) => `${name} = ${shortened(values.get(name) ?? '', 40)}`).join(', ');
     const tooltip = names.map((name) => `${name} = ${values.get(name)}`).join('\n');
@@ -55,7 +57,11 @@ export function countHints(document: TextDocument, counts: Counts): InlayHint[] 
   }));
 }
 
+function lineText(document: TextDocument, line: number): string {
+  return document.getText({ start: { line, character: 0 }, end: { line: line + 1, character: 0 } });
+}
+
 function endOf(document: TextDocument, line: number): { line: number; character: number } {
-  const text = document.getText({ start: { line, character: 0 }, end: { line: line + 1, character: 0 } });
+  const text = lineText(document, line);
   return { line, character: text.replace(/\r?\n$/, '').length };
 }

@@ -25,6 +25,17 @@ export function namesByLine(text: string): string[][] {
     .map((line) => [...new Set(line.match(name) ?? [])]);
 }
 
+const noTypes = new Set(['return', 'case', 'else', 'goto', 'throw', 'delete', 'in', 'sizeof', 'await']);
+const declaration = /([A-Za-z_]\w*)(?:\s*[*&]+\s*|\s+)([A-Za-z_]\w*)\s*(?=[=;,[{:]|$)/g;
+
+/** The names that a line declares: before it is executed they hold anything. */
+export function declaredOn(line: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [, type = '', declared = ''] of withoutComments(line).matchAll(declaration))
+    if (!noTypes.has(type)) found.add(declared);
+  return found;
+}
+
 /** Where a variable's value is shown. */
 export interface Mention {
   /** From 0 on. */

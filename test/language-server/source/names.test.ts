@@ -1,6 +1,6 @@
 /** Which names a line mentions, and on which line each value is shown. */
 import assert from 'node:assert/strict';
-import { mentions, namesByLine, withoutComments } from '../../../language-server/source/names.js';
+import { declaredOn, mentions, namesByLine, withoutComments } from '../../../language-server/source/names.js';
 
 describe('names in source text', () => {
   it('are those of variables: no members, no calls, no words of comments and strings', () => {
@@ -13,6 +13,14 @@ describe('names in source text', () => {
     const text = 'a /* b\nc */ d "e\\"f" g';
     assert.equal(withoutComments(text).length, text.length);
     assert.equal(withoutComments(text).split('\n')[1]?.indexOf('g'), text.split('\n')[1]?.indexOf('g'));
+  });
+
+  it('are known to be declared on a line', () => {
+    assert.deepEqual([...declaredOn('  int sum = 0;')], ['sum']);
+    assert.deepEqual([...declaredOn('  const char *name = shop->name;')], ['name']);
+    assert.deepEqual([...declaredOn('  let mut total = 0;')], ['total']);
+    assert.deepEqual([...declaredOn('  return sum;')], []);
+    assert.deepEqual([...declaredOn('  total += amount;')], []);
   });
 
   it('are shown once each, on the line nearest before the present one, never after it', () => {
