@@ -3,11 +3,16 @@
  * import each other:
  *
  *     extension ──▶ debug-adapter/protocol ◀── debug-adapter ──▶ the addon
+ *         │                    ▲
+ *         └──▶ language-server/protocol, source ◀── language-server
  *
  * - protocol/ imports nothing: it is the contract with every client.
  * - debug-adapter/ never knows vscode: it serves any DAP client.
  * - extension/ knows vscode and the protocol, and reaches the adapter only
  *   through the DAP.
+ * - language-server/ never knows vscode either, and of the adapter the protocol
+ *   alone: it asks a session through its companion's connection. The command
+ *   line is the one place that starts both.
  * - only core/nativeCore.ts loads the addon, and of the adapter's parts only
  *   core/ names it.
  *
@@ -26,6 +31,7 @@ function importDirections(files, patterns) {
 }
 
 const noVscode = { regex: '^vscode$', message: 'The adapter serves any DAP client: it never knows VS Code.' };
+const noServer = { regex: '(^|/)language-server/', message: 'The adapter knows no language server.' };
 const noExtension = { regex: '(^|/)extension/', message: 'Only the extension may import the extension.' };
 
 const addonWords = 'chronofork\\.node';
@@ -60,7 +66,13 @@ export default tseslint.config(
   },
   {
     // A promise that nobody waits for hides its error; only the typed sources can be checked for it.
-    files: ['extension/**/*.ts', 'debug-adapter/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
+    files: [
+      'extension/**/*.ts',
+      'debug-adapter/**/*.ts',
+      'language-server/**/*.ts',
+      'scripts/**/*.ts',
+      'bench/**/*.ts',
+    ],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
@@ -102,7 +114,23 @@ export default tseslint.config(
     languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', module: 'writable' } },
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
-  importDirections(['debug-adapter/**/*.ts'], [noVscode, noExtension]),
+  importDirections(['debug-adapter/**/*.ts'], [noVscode, noExtension, noServer]),
+  importDirections(['debug-adapter/cli.ts'], [noVscode, noExtension]),
+  importDirections(
+    ['language-server/**/*.ts'],
+    [
+      noVscode,
+      noExtension,
+      {
+        regex: 'debug-adapter/(?!protocol/|version\\.js$)',
+        message: 'The language server asks a session through its companion connection; it may import protocol/ only.',
+      },
+    ],
+  ),
+  importDirections(
+    ['language-server/protocol/**/*.ts'],
+    [{ regex: '.', message: 'The protocol is the contract with every client: it imports nothing.' }],
+  ),
   // After the rule for the whole adapter, because the last one wins.
   importDirections(
     ['debug-adapter/protocol/**/*.ts'],
@@ -116,13 +144,17 @@ export default tseslint.config(
         message: 'The extension reaches the adapter through the DAP; it may import debug-adapter/protocol only.',
       },
       {
+        regex: 'language-server/(?!protocol/|source/)',
+        message: 'The extension reaches the language server through LSP; it may import its protocol and source only.',
+      },
+      {
         regex: '^(@vscode/debugadapter|\\.\\./native|\\.\\./build)',
         message: 'The extension may import vscode and debug-adapter/protocol only.',
       },
     ],
   ),
   {
-    files: ['extension/**/*.ts', 'debug-adapter/**/*.ts'],
+    files: ['extension/**/*.ts', 'debug-adapter/**/*.ts', 'language-server/**/*.ts'],
     ignores: ['debug-adapter/core/nativeCore.ts'],
     rules: { 'no-restricted-syntax': ['error', ...onlyNativeCore] },
   },

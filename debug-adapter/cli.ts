@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `chronofork dap | verify | query | doctor | tty-holder`. Says what
+ * The command line: `chronofork dap | lsp | verify | query | doctor | tty-holder`. Says what
  * it takes when it is asked wrongly, and exits with 64 then, as sysexits.h has it.
  */
 import { messageOf } from './errors.js';
@@ -8,6 +8,8 @@ import { messageOf } from './errors.js';
 const usage = `Usage:
   chronofork dap [--port N]                speak the Debug Adapter Protocol on stdin and stdout,
                                            or with each client of a port on this machine
+  chronofork lsp                           speak the Language Server Protocol on stdin and stdout: the history
+                                           of open debug sessions in the editor (docs/editors.md)
   chronofork verify [--interval MS] [--events N] [--replays N] [--report FILE] [--native] -- PROGRAM ARGS…
                                            record a program, replay it from everywhere, compare;
                                            checkpoints every MS, after N events; N replays to the end;
@@ -30,6 +32,11 @@ async function run(args: string[]): Promise<number | undefined> {
   switch (command) {
     case 'dap':
       return dap(rest);
+    case 'lsp':
+      // --stdio, which some editors add, is what it does anyway.
+      if (rest.some((option) => option !== '--stdio')) throw new UsageError('lsp takes no arguments');
+      (await import('../language-server/main.js')).serveLanguage();
+      return undefined;
     case 'verify':
       return (await import('./cli/verify.js')).verifyCommand(rest, UsageError);
     case 'query':

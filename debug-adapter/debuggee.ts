@@ -34,6 +34,8 @@ const log = new Log('session');
 export interface Parts {
   client: Client;
   config: SessionConfig;
+  /** The executable whose symbols are read. */
+  program: string;
   gdb: MiConnection;
   core: Core;
   console: Pick<Console, 'drain' | 'close'>;
@@ -98,6 +100,12 @@ export class Debuggee {
   crash: { readonly moment: Moment; readonly signal: string } | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
+  /** Told when the stop that is shown is left. */
+  onLeave: () => void = () => undefined;
+  /** Told when something was changed by hand that the client is told nothing of. */
+  onQuietChange: () => void = () => undefined;
+  /** While a query goes from moment to moment: the present as everybody knows it. */
+  heldPresent: ReturnType<Core['present']> | undefined;
   /** Where the moments are that were stopped at, by the moment's id. */
   readonly places = new Map<number, StopPlace>();
   /** Where code is: of checkpoints that nobody has stopped at, by the program counter. */
@@ -144,6 +152,10 @@ export class Debuggee {
 
   get links(): OutputLinks | undefined {
     return this.parts.links;
+  }
+
+  get program(): string {
+    return this.parts.program;
   }
 
   get attached(): Attached | undefined {
@@ -228,8 +240,16 @@ export class Debuggee {
     }
   }
 
+  /** The present may now count as edited, and what is shown elsewhere may be stale. */
+  changedByHand(): void {
+    this.timelineReporter.now();
+    if (this.client.capabilities.supportsInvalidatedEvent) this.client.send('invalidated', { areas: ['variables'] });
+    else this.onQuietChange();
+  }
+
   /** Forgets what belonged to the stop that is being left. */
   leave(): void {
+    this.onLeave();
     this.exception = undefined;
     this.atEnd = false;
     this.stackFrames.clear();

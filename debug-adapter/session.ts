@@ -12,6 +12,9 @@ import { ProtocolServer } from '@vscode/debugadapter/lib/protocol.js';
 import { pipeline, type Readable, type Writable } from 'node:stream';
 import type { Client } from './client.js';
 import { sendOutput } from './client.js';
+import { isCompanions, type Host } from './companions/companion.js';
+import { Companions } from './companions/companions.js';
+import { RightOfWay } from './companions/rightOfWay.js';
 import type { CoreModule } from './core/core.js';
 import type { Debuggee, Ending } from './debuggee.js';
 import { ChronoforkError, expectedError } from './errors.js';
@@ -20,6 +23,7 @@ import { Log } from './log.js';
 import { breakpointHandlers } from './requests/breakpoints.js';
 import { lifecycleHandlers } from './requests/lifecycle.js';
 import { memoryHandlers } from './requests/memory.js';
+import { programHandlers } from './requests/program.js';
 import { queryHandlers } from './requests/queries.js';
 import { stackHandlers } from './requests/stack.js';
 import { steppingHandlers } from './requests/stepping.js';
@@ -67,17 +71,34 @@ const handlers: Handlers = {
   ...memoryHandlers,
   ...timeTravelHandlers,
   ...queryHandlers,
+  ...programHandlers,
 };
+
+/** Of the client: these wait for no companion, and cut none short. */
+const besideCompanions = new Set([
+  'initialize',
+  'cancel',
+  'terminate',
+  'disconnect',
+  'chronofork/session',
+  'chronofork/timeline',
+  'chronofork/present',
+]);
 
 /** A client answers a reverse request (a terminal, mostly) within this, or never. */
 const reverseRequestWithin_ms = 30_000;
 
-export class Session extends ProtocolServer implements Client {
+export class Session extends ProtocolServer implements Client, Host {
+  readonly rightOfWay = new RightOfWay(() => {
+    const operation = this.debuggee_?.time.operation;
+    if (operation && isCompanions(operation.requestId)) operation.cancel();
+  });
   capabilities: DebugProtocol.InitializeRequestArguments = { adapterID: '' };
   private debuggee_: Debuggee | undefined;
   private launching = false;
   private terminated = false;
   private shutDown_: Promise<void> | undefined;
+  private companions: Companions | undefined;
 
   /**
    * @param loadCore  called at launch; what it throws becomes the launch's error
@@ -106,6 +127,11 @@ export class Session extends ProtocolServer implements Client {
     if (log.enabled('debug')) log.write('debug', `event ${event} ${JSON.stringify(body ?? {}).slice(0, 500)}`);
     if (event === 'terminated') this.terminated = true;
     this.sendEvent(new Event(event, body));
+    this.companions?.tell(event, body);
+  }
+
+  tell(event: string, body: unknown): void {
+    this.send(event, body);
   }
 
   request<T>(command: string, args: unknown, timeout_ms = reverseRequestWithin_ms): Promise<T> {
@@ -140,23 +166,44 @@ export class Session extends ProtocolServer implements Client {
   }
 
   private async handle(request: DebugProtocol.Request): Promise<void> {
+    if (request.command === 'initialize')
+      this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
+    const respond = () => this.respond(this, request.seq, request, (response) => this.sendResponse(response));
+    await (besideCompanions.has(request.command) ? respond() : this.rightOfWay.first(respond));
+    if (request.command === 'disconnect') this.onEnd();
+  }
+
+  answer(client: Client, requestId: number, request: DebugProtocol.Request): Promise<DebugProtocol.Response> {
+    return new Promise((resolve) => void this.respond(client, requestId, request, resolve));
+  }
+
+  refuse(request: DebugProtocol.Request, error: ChronoforkError): DebugProtocol.Response {
+    const response: DebugProtocol.Response = new Response(request);
+    this.describeFailure(request, response, error);
+    return response;
+  }
+
+  private async respond(
+    client: Client,
+    requestId: number,
+    request: DebugProtocol.Request,
+    send: (response: DebugProtocol.Response) => void,
+  ): Promise<void> {
     if (log.enabled('debug'))
       log.write('debug', `request ${request.command} ${JSON.stringify(request.arguments ?? {}).slice(0, 500)}`);
     const later: (() => void)[] = [];
     const response: DebugProtocol.Response = new Response(request);
     try {
-      if (request.command === 'initialize')
-        this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
       const handler = Object.hasOwn(handlers, request.command) ? handlers[request.command] : undefined;
       if (!handler)
         throw new ChronoforkError('unknownRequest', `Chronofork does not know the request "${request.command}".`);
-      response.body = await handler(this.contextFor(request.seq, later), (request.arguments ?? {}) as object, request);
+      const context = this.contextFor(client, requestId, later);
+      response.body = await handler(context, (request.arguments ?? {}) as object, request);
     } catch (error) {
       this.describeFailure(request, response, error);
     }
-    this.sendResponse(response);
+    send(response);
     for (const action of later) action();
-    if (request.command === 'disconnect') this.onEnd();
   }
 
   private describeFailure(request: DebugProtocol.Request, response: DebugProtocol.Response, error: unknown): void {
@@ -181,9 +228,9 @@ export class Session extends ProtocolServer implements Client {
     };
   }
 
-  private contextFor(requestId: number, later: (() => void)[]): Context {
+  private contextFor(client: Client, requestId: number, later: (() => void)[]): Context {
     return {
-      client: this,
+      client,
       requestId,
       core: () => this.loadCore(),
       debuggee: () => {
@@ -210,9 +257,18 @@ export class Session extends ProtocolServer implements Client {
       this.debuggee_ = await start();
       // The client may have left while the program was being started.
       if (this.shutDown_) await this.debuggee_.dispose(this.debuggee_.usualEnding);
+      else await this.welcomeCompanions(this.debuggee_);
     } finally {
       this.launching = false;
     }
+  }
+
+  /** They hear of each resume; the client, which asks for it, does not need to. */
+  private async welcomeCompanions(debuggee: Debuggee): Promise<void> {
+    this.companions = await Companions.open(this);
+    debuggee.onLeave = () => this.companions?.tell('continued', { allThreadsContinued: true });
+    debuggee.onQuietChange = () => this.companions?.tell('invalidated', { areas: ['variables'] });
+    if (this.shutDown_) this.companions?.close();
   }
 
   private async disposeOfDebuggee(ending: Ending): Promise<void> {
@@ -225,6 +281,7 @@ export class Session extends ProtocolServer implements Client {
       if (ending === 'exit' && end.kind === 'signalled') this.send('exited', { exitCode: 128 + end.signal });
     }
     if (!this.terminated) this.send('terminated');
+    this.companions?.close();
   }
 
   private refuseClient(why: string): void {

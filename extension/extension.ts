@@ -6,6 +6,7 @@ import { showBookmarksView } from './bookmarks/bookmarksView.js';
 import { showCheckpointsView } from './checkpoints/checkpointsView.js';
 import { registerCommands, showError } from './commands.js';
 import { askEditedContinue } from './editedContinue.js';
+import { registerHistory } from './history/history.js';
 import { ProgramChooser } from './launch/chooseProgram.js';
 import { RememberedPrograms } from './launch/rememberedPrograms.js';
 import { registerLaunchConfigurations } from './launchConfig.js';
@@ -33,6 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     showBookmarksView(sessions),
     showStatusBar(sessions),
     showTimelineView(context, sessions),
+    registerHistory(context),
   );
   // From now on the views stay in the debug side bar, also between sessions.
   setContext('chronofork.active', true);

@@ -4,6 +4,7 @@
  *
  *     native/**               ─make─▶     build/chronofork.node, build/native-tests
  *     extension/extension.ts  ─esbuild─▶  dist/extension.cjs   loaded by VS Code
+ *     extension/history/historyClient.ts ─▶ dist/historyClient.cjs  loaded by that, with the first session
  *     debug-adapter/cli.ts    ─esbuild─▶  dist/cli.cjs         `chronofork …`
  *     media/timeline/main.ts  ─esbuild─▶  dist/timeline.js     the page of the Timeline view, and its timeline.css
  *
@@ -23,9 +24,18 @@ import { findCompiler } from './lib/requirements.mjs';
 
 const importMetaUrl = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
 
+/** What is imported from a bundle but is one of its own, loaded when it is first needed. */
+const apart = { './historyClient.js': './historyClient.cjs' };
+
 /** @type {{ entry: string, outfile: string, external: string[], executable: boolean, page?: boolean }[]} */
 const bundles = [
   { entry: 'extension/extension.ts', outfile: 'dist/extension.cjs', external: ['vscode'], executable: false },
+  {
+    entry: 'extension/history/historyClient.ts',
+    outfile: 'dist/historyClient.cjs',
+    external: ['vscode'],
+    executable: false,
+  },
   { entry: 'debug-adapter/cli.ts', outfile: 'dist/cli.cjs', external: [], executable: true },
   { entry: 'media/timeline/main.ts', outfile: 'dist/timeline.js', external: [], executable: false, page: true },
 ];
@@ -85,6 +95,9 @@ export async function buildBundles(options = {}) {
             platform: 'node',
             target: 'node20',
             format: 'cjs',
+            // import() of a bundle becomes require(): VS Code gives `vscode` to that alone.
+            supported: { 'dynamic-import': false },
+            plugins: [bundlesApart],
             banner: { js: shebang + importMetaUrl },
             define: { 'import.meta.url': 'importMetaUrl' },
           }),
@@ -103,6 +116,19 @@ export async function buildBundles(options = {}) {
   if (options.watch) console.log('watching; end it with Ctrl+C');
   return [...inputs];
 }
+
+/** @type {import('esbuild').Plugin} */
+const bundlesApart = {
+  name: 'bundles apart',
+  setup(building) {
+    for (const [module, bundle] of Object.entries(apart)) {
+      const filter = new RegExp(`^${module.replaceAll('.', '\\.')}$`);
+      building.onResolve({ filter }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: bundle, external: true } : undefined,
+      );
+    }
+  },
+};
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {

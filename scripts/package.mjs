@@ -133,6 +133,7 @@ function tryOut() {
     const needed = [
       'package.json',
       'dist/extension.cjs',
+      'dist/historyClient.cjs',
       'dist/cli.cjs',
       'dist/timeline.js',
       'dist/timeline.css',

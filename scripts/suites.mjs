@@ -60,6 +60,7 @@ export const suites = [
       'test/extension/**/*.test.ts',
       'test/media/**/*.test.ts',
       'test/debug-adapter/**/*.test.ts',
+      'test/language-server/**/*.test.ts',
       'test/scripts/**/*.test.ts',
     ),
     after: [],
@@ -95,6 +96,13 @@ export const suites = [
     ...mocha('test/journeys/**/*.test.ts'),
     after: ['native', 'native-user', 'package'],
     limitSeconds: 900,
+  },
+  {
+    name: 'lsp',
+    about: 'history in the editor, through a plain LSP client',
+    ...mocha('test/lsp/**/*.test.ts'),
+    after: ['native', 'native-user', 'package'],
+    limitSeconds: 600,
   },
   {
     name: 'cli',

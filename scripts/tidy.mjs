@@ -61,7 +61,7 @@ export function findUntidy(file, text) {
   });
   const name = path.basename(file);
   if (
-    /^(extension|debug-adapter|test|bench)\/.*\.ts$/.test(file) &&
+    /^(extension|debug-adapter|language-server|test|bench)\/.*\.ts$/.test(file) &&
     !/^[a-z][A-Za-z0-9]*(\.test|\.d)?\.ts$/.test(name)
   ) {
     wrong.push(`${file}: TypeScript files are named in camelCase`);

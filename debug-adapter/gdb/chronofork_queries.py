@@ -226,10 +226,56 @@ def line_places(path, first, last):
 
 
 @method
-def function_place(name):
-    """A function's entry, where its arguments can be read, and what it takes and returns."""
+def file_functions(path):
+    """The functions that were built from a file: name, lines, and the addresses that calls of them go to.
+
+    Several of one name at the same lines are one: a template's instances, say.
+    """
+    from chronofork_program import code_lines
+
+    code_lines(path, 1, 1)  # gdb reads the symbols of a file when asked for one of its lines
     try:
-        bodies = breakpoint_locations(function=name)
+        _, sals = gdb.decode_line('"%s":1' % unescaped(path))
+    except gdb.error:
+        return []
+    found = {}
+    for symtab in {sal.symtab for sal in sals or () if sal.symtab is not None and sal.symtab.is_valid()}:
+        for block in (symtab.global_block(), symtab.static_block()):
+            for symbol in block:
+                if symbol.addr_class != gdb.SYMBOL_LOC_BLOCK or symbol.symtab is None:
+                    continue
+                if symbol.symtab.fullname() != symtab.fullname():
+                    continue
+                add_function(found, symbol, symtab)
+    return sorted(found.values(), key=lambda one: one["line"])
+
+
+def add_function(found, symbol, symtab):
+    try:
+        body = gdb.block_for_pc(int(symbol.value().address))
+    except (gdb.error, TypeError):
+        return
+    while body is not None and body.function is None:
+        body = body.superblock
+    if body is None or (body.function.name, body.function.line) != (symbol.name, symbol.line):
+        return
+    lines = [entry.line for entry in symtab.linetable() if body.start <= entry.pc < body.end and entry.line > 0]
+    key = (symbol.line, symbol.name)
+    one = found.setdefault(
+        key,
+        {"name": symbol.print_name, "line": symbol.line, "endLine": max(lines, default=symbol.line), "entries": []},
+    )
+    one["entries"].append(hex(entry_of(body)))
+
+
+@method
+def function_place(name, path=None):
+    """A function's entry, where its arguments can be read, and what it takes and returns.
+
+    `path`: its source, where several files have one of that name.
+    """
+    try:
+        bodies = breakpoint_locations(function=name, **({"source": path} if path else {}))
     except gdb.error as error:
         raise gdb.GdbError("There is no function %s: %s" % (name, error)) from error
     functions = {}

@@ -64,7 +64,11 @@ FORMAT_SUFFIX = re.compile(r"^(.*\S)\s*,\s*([xdoubtczfsa])\s*$", re.DOTALL)
 
 @method
 def evaluate(expression, tid=None, level=0, hex=False, pure=False):
-    """The value of an expression; `pure` refuses calls into the debuggee (hover)."""
+    """The value of an expression; `pure` refuses calls into the debuggee and changes (hover)."""
+    from chronofork_queries import refuse_change
+
+    if pure:
+        refuse_change(expression)
     if tid is not None:
         select(tid, level)
     text_format = "x" if hex else None

@@ -53,6 +53,7 @@ export async function attachDebuggee(context: Context, config: AttachConfig): Pr
     const debuggee = new Debuggee({
       client: context.client,
       config,
+      program,
       gdb,
       core,
       console: noConsole,

@@ -68,6 +68,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
     const debuggee = new Debuggee({
       client: context.client,
       config,
+      program: config.program,
       gdb,
       core,
       console,

@@ -15,8 +15,8 @@ import { join } from 'node:path';
 /** open(2)'s O_PATH on Linux, which Node has no name for. */
 const openPath = 0o10000000;
 
-/** A Unix socket's path may have 107 bytes; ours adds six random letters and "/tty". */
-const longestPrefix_bytes = 97;
+/** A Unix socket's path may have that many; ours adds six random letters and the name. */
+const longestPath_bytes = 107;
 
 export interface NamelessSocket {
   /** Where clients connect. */
@@ -25,14 +25,18 @@ export interface NamelessSocket {
   forget(): void;
 }
 
-/** @throws Error when there is no folder to bind it in */
-export async function listenNameless(server: Server): Promise<NamelessSocket> {
+/**
+ * @param called  the name that it has for a moment; /proc/net/unix goes on showing it
+ * @throws Error when there is no folder to bind it in
+ */
+export async function listenNameless(server: Server, called = 'tty'): Promise<NamelessSocket> {
   const wanted = join(tmpdir(), 'chronofork-');
+  const length_bytes = Buffer.byteLength(`${wanted}ABCDEF/${called}`);
   // mkdtemp makes it with mode 0700, so that nobody connects by the name.
-  const folder = mkdtempSync(Buffer.byteLength(wanted) <= longestPrefix_bytes ? wanted : '/tmp/chronofork-');
+  const folder = mkdtempSync(length_bytes <= longestPath_bytes ? wanted : '/tmp/chronofork-');
   const listening = new Promise<void>((resolve, reject) => server.once('error', reject).once('listening', resolve));
   try {
-    const name = join(folder, 'tty');
+    const name = join(folder, called);
     server.listen(name);
     const file = openSync(name, openPath);
     return { path: `/proc/${process.pid}/fd/${file}`, forget: () => closeSync(file) };

@@ -301,6 +301,25 @@ export interface History {
   readonly message?: string;
 }
 
+/** A function of a source file, as the debug information has it. */
+export interface FunctionRange {
+  /** As `chronofork/calls` takes it. */
+  readonly name: string;
+  readonly line: number;
+  readonly endLine: number;
+}
+
+/** What is being debugged, and whether it can be asked. */
+export interface SessionState {
+  /** The adapter's process. */
+  readonly adapter: number;
+  readonly program: string;
+  /** The program stands, and no way through time is under way. */
+  readonly stopped: boolean;
+  /** The thread that stopped last. */
+  readonly threadId?: number;
+}
+
 /** request → [arguments, response body] */
 export interface TimeTravelRequests {
   'chronofork/timeline': [Record<string, never>, Timeline];
@@ -360,8 +379,8 @@ export interface TimeTravelRequests {
   'chronofork/replayCrash': [Record<string, never>, Arrival];
   /** How often each line of a file that has code was reached: as often as a breakpoint on it would have stopped. */
   'chronofork/hitCounts': [
-    (QueryRange & { source: { path: string }; line?: number; endLine?: number }) | QueryPage,
-    QueryBody & { lines: readonly LineHits[] },
+    (QueryRange & { source: { path: string }; line?: number; endLine?: number; functions?: boolean }) | QueryPage,
+    QueryBody & { lines: readonly LineHits[]; functions?: readonly (FunctionRange & { count: number })[] },
   ];
   /** An expression at every hit of a line. */
   'chronofork/valueHistory': [
@@ -385,9 +404,9 @@ export interface TimeTravelRequests {
     ),
     QueryBody & { expression: string; address: string; size: number; rows: readonly WriteRow[] },
   ];
-  /** All calls of a function. */
+  /** All calls of a function; `source` tells functions of the same name in several files apart. */
   'chronofork/calls': [
-    (QueryRange & { function: string }) | QueryPage,
+    (QueryRange & { function: string; source?: { path: string } }) | QueryPage,
     QueryBody & { function: string; returnType: string; rows: readonly CallRow[] },
   ];
   /** What memory differs between two moments. */
@@ -395,6 +414,9 @@ export interface TimeTravelRequests {
     (QueryRange & { from: number; to: number }) | QueryPage,
     QueryBody & { rows: readonly DifferenceRow[] },
   ];
+  /** The functions of a source file; none if nothing loaded was built from it. */
+  'chronofork/functions': [{ source: { path: string } }, { functions: readonly FunctionRange[] }];
+  'chronofork/session': [Record<string, never>, SessionState];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
   'chronofork/present': [
     Record<string, never>,

@@ -49,11 +49,7 @@ async function writeMemory(
   const data = Buffer.from(args.data, 'base64');
   const address = addressOf(args.memoryReference, args.offset);
   if (data.length > 0) await debuggee.gdb.command(`-data-write-memory-bytes ${hex(address)} ${data.toString('hex')}`);
-  context.afterResponse(() => {
-    debuggee.timelineReporter.now();
-    if (context.client.capabilities.supportsInvalidatedEvent)
-      context.client.send('invalidated', { areas: ['variables'] });
-  });
+  context.afterResponse(() => debuggee.changedByHand());
   return { bytesWritten: data.length, offset: args.offset ?? 0 };
 }
 

@@ -28,6 +28,7 @@ import {
   type Walk as WalkType,
   Walk,
 } from '../timeline/queries.js';
+import type { FileFunction } from './program.js';
 import { placeFor, returnTo } from './timeTravel.js';
 
 const unreadable = '<not readable at this moment>';
@@ -43,16 +44,19 @@ async function lookThrough<T>(context: Context, title: string, action: (walk: Wa
       'Something was changed here by hand, which does not belong to the recording.',
       'Forget the change, or go on from here, and ask again.',
     );
-  const start = core.present().moment.id;
+  const held = core.present();
+  const start = held.moment.id;
   const progress = new Progress(context.client, title, context.requestId);
   time.begin(new Operation(context.requestId, progress, () => core.cancel()));
   timelineReporter.hold(true);
+  debuggee.heldPresent = held;
   try {
     await debuggee.breakpoints.enableLogpoints(false);
     return await action(new Walk(core, gdb, time));
   } finally {
     time.end();
     await returnTo(debuggee, start);
+    debuggee.heldPresent = undefined;
     timelineReporter.hold(false);
   }
 }
@@ -109,19 +113,29 @@ async function hitCounts(
       last: args.endLine ?? 2 ** 31 - 1,
     });
     if (places.length === 0) throw noCode(path, args.line === args.endLine ? args.line : undefined);
-    const addresses = [...new Set(places.flatMap((place) => place.addresses))];
+    const functions = args.functions ? await walk.call<FileFunction[]>('file_functions', { path }) : [];
+    const addresses = [
+      ...new Set([...places.flatMap((place) => place.addresses), ...functions.flatMap(({ entries }) => entries)]),
+    ];
     const answer = refuseIfCancelled(
       await walk.ask({ kind: 'counts', places: addresses.map((address) => ({ address })), ...part(args) }),
     );
     const counts = new Map(addresses.map((address, index) => [address, answer.counts[index] ?? 0]));
-    const lines = places.map(({ line, addresses: own }) => ({
+    const sumOf = (own: readonly string[]) => own.reduce((sum, address) => sum + (counts.get(address) ?? 0), 0);
+    const lines = places.map(({ line, addresses: own }) => ({ line, count: sumOf(own) }));
+    const called = functions.map(({ name, line, endLine, entries }) => ({
+      name,
       line,
-      count: own.reduce((sum, address) => sum + (counts.get(address) ?? 0), 0),
+      endLine,
+      count: sumOf(entries),
     }));
     return {
       answer,
       total: lines.length,
-      page: async (_walk, start, count) => ({ lines: lines.slice(start, start + count) }),
+      page: async (_walk, start, count) => ({
+        lines: lines.slice(start, start + count),
+        ...(args.functions ? { functions: called } : {}),
+      }),
     };
   });
 }
@@ -369,7 +383,7 @@ async function calls(context: Context, args: ArgumentsOf<'chronofork/calls'>): P
     if ('query' in args || !args.function) throw needs('calls', '"function"');
     const range = part(args);
     const called = await walk
-      .call<FunctionPlace>('function_place', { name: args.function })
+      .call<FunctionPlace>('function_place', { name: args.function, path: args.source?.path ?? null })
       .catch((error: unknown) => Promise.reject(asRefusal(error, 'noSuchFunction', '')));
     const expressions = called.arguments;
     const counted = refuseIfCancelled(await walk.ask({ kind: 'counts', places: [{ address: called.body }], ...range }));

@@ -113,7 +113,13 @@ async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeli
   const debuggee = context.debuggee();
   const known = debuggee.core.timeline();
   const ended = known.ended ?? crashAt(debuggee, known.end);
-  return { ...known, checkpoints: await debuggee.checkpoints(), ...(ended ? { ended } : {}) };
+  const held = debuggee.heldPresent;
+  return {
+    ...known,
+    ...(held ? { present: held.moment, live: held.live } : {}),
+    checkpoints: await debuggee.checkpoints(),
+    ...(ended ? { ended } : {}),
+  };
 }
 
 /** A program that stands before its fatal signal has ended as far as its user is concerned. */
@@ -123,7 +129,8 @@ function crashAt({ crash }: Debuggee, end: Moment): { signal: string } | undefin
 }
 
 async function present(context: Context): Promise<ResponseOf<'chronofork/present'>> {
-  return context.debuggee().core.present();
+  const debuggee = context.debuggee();
+  return debuggee.heldPresent ?? debuggee.core.present();
 }
 
 async function seek(context: Context, args: ArgumentsOf<'chronofork/seek'>): Promise<Arrival> {

@@ -52,11 +52,7 @@ async function variables(
 
 /** After a change: the present may now count as edited, and other views may be stale. */
 function changed(context: Context, debuggee: Debuggee): void {
-  context.afterResponse(() => {
-    debuggee.timelineReporter.now();
-    if (context.client.capabilities.supportsInvalidatedEvent)
-      context.client.send('invalidated', { areas: ['variables'] });
-  });
+  context.afterResponse(() => debuggee.changedByHand());
 }
 
 async function setVariable(

@@ -22,6 +22,7 @@ import { buildScriptedAdapter, findVsix } from './builds.mjs';
 import { runHostSuite } from './hostSuite.mjs';
 import { resultsFolder, walkJourney } from './journey.mjs';
 import { journeys as attach } from './journeys/attach.mjs';
+import { journeys as history } from './journeys/history.mjs';
 import { journeys as launch } from './journeys/launch.mjs';
 import { journeys as past } from './journeys/past.mjs';
 import { journeys as stepBack } from './journeys/stepBack.mjs';
@@ -30,7 +31,7 @@ import { journeys as views } from './journeys/views.mjs';
 import { extensionHostCrashed, launchBrowser, startServer } from './server.mjs';
 import { setUpWorkbench } from './setup.mjs';
 
-const allJourneys = [...stepBack, ...views, ...past, ...launch, ...attach, ...timeline];
+const allJourneys = [...stepBack, ...views, ...past, ...launch, ...attach, ...timeline, ...history];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 

@@ -1,6 +1,6 @@
 /** "Go to Last Write of This" means what the cursor is on. */
 import assert from 'node:assert/strict';
-import { expressionAt } from '../../extension/expressionAt.js';
+import { expressionAt } from '../../../language-server/source/expressionAt.js';
 
 /** The expression at the cursor, which `|` marks. */
 function at(marked: string): string | undefined {
