@@ -25,6 +25,7 @@ import { stackHandlers } from './requests/stack.js';
 import { steppingHandlers } from './requests/stepping.js';
 import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.js';
 import { variablesHandlers } from './requests/variables.js';
+import { writeHandlers } from './requests/writes.js';
 import { StrictFraming } from './strictFraming.js';
 
 /**
@@ -65,6 +66,7 @@ const handlers: Handlers = {
   ...variablesHandlers,
   ...memoryHandlers,
   ...timeTravelHandlers,
+  ...writeHandlers,
   ...queryHandlers,
 };
 

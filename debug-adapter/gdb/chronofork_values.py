@@ -22,6 +22,7 @@ from chronofork_nodes import (
     node_of,
     text_of,
 )
+from chronofork_lines import frame_around
 from chronofork_stack import select
 
 
@@ -146,6 +147,7 @@ def place_in_memory(expression=None, ref=None, name=None, tid=None, level=0):
         "path": address_path(value),
         "value": text_of(value),
         "type": str(value.type),
+        "frame": frame_around(int(value.address) & (2**64 - 1)),
     }
 
 

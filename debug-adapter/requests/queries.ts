@@ -28,7 +28,8 @@ import {
   type Walk as WalkType,
   Walk,
 } from '../timeline/queries.js';
-import { placeFor, returnTo } from './timeTravel.js';
+import { returnTo } from './timeTravel.js';
+import { placeFor } from './writes.js';
 
 const unreadable = '<not readable at this moment>';
 
