@@ -22,6 +22,7 @@ import { lifecycleHandlers } from './requests/lifecycle.js';
 import { memoryHandlers } from './requests/memory.js';
 import { queryHandlers } from './requests/queries.js';
 import { stackHandlers } from './requests/stack.js';
+import { stateHandlers } from './requests/states.js';
 import { steppingHandlers } from './requests/stepping.js';
 import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.js';
 import { variablesHandlers } from './requests/variables.js';
@@ -56,6 +57,14 @@ function isPersonsWish(request: DebugProtocol.Request): boolean {
   return !isTimeTravelRequest(request) && !shownInPlace.has(request.command);
 }
 
+/** Where the client's own help for an error is: the option `errorUrl` of launch and attach, with `{code}` in it. */
+function errorUrlOf({ command, arguments: args }: DebugProtocol.Request, code: string): Partial<DebugProtocol.Message> {
+  const url: unknown = (args as Record<string, unknown> | undefined)?.errorUrl;
+  if ((command !== 'launch' && command !== 'attach') || typeof url !== 'string') return {};
+  const urlLabel: unknown = (args as Record<string, unknown>).errorUrlLabel;
+  return { url: url.replace('{code}', code), ...(typeof urlLabel === 'string' ? { urlLabel } : {}) };
+}
+
 const log = new Log('dap');
 
 const handlers: Handlers = {
@@ -67,6 +76,7 @@ const handlers: Handlers = {
   ...memoryHandlers,
   ...timeTravelHandlers,
   ...writeHandlers,
+  ...stateHandlers,
   ...queryHandlers,
 };
 
@@ -178,6 +188,7 @@ export class Session extends ProtocolServer implements Client {
         format: told.text.replace(/[{}]/g, (bracket) => (bracket === '{' ? '(' : ')')),
         showUser: isPersonsWish(request),
         variables: { code: told.code },
+        ...errorUrlOf(request, told.code),
       } satisfies DebugProtocol.Message,
     };
   }

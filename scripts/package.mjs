@@ -90,6 +90,9 @@ async function fillStage({ libraries, zydisLicense }) {
     'docs/**/*.md',
     'debug-adapter/**/*.py',
     'media/**/*',
+    'examples/*.c',
+    'l10n/**/*.json',
+    'package.nls*.json',
   ])) {
     mkdirSync(path.dirname(path.join(stage, file)), { recursive: true });
     cpSync(path.join(root, file), path.join(stage, file));

@@ -240,6 +240,15 @@ export interface DifferenceRow {
   readonly newValue: string;
 }
 
+/** A moment as one would see it there: the innermost stack frame first. */
+export interface MomentState {
+  readonly moment: Moment;
+  readonly threadId: number;
+  readonly frames: readonly (CodeLocation & {
+    readonly locals: readonly { readonly name: string; readonly type: string; readonly value: string }[];
+  })[];
+}
+
 /** request → [arguments, response body] */
 export interface TimeTravelRequests {
   'chronofork/timeline': [Record<string, never>, Timeline];
@@ -318,6 +327,8 @@ export interface TimeTravelRequests {
     (QueryRange & { from: number; to: number }) | QueryPage,
     QueryBody & { rows: readonly DifferenceRow[] },
   ];
+  /** Stack and local variables of some moments; `levels`: 20 without. */
+  'chronofork/states': [{ moments: readonly number[]; levels?: number }, { states: readonly MomentState[] }];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
   'chronofork/present': [
     Record<string, never>,

@@ -1,6 +1,6 @@
 /** The first and the next write of a place, and what is said of a crash, a note and a branch's name. */
 import assert from 'node:assert/strict';
-import type { Timeline, Written, WriteRow } from '../../debug-adapter/protocol/timeTravel.js';
+import type { MomentState, Timeline, Written, WriteRow } from '../../debug-adapter/protocol/timeTravel.js';
 import { debugTest, type Journey } from '../dsl/debugTest.js';
 
 async function goTo(s: Journey, which: 'first' | 'next' | 'last', place: object): Promise<[string, Written]> {
@@ -153,5 +153,41 @@ describe('what a person writes', () => {
     await assert.rejects(s.client.request('chronofork/renameBranch', { id: 7, name: 'x' }), /no branch 7/);
     await assert.rejects(s.client.request('chronofork/checkpoint', { action: 'note', id: 999, note: 'x' }), /999/);
     await s.client.request('chronofork/checkpoint', { action: 'delete', id });
+  });
+});
+
+describe('what the program looks like', () => {
+  debugTest('at two moments, while the session stays where it is', 'bank.c', async (s) => {
+    await s.walk(`
+      break deposit-count
+      run               -> deposit-count
+    `);
+    const first = await s.client.request<Timeline>('chronofork/timeline');
+    await s.walk('continue          -> deposit-count');
+    const second = await s.client.request<Timeline>('chronofork/timeline');
+    const { states } = await s.client.request<{ states: MomentState[] }>('chronofork/states', {
+      moments: [first.present.id, second.present.id],
+    });
+    const local = (state: MomentState | undefined, level: number, name: string) =>
+      state?.frames[level]?.locals.find((one) => one.name === name)?.value;
+    assert.deepEqual(
+      states.map((state) => [local(state, 0, 'amount'), local(state, 0, 'before'), local(state, 1, 'i')]),
+      [
+        ['10', '100', '1'],
+        ['20', '110', '2'],
+      ],
+    );
+    assert.deepEqual(
+      states.map(({ frames }) => frames.map((one) => one.function)),
+      [
+        ['deposit', 'main'],
+        ['deposit', 'main'],
+      ],
+    );
+    assert.equal(await s.evaluate('amount'), '20');
+    const after = await s.client.request<Timeline>('chronofork/timeline');
+    assert.deepEqual([after.live, after.present.id], [true, second.present.id]);
+    await s.walk('continue          -> deposit-count');
+    assert.equal(await s.evaluate('amount'), '30');
   });
 });

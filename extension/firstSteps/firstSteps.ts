@@ -1,0 +1,36 @@
+/** What helps in the first minutes: the machine's check, the sample, the importer, the pages, and remedies. */
+import * as vscode from 'vscode';
+import type { ProgramChooser } from '../launch/chooseProgram.js';
+import { showError } from '../sessionCommands.js';
+import { checkThisMachine } from './doctor.js';
+import { importLaunch } from './importLaunch.js';
+import { showRemedies } from './remedies.js';
+import { debugSample } from './sample.js';
+
+export function registerFirstSteps(context: vscode.ExtensionContext, chooser: ProgramChooser): vscode.Disposable {
+  const commands: Record<string, (argument: unknown) => Promise<unknown>> = {
+    checkMachine: () => checkThisMachine(context.asAbsolutePath('dist/cli.cjs')),
+    debugSample: () => debugSample(context),
+    importLaunch: () => importLaunch(),
+    troubleshooting: () => openPage(context, 'troubleshooting.md'),
+    quickStart: () => openPage(context, 'quick-start.md'),
+    walkthrough: async () =>
+      vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#firstMinutes`, false),
+    remedy: (code) => showRemedies(chooser, code),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(commands).map(([name, command]) =>
+      vscode.commands.registerCommand(`chronofork.${name}`, (argument: unknown) => command(argument).catch(showError)),
+    ),
+  );
+}
+
+/** A page of docs/, as one reads it. */
+async function openPage(context: vscode.ExtensionContext, name: string): Promise<void> {
+  const page = vscode.Uri.joinPath(context.extensionUri, 'docs', name);
+  try {
+    await vscode.commands.executeCommand('markdown.showPreview', page);
+  } catch {
+    await vscode.window.showTextDocument(page);
+  }
+}
