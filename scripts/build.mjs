@@ -80,6 +80,8 @@ export async function buildBundles(options = {}) {
       target: 'node20',
       format: 'cjs',
       external: [...external, '*.node'],
+      // A UMD build hides its parts from the bundler.
+      mainFields: ['module', 'main'],
       banner: { js: shebang + importMetaUrl },
       define: { 'import.meta.url': 'importMetaUrl' },
       sourcemap: options.sourcemap ?? true,

@@ -2,21 +2,18 @@
 import * as vscode from 'vscode';
 import type { ProgramChooser } from '../launch/chooseProgram.js';
 import { showError } from '../sessionCommands.js';
-import { checkThisMachine } from './doctor.js';
-import { importLaunch } from './importLaunch.js';
-import { showRemedies } from './remedies.js';
-import { debugSample } from './sample.js';
 
 export function registerFirstSteps(context: vscode.ExtensionContext, chooser: ProgramChooser): vscode.Disposable {
   const commands: Record<string, (argument: unknown) => Promise<unknown>> = {
-    checkMachine: () => checkThisMachine(context.asAbsolutePath('dist/cli.cjs')),
-    debugSample: () => debugSample(context),
-    importLaunch: () => importLaunch(),
+    // Loaded when they are wanted: starting the extension must cost nothing.
+    checkMachine: async () => (await import('./doctor.js')).checkThisMachine(context.asAbsolutePath('dist/cli.cjs')),
+    debugSample: async () => (await import('./sample.js')).debugSample(context),
+    importLaunch: async () => (await import('./importLaunch.js')).importLaunch(),
     troubleshooting: () => openPage(context, 'troubleshooting.md'),
     quickStart: () => openPage(context, 'quick-start.md'),
     walkthrough: async () =>
       vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#firstMinutes`, false),
-    remedy: (code) => showRemedies(chooser, code),
+    remedy: async (code) => (await import('./remedies.js')).showRemedies(chooser, code),
   };
   return vscode.Disposable.from(
     ...Object.entries(commands).map(([name, command]) =>

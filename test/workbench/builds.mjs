@@ -72,6 +72,7 @@ async function bundle(entry, outfile, external) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    mainFields: ['module', 'main'],
     external,
     logLevel: 'warning',
   });

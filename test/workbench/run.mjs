@@ -25,11 +25,13 @@ import { journeys as attach } from './journeys/attach.mjs';
 import { journeys as launch } from './journeys/launch.mjs';
 import { journeys as past } from './journeys/past.mjs';
 import { journeys as stepBack } from './journeys/stepBack.mjs';
+import { journeys as firstSteps } from './journeys/firstSteps.mjs';
+import { journeys as moments } from './journeys/moments.mjs';
 import { journeys as views } from './journeys/views.mjs';
 import { extensionHostCrashed, launchBrowser, startServer } from './server.mjs';
 import { setUpWorkbench } from './setup.mjs';
 
-const allJourneys = [...stepBack, ...views, ...past, ...launch, ...attach];
+const allJourneys = [...stepBack, ...views, ...moments, ...past, ...launch, ...attach, ...firstSteps];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
