@@ -47,12 +47,17 @@ const tick = (x, y) => path_(`M${x - 6} ${y} l4.5 5 l8 -10`, colour.good, { widt
 
 /** @param {number} x @param {number} y @param {number} [size] */
 const cross = (x, y, size = 7) =>
-  path_(`M${x - size} ${y - size} L${x + size} ${y + size} M${x + size} ${y - size} L${x - size} ${y + size}`, colour.bad, { width: 3.5 });
+  path_(
+    `M${x - size} ${y - size} L${x + size} ${y + size} M${x + size} ${y - size} L${x - size} ${y + size}`,
+    colour.bad,
+    { width: 3.5 },
+  );
 
 /** @param {number} y @param {number} from @param {number} to */
 function axis(y, from, to) {
   const marks = [];
-  for (let x = from; x <= to; x += 44) marks.push(`<line x1="${x}" y1="${y - 7}" x2="${x}" y2="${y + 7}" style="stroke:${colour.faint};stroke-width:2"/>`);
+  for (let x = from; x <= to; x += 44)
+    marks.push(`<line x1="${x}" y1="${y - 7}" x2="${x}" y2="${y + 7}" style="stroke:${colour.faint};stroke-width:2"/>`);
   return path_(`M${from} ${y} H${to}`, colour.faint, { width: 3 }) + marks.join('');
 }
 
@@ -61,7 +66,10 @@ function code(x, y, lines, marked = -1) {
   return lines
     .map((line, index) => {
       const at = y + index * 27;
-      const band = index === marked ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" style="fill:${colour.line}"/>` : '';
+      const band =
+        index === marked
+          ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" style="fill:${colour.line}"/>`
+          : '';
       return band + words(x, at, line, { font: mono, size: 14.5 });
     })
     .join('');
@@ -74,9 +82,13 @@ const pictures = {
   check: [
     box(40, 40, 440, 320),
     words(70, 84, 'Check This Machine', { size: 19, weight: 600 }),
-    ...['gdb 13.1, with Python', 'ptrace: a child can be traced', 'fork: frozen copies of a program', 'system calls can be recorded', 'no performance counters needed'].map(
-      (text, index) => tick(82, 130 + index * 44) + words(108, 135 + index * 44, text),
-    ),
+    ...[
+      'gdb 13.1, with Python',
+      'ptrace: a child can be traced',
+      'fork: frozen copies of a program',
+      'system calls can be recorded',
+      'no performance counters needed',
+    ].map((text, index) => tick(82, 130 + index * 44) + words(108, 135 + index * 44, text)),
   ].join(''),
   sample: [
     box(40, 40, 440, 210),
@@ -85,7 +97,7 @@ const pictures = {
     cross(456, 170),
     box(40, 270, 440, 90, colour.panel, colour.bad),
     words(70, 306, 'SIGSEGV', { fill: colour.bad, weight: 600 }),
-    words(70, 334, 'Accessed memory that it may not access, 0x2e5.', { size: 14 }),
+    words(70, 334, 'The program used memory that it may not use, 0x2cd.', { size: 14 }),
   ].join(''),
   stepBack: [
     words(260, 96, '1.25 s back', { anchor: 'middle', size: 24, weight: 600, fill: colour.accent }),
@@ -104,7 +116,7 @@ const pictures = {
     code(66, 114, ['recent[customer->next] = cents;'], 0),
     box(40, 262, 440, 104, colour.panel, colour.bad),
     words(66, 296, 'the crash', { fill: colour.faint, size: 13 }),
-    words(66, 332, 'customer->account = 0x2e5', { font: mono, size: 14.5, fill: colour.bad }),
+    words(66, 332, 'customer->account = 0x2c5', { font: mono, size: 14.5, fill: colour.bad }),
     path_('M260 258 C260 226 260 196 260 158', colour.accent, { arrow: true, width: 3.5 }),
     words(280, 212, 'Go to Last Write', { fill: colour.accent, weight: 600 }),
   ].join(''),

@@ -115,6 +115,7 @@ async function compare(session: TimelineSession, timeline: Timeline, one: Named,
         const text = momentText({
           name: moment.name,
           branch: session.model.branchName(moment.moment.branch),
+          timeMs: moment.moment.timeMs,
           state,
           output: await outputUntil(session, moment.moment),
           side,

@@ -21,6 +21,7 @@ export function parseTime(text: string, hereMs: number, endMs: number): number |
   const trimmed = text.trim().toLowerCase();
   const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(trimmed);
   if (share) return (Number(share[1]) / 100) * endMs;
+  if (trimmed === '') return undefined;
   const [, sign, rest = ''] = /^([+-])?\s*(.+)$/.exec(trimmed) ?? [];
   const length = parseLength(rest);
   if (length === undefined) return undefined;

@@ -14,6 +14,7 @@ export interface MomentText {
   /** The bookmark's name, or what else it is called. */
   readonly name: string;
   readonly branch: string;
+  readonly timeMs: number;
   readonly state: MomentState;
   /** Undefined where it is not known. */
   readonly output: string | undefined;
@@ -32,7 +33,7 @@ export function momentText(moment: MomentText): string {
     [
       heading(l10n.t('Moment'), [
         moment.name,
-        l10n.t('{0} into the run, {1}', runTimeText(state.moment.timeMs), moment.branch),
+        l10n.t('{0} into the run, {1}', runTimeText(moment.timeMs), moment.branch),
         locationText(state.frames[0]) ?? state.moment.pc,
       ]),
       heading(
@@ -60,7 +61,7 @@ function memoryLines({ memory, side }: MomentText): string[] {
   return kinds.flatMap((kind) =>
     memory
       .filter((row) => row.kind === kind)
-      .map((row) => `${row.place} = ${oneLine(side === 'old' ? row.oldValue : row.newValue)}`),
+      .map((row) => `${placeText(row)} = ${oneLine(side === 'old' ? row.oldValue : row.newValue)}`),
   );
 }
 
@@ -69,6 +70,15 @@ function heading(title: string, lines: readonly string[]): string {
   return [title, ...shown.map((line) => `    ${line}`)].join('\n');
 }
 
+/** What has no name of its own is told from its like by the address. */
+function placeText({ place, kind, address }: DifferenceRow): string {
+  return place === kind || kind === 'other' ? `${place} ${address}` : place;
+}
+
+/** A line that is longer cannot be compared by eye. */
+const longestValue = 200;
+
 function oneLine(value: string): string {
-  return value.replaceAll('\n', ' ');
+  const line = value.replaceAll('\n', ' ');
+  return line.length > longestValue ? `${line.slice(0, longestValue)}…` : line;
 }

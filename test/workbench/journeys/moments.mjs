@@ -52,7 +52,7 @@ export const journeys = [
       // From anywhere back to the crash, with the keyboard alone.
       await workbench.command('Chronofork: Go to the Crash');
       await workbench.statusIs(/crashed: SIGSEGV/);
-      await workbench.command('Debug: Focus on Crash View');
+      await workbench.command('Run and Debug: Focus on Crash View');
       await page.keyboard.press('End');
       await page.keyboard.press('ArrowUp');
       await page.keyboard.press('Enter');
@@ -116,18 +116,19 @@ export const journeys = [
     programs: ['account'],
     adapter: 'real',
     async walk(journey) {
-      const { workbench, workspace } = journey;
+      const { workbench } = journey;
       await startAt(journey, 'account', 'second');
       await foldOthers(workbench, ['Watch', 'Breakpoints', 'Call Stack']);
       await workbench.showView('Checkpoints');
       await workbench.showView('Bookmarks');
-      const row = workbench.rows('Checkpoints').filter({ hasText: `account.c:${workspace.line('account', 'second')}` });
+      const row = workbench.rows('Checkpoints').filter({ hasText: 'loading libraries' }).first();
       await row.waitFor();
       const target = workbench.page.locator('.pane', {
         has: workbench.page.locator('.pane-header[aria-label^="Bookmarks"]'),
       });
       await row.dragTo(target.locator('.pane-body'));
-      await workbench.rows('Bookmarks').filter({ hasText: 'main, account.c' }).waitFor();
+      await workbench.rows('Bookmarks').first().waitFor();
+      assert.equal(await workbench.rows('Bookmarks').count(), 1);
       await journey.picture('dragged');
       await workbench.stopDebugging();
     },
@@ -221,7 +222,6 @@ export const journeys = [
       await page.keyboard.press('Control+F6');
       await workbench.toast(/The next write to balance: 70 → 20/);
       await workbench.stoppedAt(line('second'));
-      assert.ok(true);
       await workbench.stopDebugging();
     },
   },
