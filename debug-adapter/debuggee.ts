@@ -21,7 +21,9 @@ import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
+import { History } from './timeline/history.js';
 import { Notes } from './timeline/notes.js';
+import type { ProgramOutput } from './timeline/programOutput.js';
 import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
 import { TimelineReporter } from './timeline/timelineReporter.js';
@@ -35,6 +37,8 @@ export interface Parts {
   gdb: MiConnection;
   core: Core;
   console: Pick<Console, 'drain' | 'close'>;
+  /** What was read of its output; absent where that is not ours to read. */
+  output?: ProgramOutput;
   /** Of a program that ran before; with the tie to its parent's session if it has one. */
   attached?: Attached;
   /** With followChildren: the sessions of its children. */
@@ -83,6 +87,7 @@ export class Debuggee {
   readonly time: TimeTravel;
   readonly reverseSteps: ReverseSteps;
   readonly queries = new Queries();
+  readonly history: History;
   readonly notes = new Notes();
   readonly timelineReporter: TimelineReporter;
   readonly stops: StopReporter;
@@ -119,6 +124,7 @@ export class Debuggee {
       async (address) => this.exceptions.catching || (await this.breakpoints.atAddress(address)).length > 0,
     );
     this.timelineReporter = new TimelineReporter(this.core, this.client);
+    this.history = new History(this.core, parts.output);
     this.stops = new StopReporter(this);
     this.listen();
   }

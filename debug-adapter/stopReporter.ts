@@ -76,7 +76,9 @@ export class StopReporter {
     const { exception, ...rest } = body;
     this.debuggee.exception = exception;
     await this.debuggee.console.drain();
+    this.debuggee.history.allIsRead();
     const { place } = this.debuggee;
+    this.debuggee.history.stopped(rest, place);
     const threadId = place?.tid;
     if (place) this.debuggee.places.set(this.debuggee.core.present().moment.id, place);
     this.debuggee.client.send('stopped', { ...rest, ...(threadId ? { threadId } : {}), allThreadsStopped: true });

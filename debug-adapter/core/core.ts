@@ -70,6 +70,12 @@ export type TimeOperation =
   /** `passing`: only to look: no checkpoint is kept of the place when it is left. */
   | { kind: 'seek'; moment: number; passing?: boolean }
   | { kind: 'seekCheckpoint'; checkpoint: number }
+  /**
+   * To a recorded event: a system call is about to be made there, a signal strikes, a thread switch has been
+   * made. To a time: behind the last event until then, or at a later checkpoint. Without `branch`: the present one.
+   */
+  | { kind: 'seekEvent'; event: number; branch?: number; passing?: boolean }
+  | { kind: 'seekTime'; timeMs: number; branch?: number; passing?: boolean }
   | { kind: 'seekBegin' }
   | { kind: 'seekEnd' }
   /**
@@ -161,6 +167,28 @@ export interface QueryRow {
   returnAddress: string;
 }
 
+/** Events that people look for, by columns: `event[i]` and `kind[i]` are those of mark i. */
+export interface EventMarkColumns {
+  /** Events of the branch that were looked at so far. */
+  lookedAt: number;
+  /** Another program has replaced the one before (exec): its marks are no more. */
+  beganAnew: boolean;
+  kind: ('signal' | 'switch' | 'output' | 'threadBegin' | 'threadEnd')[];
+  /** Of what an `output` has written, see `outputDigest`; null where there is none of the whole. */
+  digest: (string | null)[];
+  event: Float64Array;
+  timeMs: Float64Array;
+  /** Whose event it is; of a `switch`: which is left. */
+  thread: Float64Array;
+  /** Of the signal; of the thread that goes on, begins or ends. */
+  number: Float64Array;
+  /** `signal`: 1 if a function of the program's was called. */
+  handled: Float64Array;
+  /** `output`: 1 or 2, and how many bytes. */
+  stream: Float64Array;
+  bytes: Float64Array;
+}
+
 /** Errors of the core reach the adapter as `Error` objects with these fields. */
 export interface CoreError extends Error {
   code: string;
@@ -244,6 +272,13 @@ export interface Core {
   rows(answer: number, start: number, count: number): QueryRow[];
 
   timeline(): Timeline;
+  /**
+   * What was found in a branch's recording since the last call: of a program that stands still all there is, of one
+   * that runs what is known by now. Never waits for the program.
+   */
+  takeMarks(branch: number): Promise<EventMarkColumns>;
+  /** The digest that the recording has of a call that wrote these bytes. */
+  outputDigest(bytes: Buffer): string;
   createCheckpoint(reason: 'user' | 'bookmark', name?: string): Promise<Checkpoint>;
   /** Rejects when it is the present's, or the only one. */
   deleteCheckpoint(id: number): Promise<void>;

@@ -18,6 +18,7 @@ import type {
   OperationResult,
   SearchPlace,
   TimeOperation,
+  EventMarkColumns,
   QueryAnswer,
   QueryRow,
 } from './core.js';
@@ -148,6 +149,21 @@ export class FakeCore implements Core {
     return [];
   }
 
+  /** What the next `takeMarks` of a branch gives. */
+  readonly marks = new Map<number, Partial<EventMarkColumns>>();
+
+  async takeMarks(branch: number): Promise<EventMarkColumns> {
+    const none = new Float64Array();
+    const columns = { event: none, timeMs: none, thread: none, number: none, handled: none, stream: none, bytes: none };
+    const taken = this.marks.get(branch) ?? {};
+    this.marks.set(branch, taken.lookedAt === undefined ? {} : { lookedAt: taken.lookedAt });
+    return { lookedAt: 0, beganAnew: false, kind: [], digest: [], ...columns, ...taken };
+  }
+
+  outputDigest(bytes: Buffer): string {
+    return bytes.toString('latin1');
+  }
+
   timeline(): Timeline {
     const last = this.steps.length - 1;
     return {
@@ -231,6 +247,10 @@ export class FakeCore implements Core {
           this.checkpoints.find(({ id }) => id === operation.checkpoint)?.moment.id ?? this.now,
           'found',
         );
+      case 'seekEvent':
+        return this.arrive(operation.event, 'found');
+      case 'seekTime':
+        return this.arrive(Math.floor(operation.timeMs), 'found');
       case 'seekBegin':
         return this.arrive(0, 'begin');
       case 'seekEnd':

@@ -54,17 +54,20 @@ export class InternalConsole implements Console {
   constructor(
     module: CoreModule,
     stdinPath: string | undefined,
-    onOutput: (category: 'stdout' | 'stderr', text: string) => void,
+    onOutput: (category: 'stdout' | 'stderr', text: string, bytes: Buffer) => void,
   ) {
     const input = openInput(stdinPath);
     const pty = module.openPty(true);
     const pipe = module.openPipe();
     this.stdio = [input, pty.slave, pipe.write];
     this.mark = new DrainMark(pty.path);
-    const out: OutputReader = new OutputReader(pty.master, 'pty', (data) =>
-      onOutput('stdout', out.text(this.mark.strip(data))),
+    const out: OutputReader = new OutputReader(pty.master, 'pty', (data) => {
+      const written = this.mark.strip(data);
+      onOutput('stdout', out.text(written), written);
+    });
+    const error: OutputReader = new OutputReader(pipe.read, 'pipe', (data) =>
+      onOutput('stderr', error.text(data), data),
     );
-    const error: OutputReader = new OutputReader(pipe.read, 'pipe', (data) => onOutput('stderr', error.text(data)));
     this.readers = [out, error];
   }
 

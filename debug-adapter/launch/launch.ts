@@ -17,6 +17,7 @@ import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
 import { connectGdb, tellIfNoSymbols, tellNotices } from './connect.js';
 import { InternalConsole, type Console } from './console.js';
+import { ProgramOutput } from '../timeline/programOutput.js';
 import { Family } from './family.js';
 import type { LaunchConfig } from './launchArguments.js';
 import { checkFolder, checkProgram } from './programCheck.js';
@@ -35,8 +36,10 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   let family: Family | undefined;
   try {
     // == 3.
-    console = await openConsole(context, config);
+    const output = new ProgramOutput(config.console === 'integratedTerminal');
+    console = await openConsole(context, config, output);
     core = module.createCore();
+    output.belongsTo(core);
     tellNotices(core, context.client);
     const followChildren = config.followChildren && Family.isPossible(context.client);
     if (followChildren) family = await Family.open(context.client, core, config);
@@ -64,6 +67,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
       gdb,
       core,
       console,
+      output,
       family,
       onGone: () => void context.shutDown('exit'),
     });
@@ -80,18 +84,19 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   }
 }
 
-function openConsole(context: Context, config: LaunchConfig): Promise<Console> | Console {
+function openConsole(context: Context, config: LaunchConfig, output: ProgramOutput): Promise<Console> | Console {
   if (config.console === 'internalConsole')
-    return new InternalConsole(context.core(), config.stdin, (category, text) =>
-      sendOutput(context.client, category, text),
-    );
+    return new InternalConsole(context.core(), config.stdin, (category, text, bytes) => {
+      output.read(category, bytes);
+      sendOutput(context.client, category, text);
+    });
   if (!context.client.capabilities.supportsRunInTerminalRequest)
     throw new ChronoforkError(
       'terminalFailed',
       'This client cannot open a terminal for the program.',
       'Use "console": "internalConsole".',
     );
-  return TerminalConsole.open(context.core(), async (socket) => {
+  const openTerminal = async (socket: string) => {
     await context.client.request('runInTerminal', {
       kind: 'integrated',
       title: 'Chronofork',
@@ -99,5 +104,6 @@ function openConsole(context: Context, config: LaunchConfig): Promise<Console> |
       args: [process.execPath, ...process.execArgv, commandLine(), 'tty-holder', socket],
       env: process.env.ELECTRON_RUN_AS_NODE ? { ELECTRON_RUN_AS_NODE: '1' } : {},
     });
-  });
+  };
+  return TerminalConsole.open(context.core(), openTerminal, (bytes) => output.read('stdout', bytes));
 }

@@ -27,16 +27,25 @@ export class TerminalConsole implements Console {
     private readonly server: Server,
     private readonly holder: Socket,
     private readonly pty: { master: number; slave: number },
+    onOutput: (bytes: Buffer) => void,
   ) {
     this.stdio = [pty.slave, pty.slave, pty.slave];
-    this.reader = new OutputReader(pty.master, 'pty', (data) => void this.holder.write(encodeFrame('d', data)));
+    this.reader = new OutputReader(pty.master, 'pty', (data) => {
+      this.holder.write(encodeFrame('d', data));
+      onOutput(data);
+    });
   }
 
   /**
    * @param openTerminal  makes the client run `chronofork tty-holder SOCKET`
+   * @param onOutput      what the terminal is given to show
    * @throws ChronoforkError 'terminalFailed'
    */
-  static async open(module: CoreModule, openTerminal: (socket: string) => Promise<void>): Promise<TerminalConsole> {
+  static async open(
+    module: CoreModule,
+    openTerminal: (socket: string) => Promise<void>,
+    onOutput: (bytes: Buffer) => void,
+  ): Promise<TerminalConsole> {
     const server = createServer();
     const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
     const socket = await listenNameless(server);
@@ -46,7 +55,7 @@ export class TerminalConsole implements Console {
     });
     try {
       const [holder] = await Promise.all([Promise.race([connected, late]), openTerminal(socket.path)]);
-      return TerminalConsole.relay(module, server, holder);
+      return TerminalConsole.relay(module, server, holder, onOutput);
     } catch (error) {
       server.close();
       throw new ChronoforkError(
@@ -60,8 +69,13 @@ export class TerminalConsole implements Console {
     }
   }
 
-  private static relay(module: CoreModule, server: Server, holder: Socket): TerminalConsole {
-    const console = new TerminalConsole(module, server, holder, module.openPty(false));
+  private static relay(
+    module: CoreModule,
+    server: Server,
+    holder: Socket,
+    onOutput: (bytes: Buffer) => void,
+  ): TerminalConsole {
+    const console = new TerminalConsole(module, server, holder, module.openPty(false), onOutput);
     const decoder = new FrameDecoder((kind, data) => console.received(kind, data));
     holder.on('data', (data: Buffer) => {
       try {

@@ -53,6 +53,8 @@ export interface Checkpoint {
   readonly reason: CheckpointReason;
   /** Memory that only this checkpoint holds: what deleting it would free, in bytes. */
   readonly privateBytes: number;
+  /** What was written to memory since the checkpoint before it, in whole pages. */
+  readonly writtenBytes?: number;
   /** Wall-clock age in milliseconds. */
   readonly ageMs: number;
   /** Pinned checkpoints are never thinned. */
@@ -78,6 +80,8 @@ export interface Branch {
   readonly from?: Moment;
   /** Where its own live process stands: going there makes it the present branch. */
   readonly end?: Moment;
+  /** Written since its newest checkpoint, as last measured. */
+  readonly tailBytes?: number;
   readonly name?: string;
 }
 
@@ -249,10 +253,125 @@ export interface MomentState {
   })[];
 }
 
+/** What a mark is at: `chronofork/seek` with `event` and `branch` goes there (of a stop, with `moment`). */
+interface HistoryMarkBase {
+  /** The recorded event; of a stop, the number of events passed. */
+  readonly event: number;
+  /** Of the event as it was recorded. Calls that were recorded without a stop lie evenly between the two stops around them. */
+  readonly timeMs: number;
+  readonly threadId?: number;
+}
+
+export interface StopMark extends HistoryMarkBase {
+  readonly kind: 'stop';
+  /** Of the `stopped` event. */
+  readonly reason: string;
+  readonly description?: string;
+  /** Its moment, which can be gone to as long as its checkpoint is kept. */
+  readonly moment: number;
+  readonly location?: { readonly function?: string; readonly path?: string; readonly line?: number };
+}
+
+export interface SignalMark extends HistoryMarkBase {
+  readonly kind: 'signal';
+  readonly signal: string;
+  /** A function of the program's was called. */
+  readonly handled: boolean;
+}
+
+/** One line, at the call that wrote its first byte; or a call whose text is not known (`text` is absent). */
+export interface OutputMark extends HistoryMarkBase {
+  readonly kind: 'output';
+  readonly stream: 'stdout' | 'stderr';
+  readonly text?: string;
+  readonly bytes: number;
+}
+
+export interface ThreadMark extends HistoryMarkBase {
+  /** `threadSwitch`: `threadId` is left, and `other` goes on; else `other` begins or ends. */
+  readonly kind: 'threadSwitch' | 'threadBegin' | 'threadEnd';
+  readonly other: number;
+}
+
+export type HistoryMark = StopMark | SignalMark | OutputMark | ThreadMark;
+export type HistoryMarkKind = HistoryMark['kind'];
+
+/** Which part of a branch's history, and in what detail. */
+export interface HistoryArguments {
+  /** Absent: the present branch. */
+  readonly branch?: number;
+  /** Only these kinds. */
+  readonly kinds?: readonly HistoryMarkKind[];
+  /** Marks from this event on: the `next` or the `settled` of an earlier answer. */
+  readonly fromEvent?: number;
+  /** At most so many marks (a few more where several are of one event): 10,000 without; 0: none. */
+  readonly count?: number;
+  /** Only what is between these times. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** Into so many equal stretches of time the `overview` is divided; none without. */
+  readonly buckets?: number;
+}
+
+export interface HistoryOverview {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** How many marks of each kind are in each stretch. */
+  readonly counts: Readonly<Partial<Record<HistoryMarkKind, readonly number[]>>>;
+  /** How long each thread ran in each stretch, in milliseconds; one runs at a time. */
+  readonly threads: readonly { readonly threadId: number; readonly busyMs: readonly number[] }[];
+}
+
+export interface History {
+  readonly branch: number;
+  /** In the order of their events. */
+  readonly marks: readonly HistoryMark[];
+  /** There are more, from this event on. */
+  readonly next?: number;
+  /** Marks before this event are final. Later ones may change: ask again from here, and replace them. */
+  readonly settled: number;
+  /** A program has replaced the one before (exec) so many times: marks of an earlier number are no more. */
+  readonly recording: number;
+  /** What the branch has of its own: without what is its parent's. */
+  readonly extent: {
+    readonly fromEvent: number;
+    readonly toEvent: number;
+    readonly fromMs: number;
+    readonly toMs: number;
+  };
+  /** Written to memory between two checkpoints, in whole pages; `approximate`: as last measured. */
+  readonly memory: readonly {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly bytes: number;
+    readonly approximate?: boolean;
+  }[];
+  readonly overview?: HistoryOverview;
+  /** False: there were more marks than are kept; `message` says which are not. */
+  readonly complete: boolean;
+  readonly message?: string;
+}
+
 /** request → [arguments, response body] */
 export interface TimeTravelRequests {
   'chronofork/timeline': [Record<string, never>, Timeline];
-  'chronofork/seek': [{ checkpoint: number } | { moment: number } | { to: 'begin' | 'end' }, Arrival];
+  /** What happened when: marks, memory written, which thread ran. Never waits for the program. */
+  'chronofork/history': [HistoryArguments, History];
+  /**
+   * To a checkpoint, a moment, an end; or to a recorded event, or a time (`branch`: of
+   * which; the present one without). A time leads to the last event or checkpoint until
+   * then. `passing`: only to look on the way; the place is not kept when it is left.
+   */
+  'chronofork/seek': [
+    (
+      | { checkpoint: number }
+      | { moment: number }
+      | { to: 'begin' | 'end' }
+      | { event: number; branch?: number; passing?: boolean }
+      | { timeMs: number; branch?: number; passing?: boolean }
+    ),
+    Arrival,
+  ];
   /** `create`, `list`, `delete`, `pin`, `unpin`, `rename`, `note`. A bookmark is a pinned checkpoint with a name. */
   'chronofork/checkpoint': [
     (

@@ -136,9 +136,38 @@ async function seek(context: Context, args: ArgumentsOf<'chronofork/seek'>): Pro
   if ('checkpoint' in args)
     return plainJump(context, 'Going to the checkpoint', { kind: 'seekCheckpoint', checkpoint: args.checkpoint });
   if ('moment' in args) return plainJump(context, 'Going there', { kind: 'seek', moment: args.moment });
+  if ('event' in args) {
+    const { event, branch, passing } = args;
+    if (!isCount(event)) throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "event" from 0 on.');
+    return plainJump(context, 'Going to that event', { kind: 'seekEvent', event, ...onBranch(branch, passing) });
+  }
+  if ('timeMs' in args) {
+    const { timeMs, branch, passing } = args;
+    if (!(timeMs >= 0)) throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "timeMs" from 0 on.');
+    return plainJump(context, 'Going to that time', { kind: 'seekTime', timeMs, ...onBranch(branch, passing) });
+  }
   if (args.to === 'begin') return plainJump(context, 'Going to the beginning', { kind: 'seekBegin' });
   if (args.to === 'end') return plainJump(context, 'Going to the end', { kind: 'seekEnd' });
-  throw new ChronoforkError('invalidArguments', 'chronofork/seek needs "checkpoint", "moment" or "to".');
+  throw new ChronoforkError(
+    'invalidArguments',
+    'chronofork/seek needs "checkpoint", "moment", "event", "timeMs" or "to".',
+  );
+}
+
+function isCount(number: unknown): boolean {
+  return Number.isInteger(number) && (number as number) >= 0;
+}
+
+function onBranch(branch: number | undefined, passing: boolean | undefined): { branch?: number; passing?: boolean } {
+  return { ...(branch === undefined ? {} : { branch }), ...(passing ? { passing } : {}) };
+}
+
+async function history(
+  context: Context,
+  args: ArgumentsOf<'chronofork/history'>,
+): Promise<ResponseOf<'chronofork/history'>> {
+  const { history: known, execution } = context.debuggee();
+  return known.answer(args, !execution.running);
 }
 
 async function checkpoint(
@@ -285,6 +314,7 @@ function lastBefore({ checkpoints, branches }: Ways, moment: Moment): Checkpoint
 export const timeTravelHandlers: Handlers = {
   'chronofork/timeline': timeline,
   'chronofork/present': present,
+  'chronofork/history': history,
   'chronofork/seek': seek,
   'chronofork/checkpoint': checkpoint,
   'chronofork/reverseStepOver': reverseStepOver,

@@ -117,7 +117,7 @@ async function compare(session: TimelineSession, timeline: Timeline, one: Named,
           branch: session.model.branchName(moment.moment.branch),
           timeMs: moment.moment.timeMs,
           state,
-          output: await outputUntil(session, moment.moment),
+          output: await outputUntil(session, timeline, moment.moment).catch(() => undefined),
           side,
           ...memory,
         });

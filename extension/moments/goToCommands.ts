@@ -1,13 +1,12 @@
 /** Going to a time of the run, to the number of an event, and to where a line of output was written. */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import type { Arrival } from '../../debug-adapter/protocol/timeTravel.js';
 import { tellArrival } from '../arrivals.js';
 import type { SessionCommand } from '../sessionCommands.js';
 import type { TimelineSession } from '../timeline/timelineSessions.js';
 import { runTimeText } from '../timeline/words.js';
 import { parseEvent, parseTime } from './goToTime.js';
-import { outputMarks } from './outputSoFar.js';
+import { outputLines } from './outputSoFar.js';
 
 export const goToCommands: Readonly<Record<string, SessionCommand>> = {
   async goToTime(session) {
@@ -43,27 +42,31 @@ export const goToCommands: Readonly<Record<string, SessionCommand>> = {
     if (event !== undefined) await seek(session, { event });
   },
   async goToOutput(session) {
-    const marks = await outputMarks(session);
-    if (!marks?.length) throw new Error(l10n.t('The program has written nothing yet, as far as it is known.'));
-    const items = marks.map((mark) => ({
-      label: mark.text.replace(/\s+$/, '') || '⏎',
-      description: runTimeText(mark.timeMs),
-      mark,
+    const { here, branches } = await whereAmI(session);
+    const lines = await outputLines(session, branches, here.branch);
+    if (lines.length === 0) throw new Error(l10n.t('The program has written nothing yet, as far as it is known.'));
+    const items = lines.map((line) => ({
+      label: line.text.trim() || '⏎',
+      description: runTimeText(line.timeMs),
+      line,
     }));
     const picked = await vscode.window.showQuickPick(items.reverse(), {
       title: l10n.t('Go to where this was written'),
       placeHolder: l10n.t('A line of the output'),
     });
-    if (picked) await seek(session, { event: picked.mark.event });
+    if (picked) await seek(session, { event: picked.line.event, branch: picked.line.branch });
   },
 };
 
 async function whereAmI(session: TimelineSession) {
   const timeline = await session.reload();
   if (!timeline) throw new Error(l10n.t('The program is running. Pause it first.'));
-  return { here: timeline.present, end: timeline.end };
+  return { here: timeline.present, end: timeline.end, branches: timeline.branches };
 }
 
-async function seek(session: TimelineSession, target: { timeMs: number } | { event: number }): Promise<void> {
-  tellArrival((await session.debugSession.customRequest('chronofork/seek', target)) as Arrival);
+async function seek(
+  session: TimelineSession,
+  target: { timeMs: number } | { event: number; branch?: number },
+): Promise<void> {
+  tellArrival(await session.request('chronofork/seek', target));
 }

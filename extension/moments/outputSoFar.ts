@@ -1,44 +1,51 @@
-/**
- * The program's output up to a moment, from the history that the adapter keeps
- * of it. An adapter that keeps none answers with an error: then nothing is said.
- */
-import type { Moment } from '../../debug-adapter/protocol/timeTravel.js';
+/** The program's output up to a moment, line by line, from the adapter's history. */
+import type { Branch, History, Moment, Timeline } from '../../debug-adapter/protocol/timeTravel.js';
 import type { TimelineSession } from '../timeline/timelineSessions.js';
 
-/** A line (or a piece of one) that the program has written. */
-export interface OutputMark {
+/** A line that the program has written, at the call that wrote its first byte. */
+export interface OutputLine {
+  readonly branch: number;
   readonly event: number;
   readonly timeMs: number;
-  readonly branch: number;
   readonly text: string;
 }
 
-interface HistoryMark {
-  readonly kind: string;
-  readonly event?: number;
-  readonly timeMs?: number;
-  readonly branch?: number;
-  readonly text?: string;
+/** Beyond that nobody reads; the last ones are what one looks for. */
+const mostLines = 20_000;
+
+/** A branch's lines, with those of the branches it came from up to where it left them. */
+export async function outputLines(
+  session: TimelineSession,
+  branches: readonly Branch[],
+  branchId: number,
+): Promise<OutputLine[]> {
+  const own = await linesOf(session, branchId);
+  const branch = branches.find(({ id }) => id === branchId);
+  if (branch?.parent === undefined || !branch.from) return own;
+  return [...before(branch.from, await outputLines(session, branches, branch.parent)), ...own];
 }
 
-/** All output of the present branch, in order; undefined where no history is kept. */
-export async function outputMarks(session: TimelineSession): Promise<OutputMark[] | undefined> {
-  try {
-    const history = (await session.debugSession.customRequest('chronofork/history', {})) as { marks?: HistoryMark[] };
-    return history.marks?.flatMap((mark) =>
-      mark.kind === 'output' && mark.event !== undefined && mark.text !== undefined
-        ? [{ event: mark.event, timeMs: mark.timeMs ?? 0, branch: mark.branch ?? 0, text: mark.text }]
-        : [],
-    );
-  } catch {
-    return undefined;
+/** What had been written when that moment was reached. */
+export async function outputUntil(session: TimelineSession, timeline: Timeline, moment: Moment): Promise<string> {
+  const lines = await outputLines(session, timeline.branches, moment.branch);
+  const text = before(moment, lines).map((line) => line.text);
+  return text.join('\n');
+}
+
+/** A moment's number of events is how many have been passed: the event of that number is still to come. */
+function before({ event, branch }: Moment, lines: readonly OutputLine[]): OutputLine[] {
+  return lines.filter((line) => line.branch !== branch || line.event < event);
+}
+
+async function linesOf(session: TimelineSession, branch: number): Promise<OutputLine[]> {
+  const lines: OutputLine[] = [];
+  let fromEvent: number | undefined = 0;
+  while (fromEvent !== undefined && lines.length < mostLines) {
+    const { marks, next }: History = await session.request('chronofork/history', { branch, kinds: ['output'], fromEvent });
+    for (const mark of marks)
+      if (mark.kind === 'output' && mark.text !== undefined)
+        lines.push({ branch, event: mark.event, timeMs: mark.timeMs, text: mark.text.replace(/\r?\n$/, '') });
+    fromEvent = next;
   }
-}
-
-export async function outputUntil(session: TimelineSession, moment: Moment): Promise<string | undefined> {
-  const marks = await outputMarks(session);
-  return marks
-    ?.filter(({ event, branch }) => branch === moment.branch && event <= moment.event)
-    .map(({ text }) => text)
-    .join('');
+  return lines;
 }

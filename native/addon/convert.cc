@@ -71,6 +71,7 @@ Napi::Object ToJs(Napi::Env env, const CheckpointView& checkpoint) {
   object.Set("moment", ToJs(env, checkpoint.moment));
   object.Set("reason", checkpoint.reason);
   object.Set("privateBytes", static_cast<double>(checkpoint.private_bytes));
+  object.Set("writtenBytes", static_cast<double>(checkpoint.written_bytes));
   object.Set("ageMs", checkpoint.age_ms);
   object.Set("pinned", checkpoint.pinned);
   if (!checkpoint.name.empty()) object.Set("name", checkpoint.name);
@@ -83,6 +84,7 @@ Napi::Object ToJs(Napi::Env env, const BranchView& branch) {
   if (branch.parent >= 0) object.Set("parent", branch.parent);
   if (branch.from) object.Set("from", ToJs(env, *branch.from));
   object.Set("end", ToJs(env, branch.end));
+  object.Set("tailBytes", static_cast<double>(branch.tail_bytes));
   if (!branch.name.empty()) object.Set("name", branch.name);
   return object;
 }
@@ -235,6 +237,12 @@ TimeOperation OperationFrom(const Napi::Object& operation) {
   } else if (kind == "seekCheckpoint") {
     made.kind = Kind::kSeekCheckpoint;
     made.id = static_cast<int>(NumberFrom(operation, "checkpoint", -1));
+  } else if (kind == "seekEvent" || kind == "seekTime") {
+    made.kind = kind == "seekEvent" ? Kind::kSeekEvent : Kind::kSeekTime;
+    made.id = static_cast<int>(NumberFrom(operation, "branch", -1));
+    made.event = static_cast<uint64_t>(std::max(0.0, NumberFrom(operation, "event", 0)));
+    made.time_ns = static_cast<uint64_t>(std::max(0.0, NumberFrom(operation, "timeMs", 0)) * 1e6 + 0.5);
+    made.passing = operation.Get("passing").ToBoolean().Value();
   } else if (kind == "seekBegin") {
     made.kind = Kind::kSeekBegin;
   } else if (kind == "seekEnd") {

@@ -43,6 +43,8 @@ Napi::Function CoreObject::Define(Napi::Env env) {
                       InstanceMethod<&CoreObject::SetReverseRanges>("setReverseRanges"),
                       InstanceMethod<&CoreObject::Ask>("ask"),
                       InstanceMethod<&CoreObject::RowsOf>("rows"),
+                      InstanceMethod<&CoreObject::TakeMarks>("takeMarks"),
+                      InstanceMethod<&CoreObject::OutputDigest>("outputDigest"),
                       InstanceMethod<&CoreObject::GetTimeline>("timeline"),
                       InstanceMethod<&CoreObject::CreateCheckpoint>("createCheckpoint"),
                       InstanceMethod<&CoreObject::DeleteCheckpoint>("deleteCheckpoint"),

@@ -32,6 +32,8 @@ class CoreObject : public Napi::ObjectWrap<CoreObject> {
   Napi::Value Ask(const Napi::CallbackInfo& info);
   Napi::Value RowsOf(const Napi::CallbackInfo& info);
   Napi::Value SetReverseRanges(const Napi::CallbackInfo& info);
+  Napi::Value OutputDigest(const Napi::CallbackInfo& info);
+  Napi::Value TakeMarks(const Napi::CallbackInfo& info);
   Napi::Value GetTimeline(const Napi::CallbackInfo& info);
   Napi::Value CreateCheckpoint(const Napi::CallbackInfo& info);
   Napi::Value DeleteCheckpoint(const Napi::CallbackInfo& info);

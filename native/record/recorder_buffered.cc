@@ -108,9 +108,14 @@ Result<void> Recorder::AppendUnseen() {
     CF_TRY(calls_->ReadRecorded(unseen_));
     now_.at_syscall = now_.entry_reported = yielded_ = false;
     now_.since = Since::kExecuted;
-    // They came since the last stop, at times that nobody has looked at.
+    // They came since the last stop, at times that nobody has looked at; not before the last event that was one.
     const size_t first = log_.size();
-    log_.AppendRecords(unseen_, thread(), last_settled_, now);
+    RecordTime from = last_settled_;
+    if (first > 0 && !log_.IsRecord(first - 1)) {
+      from.run_ns = std::max(from.run_ns, log_.at(first - 1).time_ns);
+      from.clock_ns = std::max(from.clock_ns, log_.at(first - 1).clock_ns);
+    }
+    log_.AppendRecords(unseen_, thread(), from, now);
     for (size_t i = first; logger.Enabled(LogLevel::kDebug) && i < log_.size(); ++i)
       logger.Write(LogLevel::kDebug, "%s", chronofork::Describe(log_.at(i), i).c_str());
   }

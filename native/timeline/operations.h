@@ -17,14 +17,19 @@ struct TimeOperation {
     kSeekMoment,      // `id`
     kSeekCheckpoint,  // `id`
     kSeekBegin,
+    kSeekEvent,  // `event` of branch `id`
+    kSeekTime,   // `time_ns`, on branch `id`
     kSeekEnd,
     kLastTransition,       // `places`
     kStepInstructionBack,  // `functions`
     kLastWrite,            // `range`
   };
   Kind kind = Kind::kSeekBegin;
-  int id = 0;
-  bool passing = false;  // kSeekMoment: to look and go on; the place is not kept when it is left
+  int id = 0;  // kSeekEvent, kSeekTime: below zero, the present branch
+  // kSeekMoment, kSeekEvent, kSeekTime: to look and go on; the place is not kept when it is left
+  bool passing = false;
+  uint64_t event = 0;
+  uint64_t time_ns = 0;
   std::vector<ProbeSpec> places;
   bool stop_at_breakpoints = false;
   std::vector<AddressRange> functions;

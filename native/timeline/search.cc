@@ -85,6 +85,8 @@ Result<StopReply> Search::CarryOut(const ResumeRequest& request, OperationResult
     case TimeOperation::Kind::kLastTransition: return LastTransition(operation, result);
     case TimeOperation::Kind::kStepInstructionBack: return StepBack(operation.tid, operation.functions, result);
     case TimeOperation::Kind::kLastWrite: return LastWrite(operation, result);
+    case TimeOperation::Kind::kSeekEvent:
+    case TimeOperation::Kind::kSeekTime: return SeekOnBranch(operation, result);
     case TimeOperation::Kind::kSeekMoment:
     case TimeOperation::Kind::kSeekCheckpoint:
     case TimeOperation::Kind::kSeekBegin:

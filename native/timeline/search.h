@@ -64,6 +64,11 @@ class Search {
 
   Result<StopReply> CarryOut(const ResumeRequest& request, OperationResult* result);
   Result<StopReply> Seek(const TimeOperation& operation, OperationResult* result);
+  // search_event.cc
+  Result<StopReply> SeekOnBranch(const TimeOperation& operation, OperationResult* result);
+  Result<StopReply> SeekEvent(size_t event, bool passing);
+  Result<StopReply> SeekTime(const TimeOperation& operation);
+  Result<StopReply> SeekPlace(size_t event, std::optional<Position::Kind> kind, bool passing);
   Result<StopReply> SeekRow(const QueryAnswer& answer, size_t index, bool passing);
   Result<Hit> FindRow(const QueryAnswer& answer, size_t index, const Goal& goal, std::unique_ptr<Replayer>* there);
   Result<StopReply> SeekCheckpoint(std::shared_ptr<Checkpoint> target);  // by value: lines move

@@ -20,6 +20,9 @@ Log logger("timeline");
 // How often the debuggee's children are served while it stands still.
 constexpr auto kIdlePoll = std::chrono::milliseconds(5);
 
+// While the program runs events are looked at between two of its stops: a millisecond at most.
+constexpr size_t kLookedAtOnTheWay = 20'000;
+
 // After a stop gdb and the editor ask for what they show; then nobody asks any more.
 constexpr auto kSettled = std::chrono::milliseconds(30);
 
@@ -229,15 +232,15 @@ void Timeline::Publish() {
   const auto now = std::chrono::steady_clock::now();
   std::set<int> listed;
   for (const auto& b : engine_->branches()) {
-    BranchView branch{b->id, b->parent, {}, EndOf(*b), b->name};
+    BranchView branch{b->id, b->parent, {}, EndOf(*b), b->tail.bytes, b->name};
     for (size_t i = 0; i < b->line.size(); ++i) {
       const Checkpoint& c = *b->line[i];
       MomentView moment = MomentOf(c, i);
       if (c.moment == b->from_moment) branch.from = moment;
       if (!listed.insert(c.id).second) continue;
-      view.checkpoints.push_back({c.id, moment, CheckpointReasonName(c.reason), engine_->PrivateBytesOf(*b, i),
-                                  std::chrono::duration<double, std::milli>(now - c.made_at).count(), c.pinned,
-                                  c.name});
+      view.checkpoints.push_back(
+          {c.id, moment, CheckpointReasonName(c.reason), engine_->PrivateBytesOf(*b, i), TotalBytes(c.pages),
+           std::chrono::duration<double, std::milli>(now - c.made_at).count(), c.pinned, c.name});
     }
     view.branches.push_back(std::move(branch));
   }
@@ -264,7 +267,38 @@ void Timeline::Publish() {
     std::lock_guard lock(view_mutex_);
     view_ = std::move(view);
   }
+  if (marks_wanted_.load()) LookAtEvents(kLookedAtOnTheWay);
   options_.changed();
+}
+
+void Timeline::LookAtEvents(size_t most) {
+  std::lock_guard lock(marks_mutex_);
+  for (const auto& b : engine_->branches()) {
+    const size_t inherited = b->parent < 0 || b->log->began_at.empty() ? 0 : b->log->began_at.back();
+    MarksOfBranch& of = marks_[b->id];
+    if (of.log != b->log.get()) of = {b->log.get(), EventMarks(inherited), of.log != nullptr};
+    of.marks.Update(*b->log, most);
+  }
+}
+
+Result<Timeline::MarksView> Timeline::TakeMarks(int branch) {
+  marks_wanted_.store(true);
+  if (!resumed_.load()) {
+    auto done = std::make_shared<std::promise<void>>();
+    std::future<void> looked = done->get_future();
+    Post([this, done] {
+      if (engine_) LookAtEvents(SIZE_MAX);
+      done->set_value();
+    });
+    // It may be resumed meanwhile, and then not be there for a long time.
+    while (looked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready && !resumed_.load()) {
+    }
+  }
+  std::lock_guard lock(marks_mutex_);
+  const auto found = marks_.find(branch);
+  if (found == marks_.end()) return MarksView{};
+  MarksOfBranch& of = found->second;
+  return MarksView{of.marks.Take(), of.marks.looked_at(), std::exchange(of.began_anew, false)};
 }
 
 Result<CheckpointView> Timeline::CreateCheckpoint(CheckpointReason reason, const std::string& name) {

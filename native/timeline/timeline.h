@@ -18,6 +18,7 @@
 
 #include "timeline/debug_target.h"
 #include "timeline/engine.h"
+#include "timeline/event_marks.h"
 #include "timeline/operations.h"
 #include "timeline/query.h"
 
@@ -37,6 +38,7 @@ struct CheckpointView {
   MomentView moment;
   std::string reason;
   uint64_t private_bytes = 0;
+  uint64_t written_bytes = 0;  // since the checkpoint before it, in whole pages
   double age_ms = 0;
   bool pinned = false;
   std::string name;
@@ -46,7 +48,8 @@ struct BranchView {
   int id = 0;
   int parent = -1;
   std::optional<MomentView> from;
-  MomentView end;  // where its live process stands
+  MomentView end;           // where its live process stands
+  uint64_t tail_bytes = 0;  // what its newest checkpoint keeps for it, about: written since
   std::string name;
 };
 
@@ -83,6 +86,14 @@ class Timeline : public DebugTarget {
   void Ask(QuerySpec spec, std::function<void(Result<std::shared_ptr<const QueryAnswer>>)> done);
   void SetReverseRanges(std::vector<AddressRange> ranges);
   TimelineView View();
+  struct MarksView {
+    std::vector<EventMark> marks;
+    size_t looked_at = 0;     // events
+    bool began_anew = false;  // another program has replaced the one before (exec): a new recording
+  };
+  // What was found of a branch's recording since the last call. Of a program that stands still, all; of one that runs,
+  // what is known by now: from the first call on each change of the timeline brings more. Waits for nobody.
+  Result<MarksView> TakeMarks(int branch);
   Result<CheckpointView> CreateCheckpoint(CheckpointReason reason, const std::string& name);
   Result<void> DeleteCheckpoint(int id);
   Result<void> ChangeCheckpoint(int id, std::optional<bool> pinned, std::optional<std::string> name);
@@ -129,7 +140,8 @@ class Timeline : public DebugTarget {
   // Runs `work` on the tracer thread and waits for its value.
   template <typename F>
   auto Call(F work) -> decltype(work());
-  void Publish();  // tracer thread
+  void Publish();                  // tracer thread
+  void LookAtEvents(size_t most);  // tracer thread
   Result<const ThreadContext*> OtherThread(pid_t tid);
   Error NotTheRunningThread(pid_t tid) const;
   MomentView MomentOf(const Checkpoint& checkpoint, size_t index) const;
@@ -154,6 +166,14 @@ class Timeline : public DebugTarget {
   std::atomic<bool> preparing_{false};  // … and is just now
   std::mutex view_mutex_;
   TimelineView view_;
+  std::mutex marks_mutex_;
+  struct MarksOfBranch {
+    const EventLog* log = nullptr;
+    EventMarks marks{0};
+    bool began_anew = false;
+  };
+  std::map<int, MarksOfBranch> marks_;
+  std::atomic<bool> marks_wanted_{false};
   std::thread thread_;
 };
 

@@ -190,6 +190,8 @@ class FakeAdapter extends DebugSession {
     'chronofork/seek': (target) => {
       if ('checkpoint' in target) this.run.seekCheckpoint(target.checkpoint);
       else if ('moment' in target) this.run.seekIndex(target.moment % 1000);
+      else if ('event' in target) this.run.seekIndex(target.event);
+      else if ('timeMs' in target) this.run.seekIndex(Math.floor(target.timeMs / 10));
       else if (target.to === 'begin') this.run.seekIndex(0);
       else this.run.seekEnd();
       this.stopped('goto');

@@ -158,9 +158,10 @@ export const journeys = [
       await workbench.answerInput('what if');
       await rows.filter({ hasText: 'what if' }).waitFor();
       await journey.picture('branches');
-      await rows.filter({ hasText: 'First run' }).click();
+      const first = rows.and(page.locator('[aria-label^="Branch First run"]'));
+      await first.click();
       await workbench.stoppedAt(line('report'));
-      await rows.filter({ hasText: 'First run' }).filter({ hasText: 'you are on it' }).waitFor();
+      await first.filter({ hasText: 'you are on it' }).waitFor();
       await workbench.command('Chronofork: Go to Branch…');
       await pick(workbench, 'what if');
       await workbench.stoppedAt(line('second'));
@@ -222,6 +223,27 @@ export const journeys = [
       await page.keyboard.press('Control+F6');
       await workbench.toast(/The next write to balance: 70 → 20/);
       await workbench.stoppedAt(line('second'));
+      await workbench.stopDebugging();
+    },
+  },
+  {
+    name: 'to a time, to an event, and to where a line of output was written',
+    programs: ['account'],
+    adapter: 'real',
+    async walk(journey) {
+      const { workbench } = journey;
+      await startAt(journey, 'account', 'done');
+      await workbench.press('Continue');
+      await workbench.statusIs(/ended/);
+      await workbench.command('Chronofork: Go to a Line of Output…');
+      await journey.picture('output-lines');
+      await pick(workbench, '20 left');
+      await workbench.statusIs(/back/);
+      await workbench.command('Chronofork: Go to Time…');
+      await workbench.answerInput('100 %');
+      await workbench.command('Chronofork: Go to Event…');
+      await workbench.answerInput('-1');
+      await workbench.statusIs(/back/);
       await workbench.stopDebugging();
     },
   },
