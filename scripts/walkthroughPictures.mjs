@@ -1,6 +1,9 @@
 /**
  * Draws the walkthrough's pictures, media/walkthrough/*.svg, in the colours of
- * the theme: VS Code puts its own variables into an SVG of a walkthrough.
+ * the theme: an SVG of a walkthrough may use VS Code's variables.
+ *
+ * Easy to get wrong: `style` attributes are taken out by the page's policy, so
+ * every colour is an attribute of its own.
  *
  *     node scripts/walkthroughPictures.mjs
  */
@@ -25,22 +28,22 @@ const sans = 'var(--vscode-font-family, sans-serif)';
 /** @param {number} x @param {number} y @param {string} text @param {{ fill?: string, size?: number, font?: string, anchor?: string, weight?: number }} [more] */
 function words(x, y, text, { fill = colour.text, size = 15, font = sans, anchor = 'start', weight = 400 } = {}) {
   const safe = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `<text x="${x}" y="${y}" xml:space="preserve" style="fill:${fill};font:${weight} ${size}px ${font}" text-anchor="${anchor}">${safe}</text>`;
+  return `<text x="${x}" y="${y}" xml:space="preserve" fill="${fill}" font-weight="${weight}" font-size="${size}" font-family="${font}" text-anchor="${anchor}">${safe}</text>`;
 }
 
 /** @param {number} x @param {number} y @param {number} width @param {number} height @param {string} [fill] @param {string} [stroke] */
 function box(x, y, width, height, fill = colour.panel, stroke = colour.border) {
-  return `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8" style="fill:${fill};stroke:${stroke}"/>`;
+  return `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8" fill="${fill}" stroke="${stroke}"/>`;
 }
 
 /** @param {string} d @param {string} stroke @param {{ width?: number, dash?: string, arrow?: boolean }} [more] */
 function path_(d, stroke, { width = 2.5, dash = '', arrow = false } = {}) {
   const marker = arrow ? ' marker-end="url(#arrow)"' : '';
-  return `<path d="${d}" style="fill:none;stroke:${stroke};stroke-width:${width};stroke-linecap:round${dash ? `;stroke-dasharray:${dash}` : ''}"${marker}/>`;
+  return `<path d="${d}" fill="none" stroke="${stroke}" stroke-width="${width}" stroke-linecap="round"${dash ? ` stroke-dasharray="${dash}"` : ''}${marker}/>`;
 }
 
 /** @param {number} x @param {number} y @param {number} r @param {string} fill */
-const dot = (x, y, r, fill) => `<circle cx="${x}" cy="${y}" r="${r}" style="fill:${fill}"/>`;
+const dot = (x, y, r, fill) => `<circle cx="${x}" cy="${y}" r="${r}" fill="${fill}"/>`;
 
 /** @param {number} x @param {number} y */
 const tick = (x, y) => path_(`M${x - 6} ${y} l4.5 5 l8 -10`, colour.good, { width: 3 });
@@ -57,7 +60,7 @@ const cross = (x, y, size = 7) =>
 function axis(y, from, to) {
   const marks = [];
   for (let x = from; x <= to; x += 44)
-    marks.push(`<line x1="${x}" y1="${y - 7}" x2="${x}" y2="${y + 7}" style="stroke:${colour.faint};stroke-width:2"/>`);
+    marks.push(`<line x1="${x}" y1="${y - 7}" x2="${x}" y2="${y + 7}" stroke="${colour.faint}" stroke-width="2"/>`);
   return path_(`M${from} ${y} H${to}`, colour.faint, { width: 3 }) + marks.join('');
 }
 
@@ -68,7 +71,7 @@ function code(x, y, lines, marked = -1) {
       const at = y + index * 27;
       const band =
         index === marked
-          ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" style="fill:${colour.line}"/>`
+          ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" fill="${colour.line}"/>`
           : '';
       return band + words(x, at, line, { font: mono, size: 14.5 });
     })
@@ -105,7 +108,7 @@ const pictures = {
     cross(480, 200, 9),
     path_('M476 176 C440 128 372 128 340 172', colour.accent, { arrow: true, width: 3 }),
     path_('M330 176 C298 132 240 132 212 172', colour.accent, { arrow: true, width: 3 }),
-    `<line x1="208" y1="176" x2="208" y2="262" style="stroke:${colour.accent};stroke-width:3"/>`,
+    `<line x1="208" y1="176" x2="208" y2="262" stroke="${colour.accent}" stroke-width="3"/>`,
     dot(208, 200, 9, colour.accent),
     box(64, 262, 392, 92),
     code(82, 300, ['customer->next++;', 'recent[customer->next] = cents;'], 1).replaceAll('width="412"', 'width="376"'),
@@ -133,7 +136,7 @@ const pictures = {
 
 /** @param {string} body */
 function svg(body) {
-  const arrow = `<defs><marker id="arrow" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="5" markerHeight="5" orient="auto-start-reverse"><path d="M0 0 L10 5 L0 10 z" style="fill:${colour.accent}"/></marker></defs>`;
+  const arrow = `<defs><marker id="arrow" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="5" markerHeight="5" orient="auto-start-reverse"><path d="M0 0 L10 5 L0 10 z" fill="${colour.accent}"/></marker></defs>`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="520" height="400" viewBox="0 0 520 400">${arrow}${body}</svg>\n`;
 }
 
