@@ -50,6 +50,24 @@ const onlyNativeCore = [
   },
 ];
 
+/** Texts that people read go through `l10n.t`: a literal with letters and a blank, or a first capital, is taken for one. */
+const literalText =
+  'Literal[value=/^[A-Z].*[a-z]|[a-z] [a-z]/], TemplateLiteral[quasis.0.value.raw=/^[A-Z].*[a-z]|[a-z] [a-z]/]';
+const shownProperties = '/^(title|prompt|placeHolder|placeholder|label|detail|tooltip|description|message|openLabel)$/';
+const shownCalls = '/^(show(Information|Warning|Error)Message|setStatusBarMessage|tell)$/';
+const translated = [
+  ...literalText
+    .split(', ')
+    .flatMap((literal) => [
+      `Property[key.name=${shownProperties}] > ${literal}`,
+      `Property[key.name=${shownProperties}] > ConditionalExpression > ${literal}`,
+      `AssignmentExpression[left.property.name=${shownProperties}] > ${literal}`,
+      `CallExpression[callee.property.name=${shownCalls}] > ${literal}`,
+      `CallExpression[callee.name=${shownCalls}] > ${literal}`,
+      `NewExpression[callee.name='Error'] > ${literal}`,
+    ]),
+].map((selector) => ({ selector, message: "People read this: l10n.t('…'), from @vscode/l10n." }));
+
 export default tseslint.config(
   { ignores: ['build/', 'dist/', 'node_modules/', 'test-results/', 'test/workbench/vscode/'] },
   js.configs.recommended,
@@ -157,5 +175,10 @@ export default tseslint.config(
     files: ['extension/**/*.ts', 'debug-adapter/**/*.ts', 'language-server/**/*.ts'],
     ignores: ['debug-adapter/core/nativeCore.ts'],
     rules: { 'no-restricted-syntax': ['error', ...onlyNativeCore] },
+  },
+  {
+    // After the rule for both, because the last one wins.
+    files: ['extension/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...onlyNativeCore, ...translated] },
   },
 );

@@ -16,13 +16,14 @@ import type { Family } from './launch/family.js';
 import type { FamilyLink } from './launch/familyLink.js';
 import type { SessionConfig } from './launch/options.js';
 import { Log } from './log.js';
-import type { Checkpoint, Moment } from './protocol/timeTravel.js';
+import type { Checkpoint, Crash } from './protocol/timeTravel.js';
 import { BreakpointTable } from './requests/breakpointTable.js';
 import { Exceptions, explainSignal, type Exception } from './requests/exceptions.js';
 import { StackFrames } from './requests/stackFrames.js';
 import { StopReporter } from './stopReporter.js';
 import { History } from './timeline/history.js';
 import type { OutputLinks } from './timeline/outputLinks.js';
+import { Notes } from './timeline/notes.js';
 import type { ProgramOutput } from './timeline/programOutput.js';
 import { Queries } from './timeline/queries.js';
 import { ReverseSteps } from './timeline/reverseSteps.js';
@@ -92,12 +93,13 @@ export class Debuggee {
   readonly reverseSteps: ReverseSteps;
   readonly queries = new Queries();
   readonly history: History;
+  readonly notes = new Notes();
   readonly timelineReporter: TimelineReporter;
   readonly stops: StopReporter;
   place: StopPlace | undefined;
   exception: Exception | undefined;
   /** The fatal signal that was met last, and where: the program is kept just before it. */
-  crash: { readonly moment: Moment; readonly signal: string } | undefined;
+  crash: Crash | undefined;
   /** The last stop was the program's end: there is nothing to continue. */
   atEnd = false;
   /** Told when the stop that is shown is left. */
@@ -198,7 +200,7 @@ export class Debuggee {
       const found = await this.gdb.call<CheckpointLocation[]>('places', { addresses }).catch(() => []);
       found.forEach((location, index) => this.codePlaces.set(addresses[index] as string, location));
     }
-    return checkpoints.map((checkpoint) => {
+    return this.notes.ofCheckpoints(checkpoints).map((checkpoint) => {
       const place = this.places.get(checkpoint.moment.id);
       const { function: name, path, line } = place ?? {};
       const known = this.codePlaces.get(checkpoint.moment.pc);

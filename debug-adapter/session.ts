@@ -26,9 +26,11 @@ import { memoryHandlers } from './requests/memory.js';
 import { programHandlers } from './requests/program.js';
 import { queryHandlers } from './requests/queries.js';
 import { stackHandlers } from './requests/stack.js';
+import { stateHandlers } from './requests/states.js';
 import { steppingHandlers } from './requests/stepping.js';
 import { isTimeTravelRequest, timeTravelHandlers } from './requests/timeTravel.js';
 import { variablesHandlers } from './requests/variables.js';
+import { writeHandlers } from './requests/writes.js';
 import { StrictFraming } from './strictFraming.js';
 
 /**
@@ -60,6 +62,14 @@ function isPersonsWish(request: DebugProtocol.Request): boolean {
   return !isTimeTravelRequest(request) && !shownInPlace.has(request.command);
 }
 
+/** Where the client's own help for an error is: the option `errorUrl` of launch and attach, with `{code}` in it. */
+function errorUrlOf({ command, arguments: args }: DebugProtocol.Request, code: string): Partial<DebugProtocol.Message> {
+  const url: unknown = (args as Record<string, unknown> | undefined)?.errorUrl;
+  if ((command !== 'launch' && command !== 'attach') || typeof url !== 'string') return {};
+  const urlLabel: unknown = (args as Record<string, unknown>).errorUrlLabel;
+  return { url: url.replace('{code}', code), ...(typeof urlLabel === 'string' ? { urlLabel } : {}) };
+}
+
 const log = new Log('dap');
 
 const handlers: Handlers = {
@@ -70,6 +80,8 @@ const handlers: Handlers = {
   ...variablesHandlers,
   ...memoryHandlers,
   ...timeTravelHandlers,
+  ...writeHandlers,
+  ...stateHandlers,
   ...queryHandlers,
   ...programHandlers,
 };
@@ -224,6 +236,7 @@ export class Session extends ProtocolServer implements Client, Host {
         format: told.text.replace(/[{}]/g, (bracket) => (bracket === '{' ? '(' : ')')),
         showUser: isPersonsWish(request),
         variables: { code: told.code },
+        ...errorUrlOf(request, told.code),
       } satisfies DebugProtocol.Message,
     };
   }

@@ -13,6 +13,7 @@ import type { EndState, OperationResult } from './core/core.js';
 import type { Debuggee, StopPlace } from './debuggee.js';
 import type { Stop } from './gdb/execution.js';
 import { text, tuple, type MiTuple } from './gdb/miParser.js';
+import type { Crash } from './protocol/timeTravel.js';
 import { explainSignal, fatalSignals, type Exception } from './requests/exceptions.js';
 
 type StoppedBody = Omit<DebugProtocol.StoppedEvent['body'], 'threadId' | 'allThreadsStopped'>;
@@ -145,10 +146,26 @@ export class StopReporter {
     if (stop.interrupted && ['SIGINT', 'SIGTRAP', 'SIGSTOP', '0'].includes(name)) return { reason: 'pause' };
     if (name === 'SIGTRAP' || name === '0') return { reason: 'pause' };
     const exception = await this.debuggee.exceptions.signal(name);
-    if (fatalSignals.includes(name))
-      this.debuggee.crash = { moment: this.debuggee.core.present().moment, signal: name };
     const description = exception.kind === 'signal' ? exception.description : '';
+    if (fatalSignals.includes(name)) this.debuggee.crash = await this.crash(name, description);
     return { reason: 'exception', description: name, text: description, exception };
+  }
+
+  /** What there is to be said of the fatal signal that one stands before. */
+  private async crash(signal: string, description: string): Promise<Crash> {
+    const { gdb, core, place } = this.debuggee;
+    const found = await gdb
+      .call<Pick<Crash, 'faultAddress' | 'suspects'>>('crash_suspects', { tid: place?.tid })
+      .catch(() => ({ suspects: [] }));
+    const { function: name, path, line, pc } = place ?? {};
+    return {
+      signal,
+      description,
+      moment: core.present().moment,
+      threadId: place?.tid ?? 0,
+      location: { ...(name ? { function: name } : {}), ...(path ? { path, line } : {}), ...(pc ? { pc } : {}) },
+      ...found,
+    };
   }
 
   /** gdb gave no reason: an end of history, or a stop of the core's own. */

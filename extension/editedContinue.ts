@@ -6,6 +6,7 @@
  * launch option `onEditedContinue: 'ask'`), stays where it is and sends
  * `chronofork/editedContinue`; the answer is carried out as two requests.
  */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { TimeTravelEvents } from '../debug-adapter/protocol/timeTravel.js';
 import { tellBranch } from './arrivals.js';
@@ -21,18 +22,16 @@ const commands: Record<Refused['command'], string> = {
   stepOut: 'workbench.action.debug.stepOut',
 };
 
-const branch = 'Run On from Here (New Branch)';
-const discard = 'Discard the Change and Replay';
-
 export async function askEditedContinue(session: TimelineSession, refused: Refused): Promise<void> {
+  const branch = l10n.t('Run On from Here (New Branch)');
+  const discard = l10n.t('Discard the Change and Replay');
   const answer = await vscode.window.showWarningMessage(
-    'You have changed something in the past. How shall the program continue?',
+    l10n.t('You have changed something in the past. How shall the program continue?'),
     {
       modal: true,
       detail:
-        'Run on from here: the program goes on live with your change; what it does is real. ' +
-        'The former run is kept and you can go back to it.\n\n' +
-        'Discard the change: the program replays what it really did.',
+        `${l10n.t('Run on from here: the program goes on live with your change; what it does is real. The former run is kept and you can go back to it.')}\n\n` +
+        l10n.t('Discard the change: the program replays what it really did.'),
     },
     branch,
     discard,

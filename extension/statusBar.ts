@@ -2,13 +2,14 @@
  * The status bar item: *live*, or how far back one is. A click opens the list
  * of moments to go to.
  */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { TimelineSessions } from './timeline/timelineSessions.js';
 
 export function showStatusBar(sessions: TimelineSessions): vscode.Disposable {
   // Left of the debug items' own priority, where VS Code shows the state of a session.
   const item = vscode.window.createStatusBarItem('chronofork.present', vscode.StatusBarAlignment.Left, 20);
-  item.name = 'Chronofork: Present Moment';
+  item.name = l10n.t('Chronofork: Present Moment');
   item.command = 'chronofork.seekToCheckpoint';
   const update = (): void => {
     const session = sessions.active;
@@ -19,7 +20,10 @@ export function showStatusBar(sessions: TimelineSessions): vscode.Disposable {
     const present = session.model.presentText();
     item.text = `$(${present.icon}) ${present.text}`;
     item.tooltip = present.tooltip;
-    item.accessibilityInformation = { label: `Chronofork: ${present.text}. ${present.tooltip}`, role: 'button' };
+    item.accessibilityInformation = {
+      label: `${l10n.t('Chronofork: {0}.', present.text)} ${present.tooltip}`,
+      role: 'button',
+    };
     item.backgroundColor = present.warning ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     item.show();
   };

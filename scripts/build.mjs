@@ -94,6 +94,8 @@ export async function buildBundles(options = {}) {
         : {
             platform: 'node',
             target: 'node20',
+            // A UMD build hides its parts from the bundler.
+            mainFields: ['module', 'main'],
             format: 'cjs',
             // import() of a bundle becomes require(): VS Code gives `vscode` to that alone.
             supported: { 'dynamic-import': false },

@@ -6,6 +6,7 @@
  *     format, format-cpp      prettier, clang-format 14
  *     layers                  checkIncludes.mjs
  *     tidy                    tidy.mjs
+ *     l10n                    l10n.mjs: every text that people read can be translated
  *
  *     node scripts/check.mjs [NAME…]     some of them only
  *
@@ -65,6 +66,7 @@ function checks() {
     },
     { name: 'layers', command: [process.execPath, 'scripts/checkIncludes.mjs'] },
     { name: 'tidy', command: [process.execPath, 'scripts/tidy.mjs'] },
+    { name: 'l10n', command: [process.execPath, 'scripts/l10n.mjs', '--check'] },
   ];
 }
 

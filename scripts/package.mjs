@@ -90,6 +90,9 @@ async function fillStage({ libraries, zydisLicense }) {
     'docs/**/*.md',
     'debug-adapter/**/*.py',
     'media/**/*',
+    'examples/*.c',
+    'l10n/**/*.json',
+    'package.nls*.json',
   ]);
   // The page's sources are in its bundle.
   for (const file of parts.filter((name) => !name.startsWith('media/timeline/'))) {

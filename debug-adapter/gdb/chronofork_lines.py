@@ -22,10 +22,16 @@ import re
 import gdb
 
 from chronofork_gdb import method
-from chronofork_stack import select
+from chronofork_stack import select, tid_of
 
 # A row of a line table that spans more than this belongs to no sane function.
 LONGEST_FUNCTION_BYTES = 4 << 20
+
+# A function that calls nothing may use so much below its stack pointer.
+RED_ZONE = 128
+
+# Of a function whose caller is not known: the arguments and the environment lie above it.
+OUTERMOST_FRAME_BYTES = 1 << 20
 
 
 def physical_block(pc):
@@ -387,6 +393,54 @@ def line_blocks():
         else:
             blocks.append([line, start, end])
     return [{"start": hex(start), "end": hex(end)} for _, start, end in blocks]
+
+
+def frame_bounds(frame):
+    """The function's block, the stack pointer and the CFA of a physical frame; None where it is not known.
+
+    gdb shows no caller of main, so its CFA is not known.
+    """
+    caller = caller_of(frame)
+    cfa = int(caller.read_register("rsp")) & (2**64 - 1) if caller is not None else None
+    # After a call the pc may be past the end of the function's last block.
+    block = physical_block(frame.pc() if frame.level() == 0 else frame.pc() - 1)
+    return block, int(frame.read_register("rsp")) & (2**64 - 1), cfa, caller
+
+
+def frame_around(address):
+    """The stack frame of the selected thread that holds an address: tid, function, entry and CFA; None if none does."""
+    frame = gdb.newest_frame()
+    for _ in range(1000):
+        frame, _ = physical(frame)
+        if frame is None:
+            return None
+        block, rsp, cfa, caller = frame_bounds(frame)
+        # Nothing of the outermost function lies further up than its own variables.
+        end = cfa if cfa is not None else rsp + OUTERMOST_FRAME_BYTES
+        if rsp - RED_ZONE <= address < end:
+            if block is None:
+                return None
+            tid = tid_of(gdb.selected_thread())
+            entry = {"tid": tid, "function": block.function.print_name, "entry": hex(block.start)}
+            return dict(entry, cfa=hex(cfa) if cfa is not None else None)
+        frame = caller
+    return None
+
+
+@method
+def is_on_stack(tid, entry, cfa):
+    """Whether a call of the function at `entry` is under way, with that CFA if it is known."""
+    frame = select(tid)
+    for _ in range(1000):
+        frame, _ = physical(frame)
+        if frame is None:
+            return False
+        block, _, found, caller = frame_bounds(frame)
+        same_cfa = cfa is None or found is None or found == int(cfa, 16)
+        if block is not None and block.start == int(entry, 16) and same_cfa:
+            return True
+        frame = caller
+    return False
 
 
 @method

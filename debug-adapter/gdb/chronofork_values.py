@@ -22,7 +22,8 @@ from chronofork_nodes import (
     node_of,
     text_of,
 )
-from chronofork_stack import select
+from chronofork_lines import frame_around
+from chronofork_stack import location, select, tid_of
 
 
 @method
@@ -150,6 +151,7 @@ def place_in_memory(expression=None, ref=None, name=None, tid=None, level=0):
         "path": address_path(value),
         "value": text_of(value),
         "type": str(value.type),
+        "frame": frame_around(int(value.address) & (2**64 - 1)),
     }
 
 
@@ -195,3 +197,30 @@ def thrown_type(kind):
     # A star marks a type that is local to one library.
     shown = gdb.execute("demangle -l c++ -- _ZTS" + name.lstrip("*"), to_string=True).strip()
     return shown.replace("typeinfo name for ", "", 1)
+
+
+# What one stack frame shows of its variables when moments are compared.
+MOST_LOCALS = 200
+
+
+@method
+def state_here(levels):
+    """The stack of this moment with the local variables of each frame, the innermost first."""
+    thread = gdb.selected_thread()
+    if thread is None:
+        return {"threadId": 0, "frames": []}
+    tid = tid_of(thread)
+    frames = []
+    frame = gdb.newest_frame()
+    while frame is not None and len(frames) < levels:
+        entry = location(frame)
+        entry.pop("file", None)
+        entry["pc"] = hex(frame.pc())
+        page = LocalsNode(tid, len(frames)).page(0, MOST_LOCALS)
+        entry["locals"] = [
+            {"name": name, "type": "" if isinstance(value, Failed) else str(value.type), "value": text_of(value)}
+            for name, value, _ in page
+        ]
+        frames.append(entry)
+        frame = frame.older()
+    return {"threadId": tid, "frames": frames}

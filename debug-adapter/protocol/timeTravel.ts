@@ -61,6 +61,8 @@ export interface Checkpoint {
   readonly pinned: boolean;
   /** The user's name for it (a bookmark), if it has one. */
   readonly name?: string;
+  /** What the user has written about it. */
+  readonly note?: string;
   /** Where it stands, as far as known; `module`: the library, where no source is known. */
   readonly location?: {
     readonly function?: string;
@@ -94,7 +96,32 @@ export interface Timeline {
   readonly live: boolean;
   /** How the program ended, if it has. */
   readonly ended?: { readonly exitCode?: number; readonly signal?: string };
+  /** The fatal signal that was met last: the program is kept just before it. */
+  readonly crash?: Crash;
   readonly memory: { readonly budgetBytes: number; readonly usedBytes: number };
+}
+
+/** A fatal signal: where it struck, and what may be to blame. */
+export interface Crash {
+  readonly signal: string;
+  /** One sentence. */
+  readonly description: string;
+  /** Where the program is kept: before the instruction that fails. */
+  readonly moment: Moment;
+  readonly threadId: number;
+  readonly location: CodeLocation;
+  /** 0x…: what could not be accessed. */
+  readonly faultAddress?: string;
+  /** Variables of the place that hold the bad address, the likeliest first: `chronofork/lastWrite` with `address` and `size` tells who wrote them. */
+  readonly suspects: readonly Suspect[];
+}
+
+export interface Suspect {
+  readonly expression: string;
+  readonly value: string;
+  /** Where it is in memory. */
+  readonly address: string;
+  readonly size: number;
 }
 
 /** Where a time-travel request has arrived; a DAP `stopped` event follows it. */
@@ -104,6 +131,21 @@ export interface Arrival {
   readonly outcome: 'found' | 'begin' | 'end' | 'cancelled';
   /** A sentence for the user when `outcome` is not `found`, or a limit must be named. */
   readonly message?: string;
+}
+
+/** What is written: a variable, a child of one, or bare memory. */
+export type WrittenPlace =
+  | { expression: string; frameId?: number }
+  | { variablesReference: number; name: string }
+  | { address: string; size: number };
+
+/** At a write: the session stands before the instruction. */
+export interface Written extends Arrival {
+  readonly expression: string;
+  readonly address: string;
+  readonly size: number;
+  readonly oldValue?: string;
+  readonly newValue?: string;
 }
 
 /** `singleThread`: what other threads did on the way is passed over, also their breakpoints. */
@@ -200,6 +242,15 @@ export interface DifferenceRow {
   readonly kind: 'global' | 'heap' | 'stack' | 'other';
   readonly oldValue: string;
   readonly newValue: string;
+}
+
+/** A moment as one would see it there: the innermost stack frame first. */
+export interface MomentState {
+  readonly moment: Moment;
+  readonly threadId: number;
+  readonly frames: readonly (CodeLocation & {
+    readonly locals: readonly { readonly name: string; readonly type: string; readonly value: string }[];
+  })[];
 }
 
 /** What a mark is at: `chronofork/seek` with `event` and `branch` goes there (of a stop, with `moment`). */
@@ -340,27 +391,25 @@ export interface TimeTravelRequests {
     ),
     Arrival,
   ];
-  /** `create`, `list`, `delete`, `pin`, `unpin`, `rename`. A bookmark is a pinned checkpoint with a name. */
+  /** `create`, `list`, `delete`, `pin`, `unpin`, `rename`, `note`. A bookmark is a pinned checkpoint with a name. */
   'chronofork/checkpoint': [
     (
       | { action: 'list' }
       | { action: 'create'; name?: string; pinned?: boolean }
       | { action: 'delete' | 'pin' | 'unpin'; id: number }
       | { action: 'rename'; id: number; name: string }
+      | { action: 'note'; id: number; note: string }
     ),
     { checkpoints: readonly Checkpoint[]; checkpoint?: Checkpoint },
   ];
   'chronofork/reverseStepIn': [ReverseStep & { granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
   'chronofork/reverseStepOver': [ReverseStep & { granularity?: 'statement' | 'line' | 'instruction' }, Arrival];
   'chronofork/reverseStepOut': [ReverseStep, Arrival];
-  'chronofork/lastWrite': [
-    (
-      | { expression: string; frameId?: number }
-      | { variablesReference: number; name: string }
-      | { address: string; size: number }
-    ),
-    Arrival & { expression: string; address: string; size: number; oldValue?: string; newValue?: string },
-  ];
+  'chronofork/lastWrite': [WrittenPlace, Written];
+  /** The first in the recording; of a variable on the stack, since its function was called. */
+  'chronofork/firstWrite': [WrittenPlace, Written];
+  /** The first after the present moment: that is, behind the instruction that one stands at. */
+  'chronofork/nextWrite': [WrittenPlace, Written];
   /**
    * To the last time before now that a line was executed, in whichever stack
    * frame. `line` of the answer is the one that has code: a line without any
@@ -369,6 +418,8 @@ export interface TimeTravelRequests {
   'chronofork/runBackTo': [{ path: string; line: number }, Arrival & { line: number }];
   /** Goes on live from the present past moment; the former line stays. */
   'chronofork/branch': [{ name?: string }, { branch: Branch; message?: string; files: readonly string[] }];
+  /** An empty name gives back the one that the branch began with. */
+  'chronofork/renameBranch': [{ id: number; name: string }, { branches: readonly Branch[] }];
   /**
    * Forgets what was changed at the present past moment: the same moment, as it
    * was recorded. An `invalidated` event follows, not `stopped`, so that a
@@ -417,6 +468,8 @@ export interface TimeTravelRequests {
   /** The functions of a source file; none if nothing loaded was built from it. */
   'chronofork/functions': [{ source: { path: string } }, { functions: readonly FunctionRange[] }];
   'chronofork/session': [Record<string, never>, SessionState];
+  /** Stack and local variables of some moments; `levels`: 20 without. */
+  'chronofork/states': [{ moments: readonly number[]; levels?: number }, { states: readonly MomentState[] }];
   /** What `Continue` would do now: `edited` means that something was changed in the past. */
   'chronofork/present': [
     Record<string, never>,

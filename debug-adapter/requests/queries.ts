@@ -29,12 +29,17 @@ import {
   Walk,
 } from '../timeline/queries.js';
 import type { FileFunction } from './program.js';
-import { placeFor, returnTo } from './timeTravel.js';
+import { returnTo } from './timeTravel.js';
+import { placeFor } from './writes.js';
 
 const unreadable = '<not readable at this moment>';
 
 /** Carries out what a query needs, with progress, and brings the session back to where it was. */
-async function lookThrough<T>(context: Context, title: string, action: (walk: WalkType) => Promise<T>): Promise<T> {
+export async function lookThrough<T>(
+  context: Context,
+  title: string,
+  action: (walk: WalkType) => Promise<T>,
+): Promise<T> {
   const debuggee = context.debuggee();
   debuggee.requireStopped();
   const { core, gdb, time, timelineReporter } = debuggee;

@@ -24,7 +24,7 @@ const messages: Partial<Record<OperationResult['outcome'], string>> = {
 };
 
 /** Where an operation has arrived, as the client is told. */
-function arrivalOf({ result, message }: ReverseStepResult): Arrival {
+export function arrivalOf({ result, message }: ReverseStepResult): Arrival {
   const { outcome, moment } = result;
   const said = message ?? messages[outcome];
   const seen = outcome === 'begin' || outcome === 'end' || outcome === 'cancelled' ? outcome : 'found';
@@ -78,7 +78,7 @@ export async function returnTo({ core, time }: Debuggee, moment: number): Promis
   await time.jump({ kind: 'seek', moment }).catch((error: unknown) => log.write('error', messageOf(error)));
 }
 
-function jumpFor(
+export function jumpFor(
   context: Context,
   title: string,
   reason: string,
@@ -113,12 +113,14 @@ async function timeline(context: Context): Promise<ResponseOf<'chronofork/timeli
   const debuggee = context.debuggee();
   const known = debuggee.core.timeline();
   const ended = known.ended ?? crashAt(debuggee, known.end);
-  const held = debuggee.heldPresent;
+  const { crash, heldPresent: held } = debuggee;
   return {
     ...known,
     ...(held ? { present: held.moment, live: held.live } : {}),
+    branches: debuggee.notes.ofBranches(known.branches),
     checkpoints: await debuggee.checkpoints(),
     ...(ended ? { ended } : {}),
+    ...(crash ? { crash } : {}),
   };
 }
 
@@ -212,6 +214,7 @@ async function checkpoint(
       break;
     case 'delete':
       await core.deleteCheckpoint(args.id);
+      debuggee.notes.forgetCheckpoint(args.id);
       break;
     case 'pin':
     case 'unpin':
@@ -220,10 +223,13 @@ async function checkpoint(
     case 'rename':
       await core.setCheckpoint(args.id, { name: args.name });
       break;
+    case 'note':
+      debuggee.notes.noteCheckpoint(core.timeline(), args.id, args.note);
+      break;
     default:
       throw new ChronoforkError(
         'invalidArguments',
-        'chronofork/checkpoint needs an "action": list, create, delete, pin, unpin or rename.',
+        'chronofork/checkpoint needs an "action": list, create, delete, pin, unpin, rename or note.',
       );
   }
   if (args.action !== 'list') debuggee.timelineReporter.now();
@@ -249,79 +255,6 @@ async function reverseStepIn(context: Context, args: ArgumentsOf<'chronofork/rev
 async function reverseStepOut(context: Context, args: ArgumentsOf<'chronofork/reverseStepOut'>): Promise<Arrival> {
   const step = (debuggee: Debuggee) => debuggee.reverseSteps.out(steppedBy(args));
   return arrivalOf(await jumpFor(context, 'Stepping back to the caller', 'step', step));
-}
-
-interface Place {
-  expression: string;
-  address: string;
-  size: number;
-  path: string | null;
-  value: string;
-}
-
-/** @param request  whose arguments they are, for the sentence of a refusal */
-export async function placeFor(
-  debuggee: Debuggee,
-  args: ArgumentsOf<'chronofork/lastWrite'>,
-  request = 'chronofork/lastWrite',
-): Promise<Place> {
-  if ('address' in args) {
-    const { address, size } = args;
-    if (!/^0x[0-9a-f]+$/i.test(address) || !Number.isInteger(size) || size < 1)
-      throw new ChronoforkError('invalidArguments', `${request} needs an "address" as 0x… and a "size" in bytes.`);
-    return { expression: address, address, size, path: null, value: '' };
-  }
-  try {
-    return await debuggee.gdb.call<Place>(
-      'place_in_memory',
-      'variablesReference' in args
-        ? { ref: args.variablesReference, name: args.name }
-        : { expression: args.expression, ...debuggee.frameArguments(args.frameId) },
-    );
-  } catch (error) {
-    if (!(error instanceof ChronoforkError)) throw error;
-    throw new ChronoforkError(
-      'notInMemory',
-      error.message,
-      'Give an address and a size, or look at it where it is in memory.',
-    );
-  }
-}
-
-async function lastWrite(
-  context: Context,
-  args: ArgumentsOf<'chronofork/lastWrite'>,
-): Promise<ResponseOf<'chronofork/lastWrite'>> {
-  const debuggee = context.debuggee();
-  debuggee.requireStopped();
-  const place = await placeFor(debuggee, args);
-  const { expression, address, size } = place;
-  const arrived = await jumpFor(
-    context,
-    `Looking for the last write of ${expression}`,
-    'data breakpoint',
-    async ({ time }) => {
-      const result = await time.jump({ kind: 'lastWrite', address, size });
-      return {
-        result,
-        ...(result.outcome === 'begin'
-          ? { message: `${expression} was not written since the beginning of the recording.` }
-          : {}),
-      };
-    },
-  );
-  // The same bytes, now as they were before the write: by address, because the name may mean nothing here.
-  const before = place.path
-    ? await debuggee.gdb.call<{ value: string }>('evaluate', { expression: place.path }).catch(() => undefined)
-    : undefined;
-  return {
-    ...arrivalOf(arrived),
-    expression,
-    address,
-    size,
-    ...(before ? { oldValue: before.value } : {}),
-    ...(place.value ? { newValue: place.value } : {}),
-  };
 }
 
 async function runBackTo(
@@ -353,6 +286,16 @@ async function branch(
   debuggee.atEnd = false;
   context.afterResponse(() => debuggee.timelineReporter.now());
   return made;
+}
+
+async function renameBranch(
+  context: Context,
+  args: ArgumentsOf<'chronofork/renameBranch'>,
+): Promise<ResponseOf<'chronofork/renameBranch'>> {
+  const debuggee = context.debuggee();
+  debuggee.notes.nameBranch(debuggee.core.timeline(), args.id, args.name);
+  debuggee.timelineReporter.now();
+  return { branches: debuggee.notes.ofBranches(debuggee.core.timeline().branches) };
 }
 
 async function discardEdits(context: Context): Promise<Arrival> {
@@ -405,9 +348,9 @@ export const timeTravelHandlers: Handlers = {
   'chronofork/reverseStepOver': reverseStepOver,
   'chronofork/reverseStepIn': reverseStepIn,
   'chronofork/reverseStepOut': reverseStepOut,
-  'chronofork/lastWrite': lastWrite,
   'chronofork/runBackTo': runBackTo,
   'chronofork/branch': branch,
+  'chronofork/renameBranch': renameBranch,
   'chronofork/discardEdits': discardEdits,
   'chronofork/replayCrash': replayCrash,
 };

@@ -4,6 +4,7 @@
  * The list is read when it is opened and when Refresh is pressed, not while it
  * is read by a person: rows must not move under the cursor.
  */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { listProcesses, type ListedProcess } from './processList.js';
 
@@ -19,16 +20,14 @@ export const attachConfiguration: vscode.DebugConfiguration = {
   pid: '${command:pickProcess}',
 };
 
-const refresh: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('refresh'), tooltip: 'Refresh' };
-
 /** The number of the chosen process; undefined when none was chosen. */
 export async function pickProcess(): Promise<string | undefined> {
   const picker = vscode.window.createQuickPick<ProcessItem>();
-  picker.title = 'Process to attach to';
-  picker.placeholder = 'Name, number or command line of a process';
+  picker.title = l10n.t('Process to attach to');
+  picker.placeholder = l10n.t('Name, number or command line of a process');
   picker.matchOnDescription = true;
   picker.matchOnDetail = true;
-  picker.buttons = [refresh];
+  picker.buttons = [{ iconPath: new vscode.ThemeIcon('refresh'), tooltip: l10n.t('Refresh') }];
   const fill = async (): Promise<void> => {
     picker.busy = true;
     picker.items = itemsOf(await listProcesses({ uid: process.getuid?.() ?? -1, self: process.pid }));
@@ -40,7 +39,7 @@ export async function pickProcess(): Promise<string | undefined> {
       const listed = picker.selectedItems[0]?.process;
       if (!listed) return;
       if (listed.reason !== undefined) {
-        picker.placeholder = `${listed.name} (${listed.pid}) cannot be attached to: ${listed.reason}`;
+        picker.placeholder = l10n.t('{0} ({1}) cannot be attached to: {2}', listed.name, listed.pid, listed.reason);
         picker.value = '';
         return;
       }
@@ -60,9 +59,9 @@ export async function pickProcess(): Promise<string | undefined> {
 
 function itemsOf(processes: readonly ListedProcess[]): ProcessItem[] {
   const groups: [string, (one: ListedProcess) => boolean][] = [
-    ['Yours', (one) => one.reason === undefined && one.own],
-    ['Of other users', (one) => one.reason === undefined && !one.own],
-    ['Cannot be attached to', (one) => one.reason !== undefined],
+    [l10n.t('Yours'), (one) => one.reason === undefined && one.own],
+    [l10n.t('Of other users'), (one) => one.reason === undefined && !one.own],
+    [l10n.t('Cannot be attached to'), (one) => one.reason !== undefined],
   ];
   return groups.flatMap(([label, belongs]) => {
     const members = processes.filter(belongs);

@@ -9,6 +9,7 @@
  * Easy to get wrong: a process may end between two files being read, and its
  * name may contain blanks and brackets.
  */
+import * as l10n from '@vscode/l10n';
 import { readdir, readFile, readlink, open } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -36,12 +37,15 @@ export interface Asker {
 }
 
 /** /proc/sys/kernel/yama/ptrace_scope, and what it means for who is not root. */
-const scopeDoubt =
-  'the kernel allows attaching only to a debugger’s own children (kernel.yama.ptrace_scope is 1; try: sudo sysctl kernel.yama.ptrace_scope=0)';
-const scopeReasons: Readonly<Record<string, string>> = {
-  '2': 'the kernel allows attaching to root only (kernel.yama.ptrace_scope is 2)',
-  '3': 'the kernel allows no attaching at all (kernel.yama.ptrace_scope is 3)',
-};
+const scopeDoubt = (): string =>
+  l10n.t(
+    'the kernel allows attaching only to a debugger’s own children (kernel.yama.ptrace_scope is 1; try: sudo sysctl kernel.yama.ptrace_scope=0)',
+  );
+function scopeReason(scope: string): string | undefined {
+  if (scope === '2') return l10n.t('the kernel allows attaching to root only (kernel.yama.ptrace_scope is 2)');
+  if (scope === '3') return l10n.t('the kernel allows no attaching at all (kernel.yama.ptrace_scope is 3)');
+  return undefined;
+}
 
 /** Every process but the kernel's own threads and those that have ended, sorted. */
 export async function listProcesses(asker: Asker, proc = '/proc', passwd = '/etc/passwd'): Promise<ListedProcess[]> {
@@ -52,7 +56,7 @@ export async function listProcesses(asker: Asker, proc = '/proc', passwd = '/etc
   const processes = found.filter((one) => one !== undefined);
   const ancestors = ancestorsOf(asker.self, new Map(processes.map(({ pid, parent }) => [pid, parent])));
   return processes
-    .map(({ parent: _, ...one }) => (ancestors.has(one.pid) ? { ...one, reason: 'it runs this VS Code' } : one))
+    .map(({ parent: _, ...one }) => (ancestors.has(one.pid) ? { ...one, reason: l10n.t('it runs this VS Code') } : one))
     .sort(byUsefulness);
 }
 
@@ -95,7 +99,7 @@ async function readProcess(
     own,
     started: Number(afterName[19]),
     ...(reason === undefined ? {} : { reason }),
-    ...(reason === undefined && scope === '1' && asker.uid !== 0 ? { doubt: scopeDoubt } : {}),
+    ...(reason === undefined && scope === '1' && asker.uid !== 0 ? { doubt: scopeDoubt() } : {}),
   };
 }
 
@@ -127,11 +131,11 @@ async function whyNot(
     // The kernel names the thread that traces.
     const debugger_ = /^Tgid:\s+(\d+)/m.exec(await text(proc, `${tracer}/status`))?.[1] ?? tracer;
     const name = (await text(proc, `${debugger_}/comm`)).trim();
-    return `it is being debugged by process ${debugger_}${name ? ` (${name})` : ''}`;
+    return l10n.t('it is being debugged by process {0}', `${debugger_}${name ? ` (${name})` : ''}`);
   }
-  if (asker.uid !== 0 && !own) return `it belongs to ${users.get(uid) ?? `user ${uid}`}`;
-  if (await is32Bit(path.join(proc, shown, 'exe'))) return 'it is a 32-bit program';
-  return scope === '3' || asker.uid !== 0 ? scopeReasons[scope] : undefined;
+  if (asker.uid !== 0 && !own) return l10n.t('it belongs to {0}', users.get(uid) ?? l10n.t('user {0}', uid));
+  if (await is32Bit(path.join(proc, shown, 'exe'))) return l10n.t('it is a 32-bit program');
+  return scope === '3' || asker.uid !== 0 ? scopeReason(scope) : undefined;
 }
 
 /** By the ELF header; what cannot be read is not known to be one. */

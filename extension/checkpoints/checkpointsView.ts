@@ -6,6 +6,7 @@
  * Ages grow while nothing happens, so a visible view is drawn again now and
  * then; nothing is asked of the adapter for that.
  */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { CheckpointRow } from '../timeline/timelineModel.js';
 import type { TimelineSessions } from '../timeline/timelineSessions.js';
@@ -13,6 +14,9 @@ import { checkpointIcon } from './checkpointIcon.js';
 
 /** 15 s: ages are shown in steps of 5 s and then of minutes; more often only flickers. */
 const ageRefreshMs = 15_000;
+
+/** What is dragged from here: the numbers of checkpoints. */
+export const checkpointMimeType = 'application/vnd.chronofork.checkpoint';
 
 interface BranchGroup {
   readonly branch: number;
@@ -24,7 +28,19 @@ type Node = BranchGroup | CheckpointRow;
 
 export function showCheckpointsView(sessions: TimelineSessions): vscode.Disposable {
   const provider = new CheckpointsTree(sessions);
-  const view = vscode.window.createTreeView('chronofork.checkpoints', { treeDataProvider: provider });
+  const dragAndDropController: vscode.TreeDragAndDropController<Node> = {
+    dragMimeTypes: [checkpointMimeType],
+    dropMimeTypes: [],
+    handleDrag: (nodes, dragged) => {
+      const ids = nodes.flatMap((node) => (isGroup(node) ? [] : [node.checkpoint.id]));
+      dragged.set(checkpointMimeType, new vscode.DataTransferItem(ids));
+    },
+  };
+  const view = vscode.window.createTreeView('chronofork.checkpoints', {
+    treeDataProvider: provider,
+    dragAndDropController,
+    canSelectMany: true,
+  });
   const update = (): void => {
     view.description = sessions.active?.model.memoryText();
     provider.refresh();
@@ -69,7 +85,9 @@ function groupItem(group: BranchGroup): vscode.TreeItem {
   item.id = `branch ${group.branch}`;
   item.iconPath = new vscode.ThemeIcon('git-branch');
   item.contextValue = 'branch';
-  item.accessibilityInformation = { label: `Branch: ${group.name}, ${group.rows.length} checkpoints` };
+  item.accessibilityInformation = {
+    label: l10n.t('Branch {0}, {1} checkpoints', group.name, group.rows.length),
+  };
   return item;
 }
 
@@ -83,7 +101,7 @@ function checkpointItem(row: CheckpointRow): vscode.TreeItem {
   // For the `when` clauses of the menus in package.json.
   item.contextValue = `checkpoint${checkpoint.pinned ? '.pinned' : '.unpinned'}${row.here ? '.here' : ''}`;
   item.accessibilityInformation = { label: row.details.join(' ') };
-  item.command = { command: 'chronofork.goToCheckpoint', title: 'Go to Checkpoint', arguments: [row] };
+  item.command = { command: 'chronofork.goToCheckpoint', title: l10n.t('Go to Checkpoint'), arguments: [row] };
   return item;
 }
 

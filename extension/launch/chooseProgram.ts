@@ -3,6 +3,7 @@
  * workspace. Finding candidates and remembering are pure and live beside this
  * file; here is only the asking.
  */
+import * as l10n from '@vscode/l10n';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { access } from 'node:fs/promises';
@@ -57,20 +58,20 @@ export class ProgramChooser {
       label: path.basename(candidate.path),
       description: relativeFolder(candidate.path, root),
       detail: candidate.olderThanSource
-        ? `$(warning) Built before ${path.basename(source ?? '')} was last saved: its lines may not match`
+        ? `$(warning) ${l10n.t('Built before {0} was last saved: its lines may not match', path.basename(source ?? ''))}`
         : undefined,
       program: candidate.path,
       iconPath: new vscode.ThemeIcon(candidate.path === last ? 'history' : 'file-binary'),
     }));
     const browse = {
-      label: 'Choose another file…',
+      label: l10n.t('Choose another file…'),
       program: undefined,
       iconPath: new vscode.ThemeIcon('folder-opened'),
     };
     const separator = { label: '', kind: vscode.QuickPickItemKind.Separator, program: undefined };
     const picked = await vscode.window.showQuickPick([...items, separator, browse], {
-      title: source ? `Program to debug for ${path.basename(source)}` : 'Program to debug',
-      placeHolder: 'Chronofork remembers the answer for this workspace',
+      title: source ? l10n.t('Program to debug for {0}', path.basename(source)) : l10n.t('Program to debug'),
+      placeHolder: l10n.t('Chronofork remembers the answer for this workspace'),
       matchOnDescription: true,
     });
     if (!picked) return undefined;
@@ -94,9 +95,11 @@ export function rootOf(folder: vscode.WorkspaceFolder | undefined, source: strin
 }
 
 async function explainAndBrowse(source: string | undefined, root: string | undefined): Promise<string | undefined> {
-  const browse = 'Choose a File…';
-  const message = source ? `No program built from ${path.basename(source)} was found.` : 'No built program was found.';
-  const detail = `Build it with debug information and press F5 again, for example:\n${buildExample(source)}`;
+  const browse = l10n.t('Choose a File…');
+  const message = source
+    ? l10n.t('No program built from {0} was found.', path.basename(source))
+    : l10n.t('No built program was found.');
+  const detail = `${l10n.t('Build it with debug information and press F5 again, for example:')}\n${buildExample(source)}`;
   const answer = await vscode.window.showErrorMessage(message, { modal: true, detail }, browse);
   return answer === browse ? browseForProgram(root) : undefined;
 }
@@ -111,8 +114,8 @@ function buildExample(source: string | undefined): string {
 
 async function browseForProgram(root: string | undefined): Promise<string | undefined> {
   const answer = await vscode.window.showOpenDialog({
-    title: 'Program to debug',
-    openLabel: 'Debug',
+    title: l10n.t('Program to debug'),
+    openLabel: l10n.t('Debug'),
     defaultUri: root ? vscode.Uri.file(root) : undefined,
   });
   return answer?.[0]?.fsPath;

@@ -7,6 +7,7 @@
  * says where the present is; the whole timeline is asked for afterwards. They
  * may disagree for a moment: for the present the event is believed.
  */
+import * as l10n from '@vscode/l10n';
 import type {
   Branch,
   Checkpoint,
@@ -94,7 +95,7 @@ export class TimelineModel {
   checkpoints(): CheckpointRow[] {
     const timeline = this.timeline_;
     if (!timeline) return [];
-    const presentBranch = this.presentBranch();
+    const presentBranch = this.presentBranch;
     return [...timeline.checkpoints]
       .sort((a, b) => {
         const branchOrder = rank(b, presentBranch) - rank(a, presentBranch);
@@ -115,12 +116,12 @@ export class TimelineModel {
   branchName(id: number): string {
     const branch: Branch | undefined = this.timeline_?.branches.find((candidate) => candidate.id === id);
     if (branch?.name) return branch.name;
-    return id === 0 ? 'First run' : `Branch ${id}`;
+    return id === 0 ? l10n.t('First run') : l10n.t('Branch {0}', id);
   }
 
   /** The branches that the present is not on, with where each of them stands. */
   otherBranches(): { name: string; end: Moment }[] {
-    const others = (this.timeline_?.branches ?? []).filter(({ id }) => id !== this.presentBranch());
+    const others = (this.timeline_?.branches ?? []).filter(({ id }) => id !== this.presentBranch);
     return others.flatMap(({ id, end }) => (end ? [{ name: this.branchName(id), end }] : []));
   }
 
@@ -132,50 +133,54 @@ export class TimelineModel {
   memoryText(): string | undefined {
     const memory = this.timeline_?.memory;
     if (!memory || this.timeline_?.checkpoints.length === 0) return undefined;
-    return `${megabytesText(memory.usedBytes)} of ${megabytesText(memory.budgetBytes)}`;
+    return l10n.t('{0} of {1}', megabytesText(memory.usedBytes), megabytesText(memory.budgetBytes));
   }
 
   presentText(): PresentText {
-    const branch = this.severalBranches ? `, ${this.branchName(this.presentBranch()).toLowerCase()}` : '';
+    const branch = this.severalBranches ? `, ${this.branchName(this.presentBranch).toLowerCase()}` : '';
     const ended = this.timeline_?.ended;
     if (!this.live) {
       const back = behindText(this.present_?.behindMs ?? 0);
       const edited = this.present_?.edited ?? false;
       return {
         icon: 'history',
-        text: `${back}${edited ? ', changed' : ''}${branch}`,
+        text: `${back}${edited ? l10n.t(', changed') : ''}${branch}`,
         tooltip:
-          `You are looking at the past: ${back}.` +
-          (edited ? ' Something was changed here: Continue will ask what to do.' : '') +
-          ' Click to go to another moment.',
+          `${l10n.t('You are looking at the past: {0}.', back)} ` +
+          (edited ? `${l10n.t('Something was changed here: Continue will ask what to do.')} ` : '') +
+          l10n.t('Click to go to another moment.'),
         warning: true,
       };
     }
     if (ended?.signal) {
       return {
         icon: 'error',
-        text: `crashed: ${ended.signal}${branch}`,
-        tooltip: `The program was ended by ${ended.signal}. It is kept: you can go back. Click to choose a moment.`,
+        text: `${l10n.t('crashed: {0}', ended.signal)}${branch}`,
+        tooltip: l10n.t(
+          'The program was ended by {0}. It is kept: you can go back. Click to choose a moment.',
+          ended.signal,
+        ),
         warning: false,
       };
     }
     if (ended) {
       return {
         icon: 'debug-stop',
-        text: `ended${ended.exitCode === undefined ? '' : `, exit code ${ended.exitCode}`}${branch}`,
-        tooltip: 'The program has ended. It is kept: you can go back. Click to choose a moment.',
+        text: `${ended.exitCode === undefined ? l10n.t('ended') : l10n.t('ended, exit code {0}', ended.exitCode)}${branch}`,
+        tooltip: l10n.t('The program has ended. It is kept: you can go back. Click to choose a moment.'),
         warning: false,
       };
     }
     return {
       icon: 'pulse',
-      text: `live${branch}`,
-      tooltip: 'This is the live program. Click to go to an earlier moment.',
+      text: `${l10n.t('live')}${branch}`,
+      tooltip: l10n.t('This is the live program. Click to go to an earlier moment.'),
       warning: false,
     };
   }
 
-  private presentBranch(): number {
+  /** The number of the branch that the present is on. */
+  get presentBranch(): number {
     return this.present_?.branch ?? this.timeline_?.present.branch ?? 0;
   }
 
@@ -199,7 +204,7 @@ export class TimelineModel {
       // What a narrow side bar cuts off is last: the reason, which the icon says too.
       description: [
         checkpoint.name,
-        here ? 'you are here' : undefined,
+        here ? l10n.t('you are here') : undefined,
         atStart ? reasonText(checkpoint.reason) : shortLocationText(checkpoint.location),
         megabytesText(checkpoint.privateBytes),
         age,
@@ -218,7 +223,8 @@ export class TimelineModel {
       here,
       label: checkpoint.name ?? '',
       description: [
-        here ? 'you are here' : undefined,
+        here ? l10n.t('you are here') : undefined,
+        checkpoint.note,
         shortLocationText(checkpoint.location),
         runTimeText(checkpoint.moment.timeMs),
       ]
@@ -231,13 +237,16 @@ export class TimelineModel {
   private details(checkpoint: Checkpoint, here: boolean): string[] {
     const location = locationText(checkpoint.location);
     return [
-      `${runTimeText(checkpoint.moment.timeMs)} into the run${location ? `, in ${location}` : ''}.`,
+      location
+        ? l10n.t('{0} into the run, in {1}.', runTimeText(checkpoint.moment.timeMs), location)
+        : l10n.t('{0} into the run.', runTimeText(checkpoint.moment.timeMs)),
       `${reasonSentence(checkpoint.reason)}, ${ageText(this.currentAgeMs(checkpoint))}.`,
-      `Deleting it would free ${megabytesText(checkpoint.privateBytes)}.`,
-      ...(checkpoint.name ? [`Named “${checkpoint.name}”.`] : []),
-      ...(checkpoint.pinned ? ['Pinned: it is kept until you delete it.'] : []),
-      ...(this.severalBranches ? [`On: ${this.branchName(checkpoint.moment.branch)}.`] : []),
-      here ? 'You are here.' : 'Click to go there.',
+      l10n.t('Deleting it would free {0}.', megabytesText(checkpoint.privateBytes)),
+      ...(checkpoint.name ? [l10n.t('Named “{0}”.', checkpoint.name)] : []),
+      ...(checkpoint.note ? [l10n.t('Note: {0}', checkpoint.note)] : []),
+      ...(checkpoint.pinned ? [l10n.t('Pinned: it is kept until you delete it.')] : []),
+      ...(this.severalBranches ? [l10n.t('On: {0}.', this.branchName(checkpoint.moment.branch))] : []),
+      here ? l10n.t('You are here.') : l10n.t('Click to go there.'),
     ];
   }
 }

@@ -16,14 +16,28 @@ import type {
   TimeTravelRequest,
 } from '../../debug-adapter/protocol/timeTravel.js';
 import { debugType } from '../launchConfig.js';
+import { VisitedPlaces } from '../moments/visitedPlaces.js';
+import { settings } from '../settings.js';
 import { TimelineModel } from './timelineModel.js';
 
 /** 250 ms: a list that changes more often cannot be read anyway. */
 const reloadPauseMs = 250;
 
+/** As much of the protocol's messages as is looked at. */
+interface DebugProtocolMessage {
+  readonly type: string;
+  readonly event?: string;
+  readonly success?: boolean;
+  readonly body?: { readonly error?: { readonly variables?: { readonly code?: string } } };
+}
+
 /** One debug session and what is known of its timeline. */
 export class TimelineSession {
   readonly model = new TimelineModel();
+  readonly visited = new VisitedPlaces(() => settings().visitedPlaces);
+  /** The code (docs/protocol.md) of the error that was answered last. */
+  lastErrorCode: string | undefined;
+  private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private loading = false;
   private stale = false;
@@ -41,8 +55,25 @@ export class TimelineSession {
 
   presentChanged(event: TimeTravelEvents['chronofork/timelineChanged']): void {
     this.model.presentChanged(event);
+    if (this.stopped && event.present) {
+      const { id, timeMs, branch } = event.present;
+      this.visited.visit({ momentId: id, timeMs, branch });
+      this.stopped = false;
+    }
     this.changed();
     this.reloadSoon();
+  }
+
+  /** What the adapter sends, before VS Code acts on it: `timelineChanged` follows each `stopped`. */
+  received(message: DebugProtocolMessage): void {
+    if (message.type === 'event' && message.event === 'stopped') this.stopped = true;
+    if (message.type === 'response' && message.success === false)
+      this.lastErrorCode = message.body?.error?.variables?.code;
+  }
+
+  /** One has gone back or forward, so that the buttons may have to change. */
+  visitedChanged(): void {
+    this.changed();
   }
 
   /** Asks for the whole timeline now; for when a view or a pick needs the latest. */
@@ -90,6 +121,11 @@ export class TimelineSessions implements vscode.Disposable {
   constructor(private readonly onCustomEvent: (session: TimelineSession, event: string, body: unknown) => void) {
     this.subscriptions = [
       this.didChange,
+      vscode.debug.registerDebugAdapterTrackerFactory(debugType, {
+        createDebugAdapterTracker: (session) => ({
+          onDidSendMessage: (message: DebugProtocolMessage) => this.begin(session)?.received(message),
+        }),
+      }),
       vscode.debug.onDidStartDebugSession((session) => this.begin(session)),
       vscode.debug.onDidTerminateDebugSession((session) => this.terminate(session)),
       vscode.debug.onDidChangeActiveDebugSession(() => this.activeChanged()),
@@ -148,6 +184,10 @@ export class TimelineSessions implements vscode.Disposable {
     const active = this.active;
     setContext('chronofork.inThePast', active !== undefined && !active.model.live);
     setContext('chronofork.crashed', active?.model.crashed ?? false);
+    setContext('chronofork.crashKnown', active?.model.timeline?.crash !== undefined);
+    setContext('chronofork.visitedBefore', active?.visited.can('back') ?? false);
+    setContext('chronofork.visitedAfter', active?.visited.can('forward') ?? false);
+    setContext('chronofork.severalBranches', active?.model.severalBranches ?? false);
     this.didChange.fire();
   }
 }

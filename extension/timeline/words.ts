@@ -5,6 +5,7 @@
  * Easy to get wrong: a run time (`timeMs`, of the debuggee) and an age (of the
  * wall clock) are different clocks; only ages say "ago".
  */
+import * as l10n from '@vscode/l10n';
 import type { Checkpoint, CheckpointReason } from '../../debug-adapter/protocol/timeTravel.js';
 
 /** A length of run time: `0.4 ms`, `250 ms`, `1.25 s`, `2 min 5 s`. */
@@ -19,7 +20,7 @@ export function durationText(milliseconds: number): string {
 
 /** How far back one is. A distance too short for the clock is still a distance. */
 export function behindText(behindMs: number): string {
-  return behindMs < 0.005 ? 'a moment back' : `${durationText(behindMs)} back`;
+  return behindMs < 0.005 ? l10n.t('a moment back') : l10n.t('{0} back', durationText(behindMs));
 }
 
 /** Where in the run something is, to be compared with its neighbours: `3.42 ms`, `342 ms`, `61.500 s`. */
@@ -33,10 +34,10 @@ export function runTimeText(timeMs: number): string {
 /** Wall-clock age, coarse on purpose: a list that counts seconds is restless. */
 export function ageText(ageMs: number): string {
   const seconds = Math.round(ageMs / 1000);
-  if (seconds < 5) return 'just now';
-  if (seconds < 60) return `${Math.floor(seconds / 5) * 5} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 5) return l10n.t('just now');
+  if (seconds < 60) return l10n.t('{0} s ago', Math.floor(seconds / 5) * 5);
+  if (seconds < 3600) return l10n.t('{0} min ago', Math.floor(seconds / 60));
+  return l10n.t('{0} h ago', Math.floor(seconds / 3600));
 }
 
 /** Memory in MB (MiB, and GiB, as every other tool here says it); small amounts keep a digit that differs from zero. */
@@ -49,26 +50,30 @@ export function megabytesText(bytes: number): string {
   return megabytes < 1023.5 ? `${Math.round(megabytes)} MB` : `${(megabytes / 1024).toFixed(1)} GB`;
 }
 
-const reasons: Record<CheckpointReason, { short: string; long: string }> = {
-  start: { short: 'program start', long: 'Made at the start of the program' },
-  interval: { short: 'periodic', long: 'Made periodically while the program ran' },
-  stop: { short: 'stop', long: 'Made when the program stopped' },
-  user: { short: 'by you', long: 'Made by you' },
-  bookmark: { short: 'bookmark', long: 'Made for a bookmark' },
-  signal: { short: 'signal', long: 'Made before a signal' },
-  search: { short: 'search', long: 'Made while searching the past' },
-  edit: { short: 'change', long: 'Made where you changed something' },
-  branch: { short: 'branch', long: 'Made where a branch began' },
-};
+function reasonTexts(reason: CheckpointReason): { short: string; long: string } | undefined {
+  // Asked for each time: when this module is loaded the translation is not there yet.
+  const reasons: Record<CheckpointReason, { short: string; long: string }> = {
+    start: { short: l10n.t('program start'), long: l10n.t('Made at the start of the program') },
+    interval: { short: l10n.t('periodic'), long: l10n.t('Made periodically while the program ran') },
+    stop: { short: l10n.t('stop'), long: l10n.t('Made when the program stopped') },
+    user: { short: l10n.t('by you'), long: l10n.t('Made by you') },
+    bookmark: { short: l10n.t('bookmark'), long: l10n.t('Made for a bookmark') },
+    signal: { short: l10n.t('signal'), long: l10n.t('Made before a signal') },
+    search: { short: l10n.t('search'), long: l10n.t('Made while searching the past') },
+    edit: { short: l10n.t('change'), long: l10n.t('Made where you changed something') },
+    branch: { short: l10n.t('branch'), long: l10n.t('Made where a branch began') },
+  };
+  return reasons[reason];
+}
 
 /** Why a checkpoint was made: one or two words for a list. */
 export function reasonText(reason: CheckpointReason): string {
-  return reasons[reason]?.short ?? reason;
+  return reasonTexts(reason)?.short ?? reason;
 }
 
 /** Why a checkpoint was made, as a sentence without its full stop. */
 export function reasonSentence(reason: CheckpointReason): string {
-  return reasons[reason]?.long ?? `Made because of: ${reason}`;
+  return reasonTexts(reason)?.long ?? l10n.t('Made because of: {0}', reason);
 }
 
 /** `withdraw, account.c:12`, or `write, libc.so.6`: as far as it is known. */
@@ -79,7 +84,7 @@ export function locationText(location: Checkpoint['location']): string | undefin
 /** The same for a narrow list, where a source line says enough: `account.c:12`, or `write, libc.so.6`; the dynamic loader's names mean nothing to most. */
 export function shortLocationText(location: Checkpoint['location']): string | undefined {
   if (location?.path) return fileText(location);
-  return /\/ld-[^/]*$/.test(location?.module ?? '') ? 'loading libraries' : locationText(location);
+  return /\/ld-[^/]*$/.test(location?.module ?? '') ? l10n.t('loading libraries') : locationText(location);
 }
 
 function fileText(location: Checkpoint['location']): string | undefined {

@@ -6,6 +6,24 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { ScriptError, root } from './run.mjs';
 
+const mit = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+
+/** Licences of packages that do not bring their text along: from their repositories. @type {Record<string, string>} */
+const withoutFile = {
+  '@vscode/l10n': `MIT License\n\nCopyright (c) Microsoft Corporation.\n\n${mit}`,
+};
+
 /**
  * @param {string[]} inputs the files that went into the bundles, from the root on
  * @param {string} [zydisLicense] a file
@@ -39,6 +57,8 @@ export function thirdPartyNotices(inputs, zydisLicense = '/usr/share/doc/libzydi
  */
 function licenseText(folder, name) {
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+  const known = file ? undefined : withoutFile[name];
+  if (known) return known;
   if (!file) throw new ScriptError(`The bundled package ${name} has no licence text.`);
   return readFileSync(path.join(folder, file), 'utf8');
 }

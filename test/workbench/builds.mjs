@@ -39,7 +39,8 @@ export async function stageExtension() {
   mkdirSync(stage, { recursive: true });
   await bundle('extension/extension.ts', path.join(stage, 'dist/extension.cjs'), ['vscode']);
   cpSync(path.join(root, 'media'), path.join(stage, 'media'), { recursive: true });
-  cpSync(path.join(root, 'LICENSE'), path.join(stage, 'LICENSE'));
+  for (const name of ['l10n', 'examples', 'docs', 'package.nls.json', 'LICENSE'])
+    if (existsSync(path.join(root, name))) cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   for (const key of ['scripts', 'dependencies', 'devDependencies', 'files', 'bin']) delete manifest[key];
   writeFileSync(path.join(stage, 'package.json'), JSON.stringify(manifest));
@@ -71,6 +72,7 @@ async function bundle(entry, outfile, external) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    mainFields: ['module', 'main'],
     external,
     logLevel: 'warning',
   });

@@ -25,13 +25,27 @@ import { journeys as attach } from './journeys/attach.mjs';
 import { journeys as history } from './journeys/history.mjs';
 import { journeys as launch } from './journeys/launch.mjs';
 import { journeys as past } from './journeys/past.mjs';
+import { journeys as readme } from './journeys/readme.mjs';
 import { journeys as stepBack } from './journeys/stepBack.mjs';
 import { journeys as timeline } from './journeys/timeline.mjs';
+import { journeys as firstSteps } from './journeys/firstSteps.mjs';
+import { journeys as moments } from './journeys/moments.mjs';
 import { journeys as views } from './journeys/views.mjs';
 import { extensionHostCrashed, launchBrowser, startServer } from './server.mjs';
 import { setUpWorkbench } from './setup.mjs';
 
-const allJourneys = [...stepBack, ...views, ...past, ...launch, ...attach, ...timeline, ...history];
+const allJourneys = [
+  ...stepBack,
+  ...views,
+  ...moments,
+  ...past,
+  ...launch,
+  ...attach,
+  ...timeline,
+  ...history,
+  ...firstSteps,
+  ...readme,
+];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 

@@ -19,6 +19,7 @@ export async function run(): Promise<void> {
   mocha.suite.emit('pre-require', globalThis as unknown as Mocha.MochaGlobals, 'host', mocha);
   await import('./activation.js');
   await import('./sessions.js');
+  await import('./keys.js');
 
   const results: Result[] = [];
   const failures = await new Promise<number>((resolve) => {
