@@ -70,9 +70,7 @@ function code(x, y, lines, marked = -1) {
     .map((line, index) => {
       const at = y + index * 27;
       const band =
-        index === marked
-          ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" fill="${colour.line}"/>`
-          : '';
+        index === marked ? `<rect x="${x - 14}" y="${at - 19}" width="412" height="27" fill="${colour.line}"/>` : '';
       return band + words(x, at, line, { font: mono, size: 14.5 });
     })
     .join('');

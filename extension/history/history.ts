@@ -4,6 +4,7 @@
  * neither a process nor a provider, and the client's code is not even loaded:
  * it is a bundle of its own (scripts/build.mjs).
  */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { expressionAt } from '../expressionAt.js';
 import { debugType } from '../launchConfig.js';
@@ -20,8 +21,8 @@ const commands: Commands = {
   async logExpressionHere({ document, selection }) {
     const line = selection.active.line + 1;
     const expression = await vscode.window.showInputBox({
-      title: 'Log an expression over the past',
-      prompt: `Its value each time line ${line} was reached`,
+      title: l10n.t('Log an expression over the past'),
+      prompt: l10n.t('Its value each time line {0} was reached', line),
       placeHolder: 'total, node->next, i * 2',
       value: selection.isEmpty
         ? expressionAt(document.lineAt(selection.active).text, selection.active.character)
@@ -41,7 +42,7 @@ export function registerHistory(context: vscode.ExtensionContext): vscode.Dispos
   const registered = Object.entries(commands).map(([name, command]) =>
     vscode.commands.registerTextEditorCommand(`chronofork.${name}`, (editor) => {
       if (running.isNeeded) void running.ready().then(() => command(editor));
-      else void vscode.window.showInformationMessage('Start debugging with Chronofork first.');
+      else void vscode.window.showInformationMessage(l10n.t('Start debugging with Chronofork first.'));
     }),
   );
   return vscode.Disposable.from(

@@ -1,4 +1,5 @@
 /** The view of an answer that was asked for (calls, values, writes): each row goes to its moment. */
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { HistoryList, ListRow } from '../../language-server/protocol/historyProtocol.js';
 
@@ -34,9 +35,9 @@ export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvid
     const item = new vscode.TreeItem(row.label);
     item.description = row.description;
     item.iconPath = new vscode.ThemeIcon('history');
-    item.tooltip = `${row.label}\n${row.description}\nGo to this moment`;
-    item.accessibilityInformation = { label: `${row.label}, ${row.description}. Go to this moment` };
-    item.command = { title: 'Go to This Moment', command: goToRow, arguments: [row] };
+    item.tooltip = `${row.label}\n${row.description}\n${l10n.t('Go to this moment')}`;
+    item.accessibilityInformation = { label: `${row.label}, ${row.description}. ${l10n.t('Go to this moment')}` };
+    item.command = { title: l10n.t('Go to This Moment'), command: goToRow, arguments: [row] };
     return item;
   }
 

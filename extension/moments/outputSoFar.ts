@@ -41,7 +41,11 @@ async function linesOf(session: TimelineSession, branch: number): Promise<Output
   const lines: OutputLine[] = [];
   let fromEvent: number | undefined = 0;
   while (fromEvent !== undefined && lines.length < mostLines) {
-    const { marks, next }: History = await session.request('chronofork/history', { branch, kinds: ['output'], fromEvent });
+    const { marks, next }: History = await session.request('chronofork/history', {
+      branch,
+      kinds: ['output'],
+      fromEvent,
+    });
     for (const mark of marks)
       if (mark.kind === 'output' && mark.text !== undefined)
         lines.push({ branch, event: mark.event, timeMs: mark.timeMs, text: mark.text.replace(/\r?\n$/, '') });

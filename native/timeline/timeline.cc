@@ -576,10 +576,8 @@ void Timeline::Interrupt() {
   if (engine && resumed_.load()) engine->RequestInterrupt();
 }
 
-void Timeline::Kill() {
-  // The session's owner ends the debuggee; gdb's wish alone does not forget the past.
-  Interrupt();
-}
+// The session's owner ends the debuggee; gdb's wish alone does not forget the past.
+void Timeline::Kill() { Interrupt(); }
 
 // gdb asks for it whenever it ends: a launched debuggee is its owner's to end.
 void Timeline::Detach() { static_cast<void>(LetAttachedGo()); }

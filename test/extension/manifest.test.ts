@@ -130,7 +130,9 @@ describe('the manifest', () => {
     );
     assert.ok(steps.every(({ media }) => read(media.svg).includes('<svg')));
     const sources = read('extension/timeline/timelineSessions.ts') + read('extension/extension.ts');
-    const keys = JSON.stringify([menus, contributes.keybindings, contributes.views]).match(/chronofork\.(?=[a-z])\w+(?=[ )"]|$)/g);
+    const keys = JSON.stringify([menus, contributes.keybindings, contributes.views]).match(
+      /chronofork\.(?=[a-z])\w+(?=[ )"]|$)/g,
+    );
     const views = Object.values(contributes.views).flat();
     for (const key of new Set(keys))
       if (!declared.has(key) && !views.some(({ id }) => id === key))

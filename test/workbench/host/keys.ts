@@ -16,7 +16,9 @@ const elsewhere =
 
 describe('keys', () => {
   it('do not take a key away from VS Code', async () => {
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse('vscode://defaultsettings/keybindings.json'));
+    const document = await vscode.workspace.openTextDocument(
+      vscode.Uri.parse('vscode://defaultsettings/keybindings.json'),
+    );
     const defaults = parse(document.getText()) as Binding[];
     assert.ok(defaults.length > 500, `only ${defaults.length} keys are known`);
     const { keybindings } = (extension().packageJSON as { contributes: { keybindings: Binding[] } }).contributes;

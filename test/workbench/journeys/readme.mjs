@@ -30,7 +30,11 @@ export const journeys = [
       await page.locator('.view-line', { hasText: 'recent[customer->next] = cents' }).waitFor();
       await page.waitForTimeout(1000);
       await journey.picture('frame-3');
-      await page.locator('.notifications-toasts .codicon-notifications-clear').first().click().catch(() => undefined);
+      await page
+        .locator('.notifications-toasts .codicon-notifications-clear')
+        .first()
+        .click()
+        .catch(() => undefined);
       for (const frame of ['frame-4', 'frame-5', 'frame-6']) {
         await workbench.press('Step Back');
         await page.waitForTimeout(1500);

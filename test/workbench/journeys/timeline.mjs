@@ -1,4 +1,5 @@
 /** The Timeline view: with the mouse, with the keyboard alone, and as an assistive program sees it. */
+/* global requestAnimationFrame, MessageEvent, WheelEvent */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -62,10 +63,16 @@ export const journeys = [
       await workbench.stoppedAt(line('report'));
       await workbench.press('Step Over');
       await playheadIs(frame, /live/);
-      await frame.locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ }).first().waitFor();
+      await frame
+        .locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ })
+        .first()
+        .waitFor();
       await journey.picture('timeline');
       // A stop of the list.
-      await frame.locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ }).first().click();
+      await frame
+        .locator('.list [role="option"]', { hasText: /Stopped at account.c:\d+: breakpoint/ })
+        .first()
+        .click();
       await workbench.stoppedAt(line('first'));
       await workbench.variableIs('balance', '100');
       await playheadIs(frame, /back/);
