@@ -67,6 +67,10 @@ const table: Record<string, [Shown, string?]> = {
   visitedBack: ['stopped', 'chronofork.visitedBefore'],
   visitedForward: ['stopped', 'chronofork.visitedAfter'],
   visitedPlaces: ['stopped'],
+  showTimeline: ['always'],
+  listCallsHere: ['session'],
+  logExpressionHere: ['session'],
+  countHere: ['session'],
   bookmarkCheckpoint: ['never'],
   deleteBookmark: ['never'],
   deleteCheckpoint: ['never'],
@@ -129,7 +133,12 @@ describe('the manifest', () => {
       [],
     );
     assert.ok(steps.every(({ media }) => read(media.svg).includes('<svg')));
-    const sources = read('extension/timeline/timelineSessions.ts') + read('extension/extension.ts');
+    const setters = [
+      'extension/timeline/timelineSessions.ts',
+      'extension/extension.ts',
+      'extension/history/listView.ts',
+    ];
+    const sources = setters.map(read).join('');
     const keys = JSON.stringify([menus, contributes.keybindings, contributes.views]).match(
       /chronofork\.(?=[a-z])\w+(?=[ )"]|$)/g,
     );

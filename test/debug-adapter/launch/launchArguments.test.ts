@@ -38,6 +38,7 @@ describe('launchArguments', () => {
         onEditedContinue: 'branch',
         followChildren: false,
         noDebug: false,
+        outputLinks: false,
       },
     );
   });
