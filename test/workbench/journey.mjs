@@ -20,6 +20,7 @@ export const resultsFolder = path.join(root, 'test-results/workbench');
  * @property {string} [open] what is opened, from the folder on: a `.code-workspace` file; absent: the folder itself
  * @property {'scripted' | 'real'} [adapter] `scripted`: it is about the extension alone; `real`: the scripted adapter
  *   cannot do it; absent: real, and scripted on demand
+ * @property {string} [skipped] why it is not walked, but counted as skipped; walked all the same when --only names it
  * @property {(journey: Journey) => void} [prepare] changes the folder before it is opened
  * @property {(journey: Journey) => Promise<void>} walk
  *

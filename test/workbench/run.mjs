@@ -117,6 +117,17 @@ function adapterFor({ adapter }, forced) {
   return forced === 'scripted' && adapter === 'real' ? undefined : forced;
 }
 
+/**
+ * @param {import('./journey.mjs').JourneyDefinition} journey
+ * @param {string} only
+ */
+function leftOut({ name, skipped }, only) {
+  if (skipped === undefined || only !== '') return false;
+  console.log(`skipped: ${name}: ${skipped}`);
+  counts.skipped++;
+  return true;
+}
+
 async function main() {
   const only = option('only') ?? '';
   const journeys = allJourneys.filter(({ name }) => name.includes(only));
@@ -130,7 +141,7 @@ async function main() {
     setUpWorkbench();
     const look = { pictures: process.argv.includes('--pictures'), theme: option('theme') };
     for (const adapter of /** @type {const} */ (['scripted', 'real'])) {
-      const chosen = journeys.filter((journey) => adapterFor(journey, forced) === adapter);
+      const chosen = journeys.filter((journey) => adapterFor(journey, forced) === adapter && !leftOut(journey, only));
       if (chosen.length > 0) await walkAll(adapter, chosen, look);
     }
     if (only === '' || only === 'host') {

@@ -104,10 +104,12 @@ export const journeys = [
       await page.locator('.tab', { hasText: 'before ↔ after' }).waitFor();
       await page.locator('.editor.modified .view-line', { hasText: /balance\s=\s70/ }).waitFor();
       await journey.picture('compare');
+      await workbench.command('View: Close Editor');
+      await page.locator('.tab', { hasText: 'before ↔ after' }).waitFor({ state: 'detached' });
       await workbench.command('Chronofork: Compare Two Moments…');
       await pick(workbench, 'before');
       await pick(workbench, 'after');
-      await page.locator('.tab', { hasText: 'before ↔ after' }).nth(1).waitFor();
+      await page.locator('.tab', { hasText: 'before ↔ after' }).waitFor();
       await workbench.stopDebugging();
     },
   },
@@ -123,12 +125,13 @@ export const journeys = [
       await workbench.showView('Bookmarks');
       const row = workbench.rows('Checkpoints').filter({ hasText: 'loading libraries' }).first();
       await row.waitFor();
-      const target = workbench.page.locator('.pane', {
-        has: workbench.page.locator('.pane-header[aria-label^="Bookmarks"]'),
-      });
-      await row.dragTo(target.locator('.pane-body'));
+      // VS Code takes nothing that is dropped on a view without rows.
+      await workbench.command('Chronofork: Bookmark This State');
+      await workbench.answerInput('second stop');
       await workbench.rows('Bookmarks').first().waitFor();
-      assert.equal(await workbench.rows('Bookmarks').count(), 1);
+      await row.dragTo(workbench.rows('Bookmarks').first());
+      await workbench.rows('Bookmarks').nth(1).waitFor();
+      assert.equal(await workbench.rows('Bookmarks').count(), 2);
       await journey.picture('dragged');
       await workbench.stopDebugging();
     },
