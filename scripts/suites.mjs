@@ -95,7 +95,7 @@ export const suites = [
     about: 'whole sessions through the DAP',
     ...mocha('test/journeys/**/*.test.ts'),
     after: ['native', 'native-user', 'package'],
-    limitSeconds: 900,
+    limitSeconds: 1500,
   },
   {
     name: 'lsp',
@@ -135,6 +135,6 @@ export const suites = [
     parse: parseSummary,
     needs: ['package'],
     after: ['package', 'journeys', 'cli', 'demo'],
-    limitSeconds: 900,
+    limitSeconds: 2100,
   },
 ];
