@@ -3,13 +3,13 @@
 #include "record/vector_save.h"
 
 #include <cpuid.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <vector>
 
+#include "record/program_write.h"
 #include "record/x87_save.h"
 
 namespace chronofork {
@@ -121,7 +121,7 @@ Result<bool> SaveVectorState(Tracee& process, TraceeAddress address, std::byte o
   if (instruction && instruction->nondeterministic == kX87Save)
     return SaveX87State(process, *instruction, std::span(code).first(instruction->length));
   if (!instruction || instruction->nondeterministic != kVectorSave) return false;
-  GeneralRegisters r = process.registers();
+  const GeneralRegisters r = process.registers();
   const TraceeAddress at = instruction->operand.Address(r);
   if (at.value % kAlignment != 0) return false;
   const auto escape = std::find(code.begin(), code.end(), std::byte{0x0f});
@@ -134,12 +134,8 @@ Result<bool> SaveVectorState(Tracee& process, TraceeAddress address, std::byte o
   std::vector<std::byte> former(VectorImageBytes(state, asked, compact));
   if (process.memory().ReadSome(at, former) != former.size()) return false;
   std::vector<std::byte> image = VectorImage(state, asked, compact, wide, std::move(former));
-  // Unlike our other writes, this one must respect what may not be written.
-  iovec local{image.data(), image.size()}, remote{reinterpret_cast<void*>(at.value), image.size()};
-  if (::process_vm_writev(process.pid(), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(image.size())) return false;
-  r.rip = instruction->end().value;
-  r.orig_rax = ~0ull;
-  process.SetRegisters(r);
+  if (!WriteAsProgram(process, at, image)) return false;
+  GoOnAt(process, instruction->end());
   return true;
 }
 

@@ -1,10 +1,10 @@
 // The layouts are those of Intel SDM vol. 1, 8.1.10, and vol. 2, FXSAVE.
 #include "record/x87_save.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "record/program_write.h"
 
 namespace chronofork {
 namespace {
@@ -125,7 +125,7 @@ Result<bool> SaveX87State(Tracee& process, const Instruction& instruction, std::
       std::find(code.begin(), code.end(), std::byte{0x66}) <
       std::find_if(
           code.begin(), code.end(), [](std::byte b) { return b == std::byte{0xd9} || b == std::byte{0xdd}; });
-  GeneralRegisters r = process.registers();
+  const GeneralRegisters r = process.registers();
   const TraceeAddress at = instruction.operand.Address(r);
   if (kind == X87Image::kFxsave && at.value % kSlot != 0) return false;
   CF_TRY_ASSIGN(ExtendedRegisters state, process.ReadExtended());
@@ -133,9 +133,7 @@ Result<bool> SaveX87State(Tracee& process, const Instruction& instruction, std::
   std::vector<std::byte> former(X87ImageBytes(kind, small));
   if (process.memory().ReadSome(at, former) != former.size()) return false;
   std::vector<std::byte> image = MakeX87Image(state, kind, small, std::move(former));
-  // Unlike our other writes, this one must respect what may not be written.
-  iovec local{image.data(), image.size()}, remote{reinterpret_cast<void*>(at.value), image.size()};
-  if (::process_vm_writev(process.pid(), &local, 1, &remote, 1, 0) != static_cast<ssize_t>(image.size())) return false;
+  if (!WriteAsProgram(process, at, image)) return false;
 
   uint16_t control = HalfWord(state, kControl);
   if (kind == X87Image::kEnvironment) control |= kExceptionMasks;
@@ -148,9 +146,7 @@ Result<bool> SaveX87State(Tracee& process, const Instruction& instruction, std::
     if (state.size() >= kHeader + sizeof(uint64_t)) state[kHeader] |= std::byte{kX87};
     CF_TRY(process.WriteExtended(state));
   }
-  r.rip = instruction.end().value;
-  r.orig_rax = ~0ull;
-  process.SetRegisters(r);
+  GoOnAt(process, instruction.end());
   return true;
 }
 
