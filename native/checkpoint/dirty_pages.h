@@ -87,6 +87,10 @@ class DirtyPages {
   // (munmap, mmap, mremap, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, a smaller brk):
   // counts as written at the next Collect().
   virtual void Discarded(AddressRange range) = 0;
+
+  // The process is about to fork a child of its own, with which it will share
+  // what it has written since the last reset: that is remembered.
+  virtual Result<void> BeforeFork() { return {}; }
 };
 
 // Pages of private memory that `pid` shares with no other process: what it has

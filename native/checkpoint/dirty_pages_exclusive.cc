@@ -31,6 +31,12 @@ class ExclusiveDirtyPages : public DirtyPages {
   void MappingsChanged() override {}
   void Discarded(AddressRange range) override { discarded_.Add(range); }
 
+  Result<void> BeforeFork() override {
+    CF_TRY_ASSIGN(const PageSet pages, ExclusivePages(pid_));
+    for (const AddressRange& range : pages) discarded_.Add(range);
+    return {};
+  }
+
  private:
   pid_t pid_;
   DiscardedRanges discarded_;

@@ -130,8 +130,9 @@ std::vector<Capability> ProbeKernel(const std::function<Result<void>()>& try_ptr
   list.push_back(FromTrial("no_new_privs", kRequired, TryNoNewPrivileges(), "allowed", kContainerRemedy));
   list.push_back(
       FromTrial("seccomp filter", kRequired, TrySeccompTrace(), "stops at chosen system calls", kContainerRemedy));
-  list.push_back(FromTrial("process_vm_readv", kOptional, TryProcessVmReadv(), "memory is read directly",
-                           "Without it memory is read through /proc, more slowly."));
+  list.push_back(
+      FromTrial("process memory", kRequired, TryProcessMemory(), "is read and written through /proc",
+                std::string("/proc must be mounted, with the program's processes in it. ") + kContainerRemedy));
   AddDirtyPages(list);
   list.push_back(
       FromTrial("address layout", kOptional, TryDisableAslr(), "randomization can be turned off",

@@ -7,8 +7,8 @@
 namespace chronofork {
 
 TrialReport TryNoNewPrivileges();
-TrialReport TrySeccompTrace();    // a filter that hands a call to a tracer
-TrialReport TryProcessVmReadv();  // of a child's memory
+TrialReport TrySeccompTrace();   // a filter that hands a call to a tracer
+TrialReport TryProcessMemory();  // a child's, read and written
 TrialReport TryDisableAslr();
 TrialReport TryTscFault();    // rdtsc raises SIGSEGV
 TrialReport TryCpuidFault();  // cpuid raises SIGSEGV

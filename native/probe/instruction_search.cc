@@ -1,5 +1,6 @@
 // Where instructions are, when one does not know where they begin: see instruction.h.
 #include <algorithm>
+#include <bitset>
 
 #include "probe/instruction.h"
 
@@ -115,9 +116,12 @@ bool SomeStreamStandsAt(std::span<const std::byte> code, size_t opcode) {
   constexpr size_t kBegins[] = {72, 61, 53, 44, 37, 29, 22, 15};
   if (opcode < kBegins[0]) return true;
   const size_t earliest = EarliestStart(code, opcode);
+  // Once two streams meet they are one, and what became of it is known.
+  std::bitset<kBegins[0] + 1> passed;
   for (size_t begin : kBegins) {
     size_t at = opcode - begin;
-    while (at < earliest) {
+    while (at < earliest && !passed[opcode - at]) {
+      passed.set(opcode - at);
       const uint8_t length = InstructionLength(code.subspan(at, std::min(kMaxInstructionLength, code.size() - at)));
       if (length == 0) break;
       at += length;

@@ -490,6 +490,7 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
     if (again->kind != Stop::Kind::kSyscallEntry) return OnStop(*again);
   }
   LookAtShared(call);
+  if (dirty_pages && !(flags & CLONE_VM)) CF_TRY(dirty_pages->BeforeFork());
   CF_TRY(live_.Resume(ResumeMode::kToSyscallExit));
   CF_TRY_ASSIGN(CallEnd end, WaitForCallEnd(false));
   if (end.instead) return OnStop(*end.instead);

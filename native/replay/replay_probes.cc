@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "checkpoint/dirty_pages.h"
+#include "checkpoint/pagemap.h"
 #include "probe/instruction.h"
 #include "replay/memory_comparison.h"
 #include "replay/replayer.h"
@@ -405,8 +406,8 @@ Result<std::optional<Replayer::Mismatch>> Replayer::Compare(const EndMarker& mar
   };
   std::vector<MemoryDifference> differences = compare(MakePageSet({{sp - 256, sp + kNearStackBytes}}));
   if (differences.empty()) {
-    CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
-    differences = compare(Union(Union(written_, written), marker.reference_pages));
+    CF_TRY_ASSIGN(const PageSet written, Written());
+    differences = compare(Union(written, marker.reference_pages));
   }
   if (differences.empty()) {
     CF_TRY_ASSIGN(ExtendedRegisters ours, process_->ReadExtended());
@@ -520,10 +521,36 @@ Result<std::unique_ptr<Tracee>> Replayer::Copy() {
   // From here on these pages are shared again, and no longer seen as written.
   CF_TRY_ASSIGN(PageSet written, ExclusivePages(process_->pid()));
   written_ = Union(written_, written);
+  unkept_ = Union(unkept_, written);
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, process_->Fork());
   if (probes_) CF_TRY(RemoveProbesFrom(*copy));
   if (calls_) CF_TRY(calls_->RemoveFrom(*copy));
   return copy;
+}
+
+Result<std::unique_ptr<Tracee>> Replayer::CopyToKeep(PageSet* written) {
+  CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, Copy());
+  *written = std::exchange(unkept_, {});
+  return copy;
+}
+
+std::unique_ptr<Replayer> Replayer::GoOnFrom(std::unique_ptr<Tracee> copy, Position position) const {
+  auto made = std::make_unique<Replayer>(std::move(copy), *log_, std::move(position), patched_);
+  made->async_reference = async_reference;
+  made->written_ = written_;
+  made->unkept_ = unkept_;
+  return made;
+}
+
+Result<PageSet> Replayer::Written() const {
+  CF_TRY_ASSIGN(const PageSet since_copy, ExclusivePages(process_->pid()));
+  return Union(written_, since_copy);
+}
+
+Result<PageSet> Replayer::WrittenIn(const PageSet& where) const {
+  CF_TRY_ASSIGN(const Pagemap pagemap, Pagemap::Open(process_->pid()));
+  CF_TRY_ASSIGN(const PageSet since_copy, pagemap.ExclusivePagesIn(where));
+  return Union(written_, since_copy);
 }
 
 }  // namespace chronofork

@@ -138,6 +138,15 @@ class Replayer : private ProbeHost {
   const ThreadContexts& others() const { return others_; }
   // A copy of the process as it is now, free of probes. Also from plan.tick.
   Result<std::unique_ptr<Tracee>> Copy();
+  // The same; `written`: the pages written since the last of these, or since it began.
+  Result<std::unique_ptr<Tracee>> CopyToKeep(PageSet* written);
+  // A replay of `copy`, which Copy() made, that goes on from `position`.
+  std::unique_ptr<Replayer> GoOnFrom(std::unique_ptr<Tracee> copy, Position position) const;
+  // The pages that it, and those that it went on from, have written since the checkpoint. What a copy shares no
+  // longer shows as written: ExclusivePages() alone would leave out all that was written before it was made.
+  Result<PageSet> Written() const;
+  // The same within `where`, which is quicker than to look at all of a large process.
+  Result<PageSet> WrittenIn(const PageSet& where) const;
   std::unique_ptr<Tracee> Release() { return std::move(process_); }
   Position position();
   size_t event() const { return event_; }
@@ -288,6 +297,7 @@ class Replayer : private ProbeHost {
   size_t feed_most_ = 0;               // so many are put there next
   std::vector<std::byte> feed_;        // what is put there, kept for its memory
   PageSet written_;                    // before the last copy was made of it
+  PageSet unkept_;                     // the part of it since CopyToKeep()
 };
 
 }  // namespace chronofork

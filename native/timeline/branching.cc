@@ -146,8 +146,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   bool begins_anew = false;
   CF_TRY_ASSIGN(const Names names, MakeThreads(*changed, from, *parent.log, &begins_anew));
   if (was_edited) {
-    std::map<TraceeAddress, std::byte> patched = replay_->patched();
-    replay_ = std::make_unique<Replayer>(std::move(pristine_), *parent.log, pristine_position_, std::move(patched));
+    replay_ = replay_->GoOnFrom(std::move(pristine_), pristine_position_);
     edited_ = in_call_ = false;
     edits_.clear();
   }

@@ -81,8 +81,7 @@ Result<void> Engine::EndCallIfRestored() {
   std::vector<MemoryWrite> kept;
   for (MemoryWrite& edit : edits_)
     if (edit.address.value < sp - kCallArea || edit.address.value >= sp - kRedZone) kept.push_back(std::move(edit));
-  std::map<TraceeAddress, std::byte> patched = replay_->patched();
-  replay_ = std::make_unique<Replayer>(std::move(pristine_), *branch().log, pristine_position_, std::move(patched));
+  replay_ = replay_->GoOnFrom(std::move(pristine_), pristine_position_);
   edited_ = false;
   edits_.clear();
   for (const MemoryWrite& edit : kept) CF_TRY(WriteMemory(edit.address, edit.bytes));
@@ -98,8 +97,7 @@ Result<void> Engine::SettleEdits(bool* is_call) {
   bool returns_to_breakpoint = top.ok() && breakpoints.contains(TraceeAddress(top.value()));
   *is_call = now.rsp != pristine_registers_.rsp && (now.rip != pristine_registers_.rip || returns_to_breakpoint);
   if (*is_call) return {};
-  std::map<TraceeAddress, std::byte> patched = replay_->patched();
-  replay_ = std::make_unique<Replayer>(std::move(pristine_), *branch().log, pristine_position_, std::move(patched));
+  replay_ = replay_->GoOnFrom(std::move(pristine_), pristine_position_);
   edited_ = in_call_ = false;
   edits_.clear();
   options_.notice("info", "What was changed in the past was dropped: the recording is replayed as it was.");

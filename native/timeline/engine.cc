@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "checkpoint/pagemap.h"
 #include "tracee/children.h"
 #include "tracee/core_page.h"
 
@@ -254,8 +253,7 @@ Result<std::shared_ptr<Checkpoint>> Engine::CreateCheckpoint(CheckpointReason re
     at_base_ = true;
   } else {
     checkpoint = std::make_shared<Checkpoint>();
-    CF_TRY_ASSIGN(checkpoint->pages, ExclusivePages(replay_->process().pid()));
-    CF_TRY_ASSIGN(checkpoint->process, replay_->Copy());
+    CF_TRY_ASSIGN(checkpoint->process, replay_->CopyToKeep(&checkpoint->pages));
     checkpoint->position = replay_->position();
     checkpoint->time_ns = PresentTimeNs();
     checkpoint->id = next_id_++;
@@ -289,7 +287,7 @@ EndMarker Engine::PresentMarker() {
     marker.position = pristine_position_;
     marker.reference = pristine_.get();
   }
-  Result<PageSet> pages = replay_ ? ExclusivePages(process().pid()) : TipPages(branch());
+  Result<PageSet> pages = replay_ ? replay_->Written() : TipPages(branch());
   marker.reference_pages = pages.ok() ? std::move(pages).value() : MakePageSet({});
   if (!pages.ok())
     for (const Mapping& m : ReadMappings(process().pid()))
@@ -333,9 +331,8 @@ namespace {
 // What `replay` has written, which can only be among `interval`, what the recording wrote in all of it. Looking
 // there alone is far quicker than at all of a large process; proofs of arrival look everywhere.
 Result<PageSet> WrittenWithin(Replayer& replay, const Result<PageSet>& interval) {
-  if (!interval.ok() || replay.process().has_own_memory()) return ExclusivePages(replay.process().pid());
-  CF_TRY_ASSIGN(const Pagemap pagemap, Pagemap::Open(replay.process().pid()));
-  return pagemap.ExclusivePagesIn(interval.value());
+  if (!interval.ok() || replay.process().has_own_memory()) return replay.Written();
+  return replay.WrittenIn(interval.value());
 }
 
 }  // namespace

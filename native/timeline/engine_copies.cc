@@ -8,12 +8,10 @@ namespace chronofork {
 
 std::shared_ptr<Checkpoint> Engine::CopyOnTheWay(Replayer& replay) {
   const auto begun = std::chrono::steady_clock::now();
-  Result<PageSet> pages = ExclusivePages(replay.process().pid());
   Position position = replay.position();
-  Result<std::unique_ptr<Tracee>> copy = replay.Copy();
-  if (!pages.ok() || !copy.ok()) return nullptr;
   auto checkpoint = std::make_shared<Checkpoint>();
-  checkpoint->pages = std::move(pages).value();
+  Result<std::unique_ptr<Tracee>> copy = replay.CopyToKeep(&checkpoint->pages);
+  if (!copy.ok()) return nullptr;
   checkpoint->process = std::move(copy).value();
   checkpoint->position = position;
   checkpoint->position.registers = checkpoint->process->registers();

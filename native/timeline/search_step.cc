@@ -159,21 +159,21 @@ Result<Search::Goal> Search::ReturnsOfCall(Replayer& at, const GeneralRegisters&
   std::optional<Instruction> call = decode(at);
   if (!call || call->flow != FlowKind::kCall || call->end().value != after.rip) return goal;
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, at.Copy());
-  Replayer inside(std::move(copy), at.log(), at.position(), at.patched());
+  const std::unique_ptr<Replayer> inside = at.GoOnFrom(std::move(copy), at.position());
   ReplayPlan plan = Plan();
-  CF_TRY(inside.Step(plan));
+  CF_TRY(inside->Step(plan));
   // On over the linkage table: `endbr64; jmp *…`, `jmp *…`.
   for (int jumps = 0; jumps < 3; ++jumps) {
-    std::optional<Instruction> here = decode(inside);
+    std::optional<Instruction> here = decode(*inside);
     if (!here) break;
     const AddressRange behind{here->end(), here->end() + kMaxInstructionLength};
     std::optional<Instruction> next = DecodeInstruction(Code(behind), behind.start);
     const bool jumps_next = here->flow == FlowKind::kNext && next && next->flow == FlowKind::kJump;
     if (here->flow != FlowKind::kJump && !jumps_next) break;
-    CF_TRY(inside.Step(plan));
-    if (jumps_next) CF_TRY(inside.Step(plan));
+    CF_TRY(inside->Step(plan));
+    if (jumps_next) CF_TRY(inside->Step(plan));
   }
-  goal.probes = ReturnsWithin(TraceeAddress(inside.process().registers().rip), after);
+  goal.probes = ReturnsWithin(TraceeAddress(inside->process().registers().rip), after);
   return goal;
 }
 
@@ -243,21 +243,19 @@ Result<std::unique_ptr<Replayer>> Search::AtLastEvent(size_t start, size_t event
 Result<std::unique_ptr<Replayer>> Search::Narrow(std::unique_ptr<Replayer> from, const EndMarker& end) {
   for (double tick_ms : {4.0, 0.6, 0.12}) {
     CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, from->Copy());
-    Replayer ahead(std::move(copy), from->log(), from->position(), from->patched());
-    ahead.async_reference = from->async_reference;
+    const std::unique_ptr<Replayer> ahead = from->GoOnFrom(std::move(copy), from->position());
     std::unique_ptr<Replayer> latest;
     ReplayPlan plan = Plan();
     plan.end = end;
     plan.tick = [&] {
-      Position position = ahead.position();
-      Result<std::unique_ptr<Tracee>> here = ahead.Copy();
+      Position position = ahead->position();
+      Result<std::unique_ptr<Tracee>> here = ahead->Copy();
       if (!here.ok()) return;
       position.registers = here.value()->registers();
-      latest = std::make_unique<Replayer>(std::move(here).value(), from->log(), position, ahead.patched());
-      latest->async_reference = from->async_reference;
+      latest = ahead->GoOnFrom(std::move(here).value(), position);
     };
     WakeTimer timer(tick_ms);
-    CF_TRY_ASSIGN(ReplayStop stop, ahead.Run(plan));
+    CF_TRY_ASSIGN(ReplayStop stop, ahead->Run(plan));
     if (stop.kind == ReplayStop::Kind::kCancelled) return Error{"cancelled", "The search was cancelled.", "", 0, 0};
     if (stop.kind != ReplayStop::Kind::kReachedEnd)
       return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0,
@@ -270,9 +268,7 @@ Result<std::unique_ptr<Replayer>> Search::Narrow(std::unique_ptr<Replayer> from,
 // A replay that stands where `replay` does.
 Result<std::unique_ptr<Replayer>> Search::CopyOf(Replayer& replay) {
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, replay.Copy());
-  auto made = std::make_unique<Replayer>(std::move(copy), replay.log(), replay.position(), replay.patched());
-  made->async_reference = replay.async_reference;
-  return made;
+  return replay.GoOnFrom(std::move(copy), replay.position());
 }
 
 // Single steps of the thread that `end` is of, from `from` to `end`; the state

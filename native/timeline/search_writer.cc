@@ -103,8 +103,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   }
   // == 2. How often are the candidates executed up to the touch?
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, replay->Copy());
-  auto again = std::make_unique<Replayer>(std::move(copy), replay->log(), replay->position(), replay->patched());
-  again->async_reference = replay->async_reference;
+  std::unique_ptr<Replayer> again = replay->GoOnFrom(std::move(copy), replay->position());
   ReplayPlan counting = Plan();
   counting.watches = WatchedTogether(goal, touched.watch);
   counting.probes = WriterPlaces(touched);
@@ -123,7 +122,7 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
   if (last_counted && counting.probes[*last_counted].address.value == replay->process().registers().rip)
     CF_TRY(FinishRepString(replay->process()));
   EndMarker touch{replay->position(), &replay->process(), {}};
-  CF_TRY_ASSIGN(touch.reference_pages, ExclusivePages(replay->process().pid()));
+  CF_TRY_ASSIGN(touch.reference_pages, replay->Written());
   touch.position.kind = Position::Kind::kComputing;
   uint64_t executed = replay->transitions();
   if (executed == 0) {
@@ -141,10 +140,10 @@ Result<std::unique_ptr<Replayer>> Search::GoToWriter(const Hit& hit, const Goal&
     return Error{"diverged", "The same stretch was replayed twice and went differently.", "Please report this program.",
                  0, 0};
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> proof_copy, again->Copy());
-  Replayer proof(std::move(proof_copy), again->log(), again->position(), again->patched());
+  const std::unique_ptr<Replayer> proof = again->GoOnFrom(std::move(proof_copy), again->position());
   ReplayPlan nothing = Plan();
-  CF_TRY(proof.Step(nothing));
-  CF_TRY_ASSIGN(bool proved, proof.StandsAt(touch));
+  CF_TRY(proof->Step(nothing));
+  CF_TRY_ASSIGN(bool proved, proof->StandsAt(touch));
   if (proved) return again;
   // The last candidate executed was not the writer: step on to it.
   CF_TRY_ASSIGN(again, StepUpTo(again, touch));

@@ -134,6 +134,22 @@ TEST_CASE("dirty pages: exactly the pages written since the reset") {
   });
 }
 
+TEST_CASE("dirty pages: what was written before the process forks counts, though its child shares it") {
+  ForEachWay([](Watched& w) {
+    TraceeAddress start = w.puppet.Map(4);
+    StoreEach(w.puppet, start, {0, 1, 2, 3});
+    w.dirty().MappingsChanged();
+    w.Reset();
+    StoreEach(w.puppet, start, {1});
+    REQUIRE(w.dirty().BeforeFork().ok());
+    w.puppet.ForkHolder();
+    StoreEach(w.puppet, start, {2});
+    CHECK(w.Written(start, 4) == Numbers{1, 2});
+    w.Reset();
+    CHECK(w.Written(start, 4).empty());
+  });
+}
+
 TEST_CASE("dirty pages: collecting with a reset begins anew in the same pass") {
   ForEachWay([](Watched& w) {
     if (w.dirty().way() == DirtyWay::kExclusive) return;  // its reset is a fork

@@ -50,7 +50,7 @@ TEST_CASE("capabilities: each has a name, a detail, and a remedy if it is missin
     CHECK(capability.ok == capability.remedy.empty());
   }
   for (const char* name : {"kernel", "ptrace", "no_new_privs", "seccomp filter", "userfaultfd write protection",
-                           "PAGEMAP_SCAN", "exclusive pages", "soft-dirty pages", "dirty pages", "process_vm_readv",
+                           "PAGEMAP_SCAN", "exclusive pages", "soft-dirty pages", "dirty pages", "process memory",
                            "address layout", "rdtsc", "cpuid", "CPU pinning", "free memory", "processes"}) {
     CAPTURE(name);
     CHECK(names.count(name) == 1);

@@ -94,7 +94,7 @@ TEST_CASE("attach: a hundred times in a row") {
 }
 
 TEST_CASE("attach: neither the program nor its parent ever sees a process of ours") {
-  auto family = Begin("parent_of_two");
+  auto family = Begin("parent_of_two", "-g -O1", {"ATTACHABLE_SCALE=4"});
   const pid_t child = std::atoi(family->output().c_str() + std::string("ready\n").size());
   REQUIRE(child > 0);
   for (pid_t attached : {child, family->pid()}) {
