@@ -23,7 +23,7 @@ const commands: Record<Refused['command'], string> = {
 };
 
 export async function askEditedContinue(session: TimelineSession, refused: Refused): Promise<void> {
-  const branch = l10n.t('Run On from Here (New Branch)');
+  const branch = l10n.t('Run On From Here (New Branch)');
   const discard = l10n.t('Discard the Change and Replay');
   const answer = await vscode.window.showWarningMessage(
     l10n.t('You have changed something in the past. How shall the program continue?'),

@@ -45,6 +45,16 @@ def physical_block(pc):
     return found
 
 
+def called_from(frame):
+    """A pc inside what the frame executes: after a call its own may be past the end of the function.
+
+    Where the stack is not one of calls (at ld.so's first instruction it begins
+    with argc and argv) gdb makes frames of what lies there, the last with pc 0.
+    """
+    pc = frame.pc()
+    return pc if frame.level() == 0 or pc == 0 else pc - 1
+
+
 def inline_chain(pc):
     """Blocks of the functions inlined around pc, from the outside in."""
     chain = []
@@ -299,7 +309,7 @@ def step_frame(frame, known):
     if caller is not None:
         found["cfa"] = hex(int(caller.read_register("rsp")) & (2**64 - 1))
     # After a call the pc may be past the end of the function's last block.
-    block = physical_block(pc if frame.level() == 0 else pc - 1)
+    block = physical_block(called_from(frame))
     if block is None:
         return found, caller
     sal = frame.find_sal()
@@ -402,8 +412,7 @@ def frame_bounds(frame):
     """
     caller = caller_of(frame)
     cfa = int(caller.read_register("rsp")) & (2**64 - 1) if caller is not None else None
-    # After a call the pc may be past the end of the function's last block.
-    block = physical_block(frame.pc() if frame.level() == 0 else frame.pc() - 1)
+    block = physical_block(called_from(frame))
     return block, int(frame.read_register("rsp")) & (2**64 - 1), cfa, caller
 
 

@@ -133,16 +133,7 @@ async function setDataBreakpoints(
 ): Promise<Breakpoints> {
   const options = { read: '-r ', write: '', readWrite: '-a ' };
   const specs = args.breakpoints.map((wanted): BreakpointSpec => {
-    let id: DataId;
-    try {
-      id = JSON.parse(wanted.dataId) as DataId;
-    } catch {
-      throw new ChronoforkError(
-        'invalidArguments',
-        'This data breakpoint is not one of ours.',
-        'Set it again from the Variables view.',
-      );
-    }
+    const id = readDataId(wanted.dataId);
     return {
       kind: 'data',
       where: `${options[wanted.accessType ?? 'write']}${quoteMi(id.path)}`,
@@ -153,6 +144,22 @@ async function setDataBreakpoints(
     };
   });
   return replace(context, 'data', specs);
+}
+
+/** @throws invalidArguments of what dataBreakpointInfo did not give (null is its "cannot be watched") */
+function readDataId(text: string): DataId {
+  let id: Partial<DataId> | null = null;
+  try {
+    id = JSON.parse(text) as Partial<DataId> | null;
+  } catch {
+    // said below
+  }
+  if (typeof id?.path === 'string') return { path: id.path, expression: String(id.expression) };
+  throw new ChronoforkError(
+    'invalidArguments',
+    'This data breakpoint is not one of ours.',
+    'Set it again from the Variables view.',
+  );
 }
 
 async function breakpointLocations(

@@ -91,8 +91,15 @@ class RunningHistory implements vscode.Disposable {
   private async startOrStop(): Promise<void> {
     if (this.isNeeded && !this.client) {
       const { HistoryClient } = await import('./historyClient.js');
-      this.client = new HistoryClient(this.context.asAbsolutePath('dist/cli.cjs'));
-      await this.client.start();
+      const client = new HistoryClient(this.context.asAbsolutePath('dist/cli.cjs'));
+      try {
+        await client.start();
+        this.client = client;
+      } catch (error) {
+        // The client has said it; the next session tries again.
+        await client.stop();
+        throw error;
+      }
     } else if (!this.isNeeded && this.client) {
       const { client } = this;
       this.client = undefined;

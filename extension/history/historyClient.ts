@@ -32,7 +32,8 @@ export class HistoryClient {
   private readonly decorations = new LineDecorations();
   private readonly list = new HistoryListView();
   private readonly adapters = new Map<string, number>();
-  private subscriptions: vscode.Disposable[] = [];
+  /** What goes with this client, whether its server could be started or not. */
+  private readonly subscriptions: vscode.Disposable[] = [this.decorations, this.list];
 
   /** @param commandLine  the bundle of `chronofork` */
   constructor(commandLine: string) {
@@ -61,9 +62,7 @@ export class HistoryClient {
     this.client.onNotification(listMethod, (list: HistoryList) => this.list.show(list));
     await this.client.start();
     const follow = () => void this.follow().catch(() => undefined);
-    this.subscriptions = [
-      this.decorations,
-      this.list,
+    this.subscriptions.push(
       vscode.debug.onDidChangeActiveDebugSession(follow),
       vscode.debug.onDidChangeActiveStackItem(follow),
       // The first event of a session says that its program has been started.
@@ -74,13 +73,14 @@ export class HistoryClient {
         if (change.affectsConfiguration(section) || change.affectsConfiguration('debug.inlineValues'))
           void this.client.sendNotification('workspace/didChangeConfiguration', { settings: null });
       }),
-    ];
+    );
     follow();
   }
 
   async stop(): Promise<void> {
-    vscode.Disposable.from(...this.subscriptions).dispose();
-    await this.client.dispose();
+    vscode.Disposable.from(...this.subscriptions.splice(0)).dispose();
+    // One that could not be started refuses to be stopped; it has nothing to stop.
+    if (this.client.needsStop()) await this.client.dispose();
   }
 
   /** Tells the server the active session, thread and stack frame. */

@@ -2,12 +2,11 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { HistoryList, ListRow } from '../../language-server/protocol/historyProtocol.js';
+import { untilShown } from '../untilShown.js';
 
 const viewId = 'chronofork.history';
 const hasList = 'chronofork.hasHistoryList';
 const goToRow = 'chronofork.history.goToRow';
-/** Where a stop is that the stack does not change at, nothing tells that it has come. */
-const stopWithin_ms = 1500;
 
 export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvider<ListRow> {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -49,17 +48,9 @@ export class HistoryListView implements vscode.Disposable, vscode.TreeDataProvid
     return undefined;
   }
 
-  /** VS Code gives the editor the keyboard at each stop; who walks through the list keeps it here. */
+  /** Who walks through the list keeps the keyboard here. */
   private async goTo(row: ListRow): Promise<void> {
-    let listening: vscode.Disposable | undefined;
-    const stopped = new Promise<void>((resolve) => {
-      listening = vscode.debug.onDidChangeActiveStackItem((item) => {
-        if (item instanceof vscode.DebugStackFrame) resolve();
-      });
-      setTimeout(resolve, stopWithin_ms);
-    });
-    await vscode.commands.executeCommand('chronofork.history.goToMoment', row.go);
-    await stopped.finally(() => listening?.dispose());
+    await untilShown(() => vscode.commands.executeCommand('chronofork.history.goToMoment', row.go));
     await this.view.reveal(row, { focus: true, select: true });
   }
 

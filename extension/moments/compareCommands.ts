@@ -9,6 +9,7 @@ import type { Checkpoint, Moment, Timeline } from '../../debug-adapter/protocol/
 import { isRow, placeOf, rowsOf } from '../commands/checkpointCommands.js';
 import type { SessionCommand } from '../sessionCommands.js';
 import type { TimelineSession } from '../timeline/timelineSessions.js';
+import { runTimeText } from '../timeline/words.js';
 import { momentText } from './momentText.js';
 import { outputUntil } from './outputSoFar.js';
 
@@ -69,29 +70,31 @@ async function pickOne(timeline: Timeline, title = l10n.t('Compare with where yo
   const checkpoints = [...timeline.checkpoints].sort(
     (a, b) => Number(Boolean(b.name)) - Number(Boolean(a.name)) || b.moment.order - a.moment.order,
   );
-  const items = checkpoints.map((checkpoint) => ({
+  const picked = await vscode.window.showQuickPick(checkpoints.map(choice), { title, matchOnDescription: true });
+  return picked && named(picked.checkpoint);
+}
+
+/** Many checkpoints are at one line: the time tells them apart. */
+function choice(checkpoint: Checkpoint) {
+  const time = runTimeText(checkpoint.moment.timeMs);
+  return {
     label: checkpoint.name ?? placeOf(checkpoint),
-    description: checkpoint.name ? placeOf(checkpoint) : undefined,
+    description: checkpoint.name ? `${placeOf(checkpoint)} · ${time}` : time,
     iconPath: new vscode.ThemeIcon(checkpoint.name ? 'bookmark' : 'history'),
     checkpoint,
-  }));
-  const picked = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
-  return picked && named(picked.checkpoint);
+  };
 }
 
 async function pickTwo(timeline: Timeline): Promise<Named[]> {
   const first = await pickOne(timeline, l10n.t('Compare two moments: the first'));
   if (!first) return [];
   const here = { label: l10n.t('Where you are'), iconPath: new vscode.ThemeIcon('debug-stackframe') };
-  const others = timeline.checkpoints
-    .filter(({ moment }) => moment.id !== first.moment.id)
-    .map((checkpoint) => ({
-      label: checkpoint.name ?? placeOf(checkpoint),
-      iconPath: new vscode.ThemeIcon(checkpoint.name ? 'bookmark' : 'history'),
-      checkpoint,
-    }));
+  const others = timeline.checkpoints.filter(({ moment }) => moment.id !== first.moment.id).map(choice);
   const title = l10n.t('Compare two moments: the second');
-  const picked = await vscode.window.showQuickPick<(typeof others)[number] | typeof here>([here, ...others], { title });
+  const picked = await vscode.window.showQuickPick<ReturnType<typeof choice> | typeof here>([here, ...others], {
+    title,
+    matchOnDescription: true,
+  });
   if (!picked) return [];
   return [first, 'checkpoint' in picked ? named(picked.checkpoint) : present(timeline)];
 }

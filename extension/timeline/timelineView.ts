@@ -11,6 +11,7 @@ import type { History, HistoryMark } from '../../debug-adapter/protocol/timeTrav
 import { SeekQueue, type SeekWish } from './seekQueue.js';
 import type { FromPage, LanePart, PresentState, SeekTarget, ToPage } from './timelineMessages.js';
 import type { TimelineSession, TimelineSessions } from './timelineSessions.js';
+import { untilShown } from '../untilShown.js';
 
 export const timelineViewId = 'chronofork.timeline';
 
@@ -159,7 +160,14 @@ class TimelineViewProvider implements vscode.WebviewViewProvider, vscode.Disposa
     return parts;
   }
 
-  private async seek({ target, passing }: SeekWish<SeekTarget>): Promise<void> {
+  /** Who is in the picture or its list stays there. */
+  private async seek(wish: SeekWish<SeekTarget>): Promise<void> {
+    const arrived = this.goTo(wish);
+    if (!wish.passing) void untilShown(() => arrived).then(() => this.view?.visible && this.view.show(false));
+    return arrived;
+  }
+
+  private async goTo({ target, passing }: SeekWish<SeekTarget>): Promise<void> {
     const { session } = this;
     if (!session) return;
     try {

@@ -34,6 +34,8 @@ const gutter_px = 118;
 /** A hand that rests so long wants the exact place. */
 const rest_ms = 120;
 const mostListed = 400;
+const listPause_ms = 80;
+const listPatience_ms = 400;
 
 interface Kept {
   hidden?: Layer[];
@@ -53,7 +55,12 @@ let hovered: Hit | undefined;
 let scheduled = false;
 let restTimer: number | undefined;
 let listTimer: number | undefined;
+let listWantedSince = 0;
 let items: Item[] = [];
+/** What the rows of the list say, to know whether they have to change. */
+let listText = '';
+/** Where the present was when the list followed it last. */
+let listPlace = '';
 let selected = -1;
 
 // -- Drawing ------------------------------------------------------------------------------
@@ -121,10 +128,17 @@ function listSoon(): void {
   page.side.hidden = !listWanted;
   page.buttons.list.setAttribute('aria-pressed', String(listWanted));
   if (!listWanted) return;
-  listTimer ??= window.setTimeout(() => {
-    listTimer = undefined;
-    fillList();
-  }, 80);
+  // While one zooms it waits, but not for ever.
+  const now = performance.now();
+  if (listTimer === undefined) listWantedSince = now;
+  clearTimeout(listTimer);
+  listTimer = window.setTimeout(
+    () => {
+      listTimer = undefined;
+      fillList();
+    },
+    Math.min(listPause_ms, Math.max(0, listWantedSince + listPatience_ms - now)),
+  );
 }
 
 function fillList(): void {
@@ -136,12 +150,19 @@ function fillList(): void {
     const event = 'mark' in item ? item.mark.event : item.checkpoint.moment.event;
     if (event <= present.event) here = index;
   });
-  page.list.replaceChildren(...items.map(listRow));
+  // A row that is replaced while it is clicked is not clicked.
+  const text = items.map((item) => `${lineOf(item)} ${JSON.stringify(targetOf(item))}`).join('\n');
+  const place = `${present.branch} ${present.event}`;
+  // Who walks through the list is not moved while nothing has.
+  const follow = text !== listText || place !== listPlace;
+  if (text !== listText || items.length === 0) page.list.replaceChildren(...items.map(listRow));
+  listText = text;
+  listPlace = place;
   if (items.length === 0)
     page.list.append(
       element('li', { role: 'option', 'aria-disabled': 'true', 'aria-selected': 'false' }, 'Nothing in sight'),
     );
-  select(here, document.activeElement !== page.list || dragMs === undefined);
+  if (follow) select(here, document.activeElement !== page.list || dragMs === undefined);
 }
 
 function listRow(item: Item, index: number): HTMLElement {
@@ -149,8 +170,9 @@ function listRow(item: Item, index: number): HTMLElement {
   const kind = isOutput && 'mark' in item && item.mark.kind === 'output' ? `output ${item.mark.stream}` : item.layer;
   const row = element(
     'li',
-    { role: 'option', id: `mark-${index}`, 'aria-selected': 'false', 'aria-label': lineOf(item) },
+    { role: 'option', id: `mark-${index}`, 'aria-selected': 'false' },
     element('span', { class: 'time' }, runTimeText(timeOf(item))),
+    ' ',
     element('span', { class: `text ${kind}` }, titleOf(item)),
   );
   row.title = cardOf(item, 1).join('\n');
@@ -185,8 +207,13 @@ page.list.addEventListener('keydown', (event) => {
 // -- Wishes -------------------------------------------------------------------------------
 
 function seek(target: SeekTarget, passing: boolean): void {
-  if (model.present?.running) return say('The program is running: pause it to go back.');
+  if (runs()) return say('The program is running: pause it to go back.');
   vscode.postMessage({ type: 'seek', target, passing });
+}
+
+/** A replay on the way to somewhere else runs too: the extension goes on from there. */
+function runs(): boolean {
+  return model.present?.running === true && model.present.live;
 }
 
 function say(text: string): void {
@@ -251,7 +278,7 @@ page.picture.addEventListener('pointerdown', (event) => {
     return event.preventDefault();
   }
   if (event.button !== 0 || x < gutter_px - 8 || !model.present) return;
-  if (model.present.running) return say('The program is running: pause it to go back.');
+  if (runs()) return say('The program is running: pause it to go back.');
   page.picture.setPointerCapture(event.pointerId);
   dragBranch = branchAt(y, rows, model.present.branch);
   dragTo(x);
@@ -430,6 +457,15 @@ function measured(type: string, came: number): void {
     requestAnimationFrame(() => performance.measure('chronofork/picture', { start: came, end: performance.now() })),
   );
 }
+
+// When the view gets the keyboard back, VS Code gives it to the page as a whole.
+let lastFocused: HTMLElement = page.picture;
+document.addEventListener('focusin', ({ target }) => {
+  if (target instanceof HTMLElement && target !== document.body) lastFocused = target;
+});
+window.addEventListener('focus', () => {
+  if (document.activeElement === document.body) lastFocused.focus({ preventScroll: true });
+});
 
 new ResizeObserver(changed).observe(page.picture);
 new MutationObserver(themeChanged).observe(document.body, {

@@ -116,11 +116,20 @@ export class PictureModel {
 
 /** The first index whose time is not before `timeMs`. */
 export function firstFrom(items: readonly Item[], timeMs: number): number {
+  return firstThat(items, (item) => timeOf(item) >= timeMs);
+}
+
+/** The first index whose time is after `timeMs`. */
+export function firstAfter(items: readonly Item[], timeMs: number): number {
+  return firstThat(items, (item) => timeOf(item) > timeMs);
+}
+
+function firstThat(items: readonly Item[], holds: (item: Item) => boolean): number {
   let low = 0;
   for (let high = items.length; low < high;) {
     const middle = (low + high) >> 1;
-    if (timeOf(items[middle]!) < timeMs) low = middle + 1;
-    else high = middle;
+    if (holds(items[middle]!)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

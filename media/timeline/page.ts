@@ -53,8 +53,9 @@ export interface Page {
 }
 
 export function buildPage(body: HTMLElement): Page {
-  const button = (text: string, label: string) =>
-    element('button', { type: 'button', 'aria-label': label, title: label }, text);
+  // One that says what it does by a word is called by that word.
+  const button = (text: string, title: string) =>
+    element('button', { type: 'button', title, ...(/\w/.test(text) ? {} : { 'aria-label': title }) }, text);
   const buttons = {
     bookmark: button('Bookmark', 'Bookmark this moment (B)'),
     live: button('Go live', 'Go to the end of the recording (End)'),

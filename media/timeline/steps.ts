@@ -3,7 +3,7 @@
  * by any mark; and what a drag asks for. Pure.
  */
 import type { SeekTarget } from '../../extension/timeline/timelineMessages.js';
-import { timeOf, type Item, type Lane, type Layer, type PictureModel } from './model.js';
+import { firstAfter, firstFrom, timeOf, type Item, type Lane, type Layer, type PictureModel } from './model.js';
 
 export function targetOf(item: Item): SeekTarget {
   if ('checkpoint' in item) return { checkpoint: item.checkpoint.id };
@@ -64,11 +64,17 @@ export function listed(
 ): Item[] {
   if (!lane) return [];
   const items: Item[] = [];
-  for (const layer of shown)
-    for (const item of lane.items[layer]) {
+  for (const layer of shown) {
+    // No more than `most` to each side of the middle can be among the answer.
+    const own = lane.items[layer];
+    const from = firstFrom(own, span.fromMs);
+    const to = firstAfter(own, span.toMs);
+    const at = Math.min(to, Math.max(from, firstFrom(own, aroundMs)));
+    for (const item of own.slice(Math.max(from, at - most), Math.min(to, at + most))) {
       if (layer === 'checkpoint' && 'checkpoint' in item && item.checkpoint.pinned && item.checkpoint.name) continue;
-      if (timeOf(item) >= span.fromMs && timeOf(item) <= span.toMs) items.push(item);
+      items.push(item);
     }
+  }
   items.sort((a, b) => compare(placeOf(a), placeOf(b)));
   if (items.length <= most) return items;
   const middle = items.findIndex((item) => timeOf(item) >= aroundMs);

@@ -38,6 +38,8 @@ export async function stageExtension() {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
   await bundle('extension/extension.ts', path.join(stage, 'dist/extension.cjs'), ['vscode']);
+  // The command line is the language server too, and needs no core for that.
+  cpSync(path.join(root, 'dist/cli.cjs'), path.join(stage, 'dist/cli.cjs'));
   cpSync(path.join(root, 'media'), path.join(stage, 'media'), { recursive: true });
   for (const name of ['l10n', 'examples', 'docs', 'package.nls.json', 'LICENSE'])
     if (existsSync(path.join(root, name))) cpSync(path.join(root, name), path.join(stage, name), { recursive: true });

@@ -8,6 +8,7 @@
  * - a hover hint covers the gutter: breakpoints are set by coordinates;
  * - `.debug-toolbar` exists only with `debug.toolBarLocation: floating`.
  */
+/* global DataTransfer */
 import assert from 'node:assert/strict';
 import { newPage, workbenchUrl } from './server.mjs';
 
@@ -79,11 +80,21 @@ export class Workbench {
     await page.keyboard.press('F1');
     await page.locator('.quick-input-widget input').fill(`>${text}`);
     await page.waitForTimeout(600);
-    const titles = await page.$$eval('.quick-input-list .monaco-list-row', (rows) =>
-      rows.map((row) => (row.getAttribute('aria-label') ?? '').replace(/, .*/, '')),
-    );
+    // The list has elements for the rows in sight only.
+    /** @type {Set<string>} */
+    const titles = new Set();
+    // The first page down only goes to the last of these.
+    for (let known = 0, unchanged = 0; unchanged < 3; unchanged = titles.size > known ? 0 : unchanged + 1) {
+      known = titles.size;
+      const inSight = await page.$$eval('.quick-input-list .monaco-list-row', (rows) =>
+        rows.map((row) => (row.getAttribute('aria-label') ?? '').replace(/, .*/, '')),
+      );
+      for (const title of inSight) titles.add(title);
+      await page.keyboard.press('PageDown');
+      await page.waitForTimeout(100);
+    }
     await page.keyboard.press('Escape');
-    return titles;
+    return [...titles];
   }
 
   /**
@@ -155,6 +166,25 @@ export class Workbench {
   async press(name) {
     const button = this.page.locator(`.debug-toolbar .action-label[aria-label^="${name}"]:not(.disabled)`);
     await button.first().click();
+  }
+
+  /**
+   * Drags and drops by the events that a mouse makes: the driver's own mouse
+   * loses the kinds of data that VS Code announces without contents.
+   * @param {import('playwright-core').Locator} what
+   * @param {import('playwright-core').Locator} where
+   */
+  async drag(what, where) {
+    const dataTransfer = await this.page.evaluateHandle(() => new DataTransfer());
+    const box = await where.boundingBox();
+    assert.ok(box, 'the target is in sight');
+    const at = { clientX: box.x + 50, clientY: box.y + box.height / 2 };
+    await what.dispatchEvent('dragstart', { dataTransfer });
+    for (const type of ['dragenter', 'dragover', 'dragover', 'drop']) {
+      await this.page.waitForTimeout(200);
+      await where.dispatchEvent(type, { dataTransfer, ...at });
+    }
+    await what.dispatchEvent('dragend', { dataTransfer });
   }
 
   /** Waits until the topmost stack frame's line is this, as the Call Stack view shows it. @param {number} line */

@@ -37,7 +37,7 @@ export const journeys = [
       const dialog = workbench.dialog('You have changed something in the past');
       await dialog.waitFor();
       await journey.picture('edited-continue');
-      await dialog.locator('.monaco-button', { hasText: 'Run On from Here' }).click();
+      await dialog.locator('.monaco-button', { hasText: 'Run On From Here' }).click();
       await workbench.stoppedAt(line('report'));
       await workbench.statusIs(/live, branch 1/);
       await workbench.foldView('Watch');
@@ -135,7 +135,9 @@ export const journeys = [
       await workbench.statusIs(/back/);
       await workbench.variableIs('item', '0x8');
       // The fault was in the middle of its line: the first step back goes to where that line begins.
-      if (await workbench.isStoppedAt(line('add'))) await workbench.press('Step Back');
+      await workbench.page.getByText('Paused on step').waitFor();
+      await workbench.stoppedAt(line('add'));
+      await workbench.press('Step Back');
       await workbench.stoppedAt(line('more'));
       await workbench.removeAllBreakpoints();
       await workbench.command('Chronofork: Replay the Crash');

@@ -42,7 +42,15 @@ export const journeys = [
       const other = rows.filter({ hasText: `account.c:${line('second')}` });
       await other.click({ button: 'right' });
       const menu = await page.locator('.monaco-menu .action-label').allInnerTexts();
-      const wanted = ['Go to Checkpoint', 'Bookmark…', 'Rename…', 'Pin (Keep Until Deleted)', 'Delete'];
+      const wanted = [
+        'Go to Checkpoint',
+        'Run On From Here (New Branch)',
+        'Bookmark…',
+        'Rename…',
+        'Pin (Keep Until Deleted)',
+        'Compare with Where You Are',
+        'Delete',
+      ];
       assert.deepEqual(
         menu.map((title) => title.trim()).filter((title) => title !== ''),
         wanted,
