@@ -3,6 +3,8 @@
  * The command line: `chronofork dap | lsp | verify | query | doctor | tty-holder`. Says what
  * it takes when it is asked wrongly, and exits with 64 then, as sysexits.h has it.
  */
+import { readFileSync, readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { messageOf } from './errors.js';
 
 const usage = `Usage:
@@ -29,6 +31,8 @@ class UsageError extends Error {}
 
 async function run(args: string[]): Promise<number | undefined> {
   const [command, ...rest] = args;
+  if (rest[0] === '--help') return run(['--help']);
+  if (command === 'verify' || command === 'query') endWhenAsked();
   switch (command) {
     case 'dap':
       return dap(rest);
@@ -58,6 +62,25 @@ async function run(args: string[]): Promise<number | undefined> {
     default:
       throw new UsageError(command ? `there is no command "${command}"` : 'a command is missing');
   }
+}
+
+/**
+ * What others do by default the first process of a container does only when it
+ * says so. Node waits for the core's thread, which waits for the program.
+ */
+function endWhenAsked(): void {
+  if (process.pid !== 1) return;
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      for (const child of childrenOf('self')) process.kill(child, 'SIGKILL');
+      process.exit(128 + constants.signals[signal]);
+    });
+}
+
+function childrenOf(process: string): number[] {
+  const tasks = `/proc/${process}/task`;
+  const texts = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/children`, 'utf8'));
+  return texts.flatMap((text) => text.split(' ').filter(Boolean).map(Number));
 }
 
 /** Undefined: the process goes on until its client leaves. */

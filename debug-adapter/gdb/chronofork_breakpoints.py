@@ -1,6 +1,6 @@
-"""Logpoints: breakpoints that print and never stop.
+"""Logpoints: breakpoints that print and never stop. And which signals do.
 
-They are made here, not with MI, because a stop that the adapter would resume
+Logpoints are made here, not with MI, because a stop that the adapter would resume
 ends the `next` it happens in; a breakpoint whose `stop` method answers False
 does not.
 
@@ -90,3 +90,14 @@ def shown(value):
 def insert_logpoint(location, template, condition, hits):
     """Returns the number of the new breakpoint; MI's =breakpoint-created tells the rest."""
     return {"number": LogBreakpoint(location, template, condition, hits).number}
+
+
+@method
+def handle_signals(stopping, passing):
+    """Signals that stop the program, and before that those that only reach it; both by gdb's names for them.
+
+    Not on the console: there gdb prints its table of 150 signals each time.
+    """
+    for names, how in ((passing, "nostop noprint pass"), (stopping, "stop print pass")):
+        if names:
+            gdb.execute("handle %s %s" % (" ".join(names), how), to_string=True)

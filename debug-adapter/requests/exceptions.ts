@@ -80,9 +80,8 @@ export class Exceptions {
 
   async setFilters(filters: string[]): Promise<void> {
     const all = filters.includes('allSignals');
-    await this.gdb.console(`handle all ${all ? 'stop print pass' : 'nostop noprint pass'}`);
-    const stop = all || filters.includes('signals');
-    await this.gdb.console(`handle ${fatalSignals.join(' ')} ${stop ? 'stop print pass' : 'nostop noprint pass'}`);
+    const stopping = all ? ['all'] : filters.includes('signals') ? fatalSignals : [];
+    await this.gdb.call('handle_signals', { stopping, passing: all ? [] : ['all'] });
     for (const kind of ['throw', 'catch'] as const) await this.setCatchpoint(kind, filters.includes(kind));
   }
 

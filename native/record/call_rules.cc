@@ -9,33 +9,35 @@
 namespace chronofork {
 namespace {
 
-// Not here: what changes memory's layout, signal actions, threads or processes, and what needs more than these words.
+// Not here: what changes memory's layout, threads or processes, and what needs more than these words.
 constexpr int kFrequent[] = {
-    SYS_read,           SYS_write,      SYS_pread64,      SYS_pwrite64,      SYS_writev,
-    SYS_recvfrom,       SYS_sendto,     SYS_sendmsg,      SYS_lseek,         SYS_open,
-    SYS_openat,         SYS_creat,      SYS_close,        SYS_dup,           SYS_dup2,
-    SYS_dup3,           SYS_pipe,       SYS_pipe2,        SYS_stat,          SYS_fstat,
-    SYS_lstat,          SYS_newfstatat, SYS_statx,        SYS_access,        SYS_faccessat,
-    SYS_faccessat2,     SYS_readlink,   SYS_readlinkat,   SYS_getdents64,    SYS_getcwd,
-    SYS_fcntl,          SYS_flock,      SYS_fsync,        SYS_fdatasync,     SYS_truncate,
-    SYS_ftruncate,      SYS_fallocate,  SYS_fadvise64,    SYS_readahead,     SYS_unlink,
-    SYS_unlinkat,       SYS_rename,     SYS_renameat,     SYS_renameat2,     SYS_link,
-    SYS_linkat,         SYS_symlink,    SYS_symlinkat,    SYS_mkdir,         SYS_mkdirat,
-    SYS_rmdir,          SYS_chmod,      SYS_fchmod,       SYS_fchmodat,      SYS_chown,
-    SYS_fchown,         SYS_fchownat,   SYS_utimensat,    SYS_statfs,        SYS_fstatfs,
-    SYS_poll,           SYS_ppoll,      SYS_epoll_wait,   SYS_epoll_pwait,   SYS_epoll_ctl,
-    SYS_futex,          SYS_time,       SYS_gettimeofday, SYS_clock_gettime, SYS_clock_getres,
-    SYS_times,          SYS_getrusage,  SYS_getrandom,    SYS_uname,         SYS_sysinfo,
-    SYS_getpid,         SYS_gettid,     SYS_getppid,      SYS_getuid,        SYS_geteuid,
-    SYS_getgid,         SYS_getegid,    SYS_getpgrp,      SYS_setsockopt,    SYS_umask,
-    SYS_rt_sigprocmask,
+    SYS_read,           SYS_write,        SYS_pread64,      SYS_pwrite64,      SYS_writev,
+    SYS_recvfrom,       SYS_sendto,       SYS_sendmsg,      SYS_lseek,         SYS_open,
+    SYS_openat,         SYS_creat,        SYS_close,        SYS_dup,           SYS_dup2,
+    SYS_dup3,           SYS_pipe,         SYS_pipe2,        SYS_stat,          SYS_fstat,
+    SYS_lstat,          SYS_newfstatat,   SYS_statx,        SYS_access,        SYS_faccessat,
+    SYS_faccessat2,     SYS_readlink,     SYS_readlinkat,   SYS_getdents64,    SYS_getcwd,
+    SYS_fcntl,          SYS_flock,        SYS_fsync,        SYS_fdatasync,     SYS_truncate,
+    SYS_ftruncate,      SYS_fallocate,    SYS_fadvise64,    SYS_readahead,     SYS_unlink,
+    SYS_unlinkat,       SYS_rename,       SYS_renameat,     SYS_renameat2,     SYS_link,
+    SYS_linkat,         SYS_symlink,      SYS_symlinkat,    SYS_mkdir,         SYS_mkdirat,
+    SYS_rmdir,          SYS_chmod,        SYS_fchmod,       SYS_fchmodat,      SYS_chown,
+    SYS_fchown,         SYS_fchownat,     SYS_utimensat,    SYS_statfs,        SYS_fstatfs,
+    SYS_poll,           SYS_ppoll,        SYS_epoll_wait,   SYS_epoll_pwait,   SYS_epoll_ctl,
+    SYS_futex,          SYS_time,         SYS_gettimeofday, SYS_clock_gettime, SYS_clock_getres,
+    SYS_times,          SYS_getrusage,    SYS_getrandom,    SYS_uname,         SYS_sysinfo,
+    SYS_getpid,         SYS_gettid,       SYS_getppid,      SYS_getuid,        SYS_geteuid,
+    SYS_getgid,         SYS_getegid,      SYS_getpgrp,      SYS_setsockopt,    SYS_umask,
+    SYS_rt_sigprocmask, SYS_rt_sigaction,
 };
 
 // Answered by the recorder, or given the real numbers by it.
 bool ConcernsNumbers(int number) { return number == SYS_getpid || number == SYS_gettid; }
 
 // Those that are made again in a replay, and can be made there by the process itself.
-bool IsMadeAgain(int number) { return number == SYS_umask || number == SYS_rt_sigprocmask; }
+bool IsMadeAgain(int number) {
+  return number == SYS_umask || number == SYS_rt_sigprocmask || number == SYS_rt_sigaction;
+}
 
 // Rules that the table has as functions, by the conditions under which they are simple.
 CallCondition ConditionOf(int number) {

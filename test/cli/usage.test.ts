@@ -13,11 +13,12 @@ describe('chronofork', () => {
     equal(stdout, `chronofork ${version}\n`);
   });
 
-  it('says what it takes', async () => {
-    const { status, stdout } = await chronofork(['--help']);
-    equal(status, 0);
-    for (const command of ['dap', 'verify', 'doctor']) match(stdout, new RegExp(`chronofork ${command}`));
-  });
+  for (const args of [['--help'], ['verify', '--help']])
+    it(`says what it takes: ${args.join(' ')}`, async () => {
+      const { status, stdout } = await chronofork(args);
+      equal(status, 0);
+      for (const command of ['dap', 'verify', 'doctor']) match(stdout, new RegExp(`chronofork ${command}`));
+    });
 
   const wrong: [args: string[], complaint: RegExp][] = [
     [[], /a command is missing/],

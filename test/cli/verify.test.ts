@@ -4,13 +4,14 @@
  * real programs replay exactly is tested in test/real.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ReportFile } from '../../debug-adapter/cli/verify.js';
 import { program } from '../dsl/programs.js';
-import { chronofork, type Outcome } from './chronofork.js';
+import { bundle, chronofork, type Outcome } from './chronofork.js';
 
 describe('chronofork verify', function () {
   this.timeout(60_000);
@@ -111,6 +112,22 @@ describe('chronofork verify', function () {
     equal(repeated.status, 1, repeated.stderr);
   });
 
+  // No signal ends the first process of a container by itself.
+  it('ends when it is asked to, as the first process of a container, and leaves nothing', async () => {
+    const ours = [process.execPath, bundle, 'verify', '--', '/bin/sleep', '271828'];
+    const container = spawn('unshare', ['-Urpf', '--mount-proc', ...ours], { stdio: 'ignore' });
+    const ended = once(container, 'exit');
+    const first = await childOf(container.pid!);
+    try {
+      const sleep = await childOf(first);
+      process.kill(first, 'SIGTERM');
+      deepEqual(await ended, [128 + 15, null]);
+      ok(!existsSync(`/proc/${sleep}`));
+    } finally {
+      if (container.exitCode === null) process.kill(first, 'SIGKILL');
+    }
+  });
+
   const impossible: [what: string, make: (folder: string) => string][] = [
     ['that is missing', (dir) => path.join(dir, 'missing')],
     ['that is no executable', (dir) => writeInto(dir, 'text', 'words\n')],
@@ -127,6 +144,16 @@ describe('chronofork verify', function () {
     });
   }
 });
+
+/** Waits until a process has one, made by whichever of its threads. */
+async function childOf(pid: number): Promise<number> {
+  for (let left = 400; left > 0; left--, await new Promise((resolve) => setTimeout(resolve, 50)))
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      const [child] = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ');
+      if (child) return Number(child);
+    }
+  throw new Error(`${pid} has no child`);
+}
 
 function writeInto(folder: string, name: string, text: string): string {
   const file = path.join(folder, name);
