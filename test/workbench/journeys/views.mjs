@@ -118,6 +118,7 @@ export const journeys = [
       const { workbench, workspace } = journey;
       await startAt(journey, 'account', 'second');
       await workbench.command('Chronofork: Create Checkpoint');
+      await workbench.page.locator('.statusbar-item', { hasText: 'Checkpoint made at' }).waitFor();
       await workbench.page.locator('.statusbar-item[id$="chronofork.present"]').click();
       await workbench.quickPickRow('Beginning of the recording').waitFor();
       await workbench.quickPickRow('by you').waitFor();
