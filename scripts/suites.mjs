@@ -130,6 +130,8 @@ export const suites = [
   {
     name: 'workbench',
     about: 'the packaged extension in a real VS Code',
+    // A browser, a server, an extension host and gdb are what two processors carry.
+    alone: true,
     files: ['test/workbench/run.mjs'],
     command: [node, 'test/workbench/run.mjs'],
     parse: parseSummary,

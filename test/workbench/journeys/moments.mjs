@@ -52,6 +52,9 @@ export const journeys = [
       // From anywhere back to the crash, with the keyboard alone.
       await workbench.command('Chronofork: Go to the Crash');
       await workbench.statusIs(/crashed: SIGSEGV/);
+      // VS Code gives the editor the keyboard when it shows where that is.
+      await page.locator('.debug-call-stack .stack-frame', { hasText: 'print_statement' }).waitFor();
+      await page.waitForTimeout(1000);
       await workbench.command('Run and Debug: Focus on Crash View');
       await page.keyboard.press('End');
       await page.keyboard.press('ArrowUp');
