@@ -72,15 +72,23 @@ function endWhenAsked(): void {
   if (process.pid !== 1) return;
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
-      for (const child of childrenOf('self')) process.kill(child, 'SIGKILL');
+      for (const child of ownChildren()) kill(child);
       process.exit(128 + constants.signals[signal]);
     });
 }
 
-function childrenOf(process: string): number[] {
-  const tasks = `/proc/${process}/task`;
+function ownChildren(): number[] {
+  const tasks = '/proc/self/task';
   const texts = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/children`, 'utf8'));
   return texts.flatMap((text) => text.split(' ').filter(Boolean).map(Number));
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Undefined: the process goes on until its client leaves. */

@@ -18,11 +18,11 @@ export async function untilShown<T>(go: () => Promise<T> | Thenable<T>): Promise
     listening = vscode.debug.onDidChangeActiveStackItem((item) => {
       if (item instanceof vscode.DebugStackFrame) resolve();
     });
-    timer = setTimeout(resolve, stopWithin_ms);
   });
   try {
     const result = await go();
-    await shown;
+    const waited = new Promise<void>((resolve) => (timer = setTimeout(resolve, stopWithin_ms)));
+    await Promise.race([shown, waited]);
     return result;
   } finally {
     clearTimeout(timer);

@@ -253,7 +253,9 @@ Result<std::shared_ptr<Checkpoint>> Engine::CreateCheckpoint(CheckpointReason re
     at_base_ = true;
   } else {
     checkpoint = std::make_shared<Checkpoint>();
-    CF_TRY_ASSIGN(checkpoint->process, replay_->CopyToKeep(&checkpoint->pages));
+    // More than since the last copy that was kept, if that is in the line: too much is never wrong.
+    CF_TRY_ASSIGN(checkpoint->pages, replay_->Written());
+    CF_TRY_ASSIGN(checkpoint->process, replay_->Copy());
     checkpoint->position = replay_->position();
     checkpoint->time_ns = PresentTimeNs();
     checkpoint->id = next_id_++;
