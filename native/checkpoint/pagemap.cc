@@ -13,6 +13,7 @@
 #include <string>
 
 #include "kernel/uapi.h"
+#include "tracee/attachment.h"
 #include "tracee/memory.h"
 
 namespace chronofork {
@@ -38,7 +39,7 @@ PageSet PrivateMappings(pid_t pid) {
 }
 
 Result<Pagemap> Pagemap::Open(pid_t pid) {
-  std::string path = "/proc/" + std::to_string(pid) + "/pagemap";
+  const std::string path = "/proc/" + std::to_string(LivingThreadOf(pid)) + "/pagemap";
   ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return SystemError("dirtyPagesFailed", "The page table of the debuggee cannot be read", errno, pid);
   return Pagemap(pid, std::move(fd));

@@ -16,6 +16,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "tracee/attachment.h"
+
 namespace chronofork {
 namespace {
 
@@ -125,6 +127,8 @@ std::string ReadProcLink(pid_t pid, const std::string& name) {
 std::vector<Mapping> ReadMappings(pid_t pid) {
   std::vector<Mapping> mappings;
   std::string text = ReadProcText(pid, "maps");
+  // A process whose first thread has ended shows its memory by the others alone.
+  if (text.empty()) text = ReadProcText(LivingThreadOf(pid), "maps");
   size_t at = 0;
   while (at < text.size()) {
     size_t end = text.find('\n', at);
