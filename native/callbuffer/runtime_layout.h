@@ -14,7 +14,7 @@
 
 namespace chronofork {
 
-inline constexpr uint64_t kRuntimeCode = 0x6f0000010000;  // the core page's neighbourhood, see core_page.h
+inline constexpr uint64_t kRuntimeCode = 0x7e8000010000;  // the core page's neighbourhood, see core_page.h
 inline constexpr uint64_t kRuntimeCodeBytes = 0x2000;
 inline constexpr uint64_t kRuntimeRules = kRuntimeCode + kRuntimeCodeBytes;
 inline constexpr uint64_t kRuntimeRulesBytes = 0x3000;
@@ -31,7 +31,7 @@ inline constexpr uint64_t kCallEnd = 2;       // after the program's own call
 inline constexpr uint64_t kCallStored = 19;   // its result is in RuntimeState
 inline constexpr uint64_t kQuestionEnd = 34;  // after a call of ours: would this one wait?
 inline constexpr uint64_t kEntryOffset = 64;  // where the trampolines lead
-static_assert(kRuntimeCode == 0x6f0000010000, "call_filter.h knows it");
+static_assert(kRuntimeCode == 0x7e8000010000, "call_filter.h knows it");
 
 constexpr int kMostOuts = 2;
 constexpr uint32_t kMostCalls = 512;

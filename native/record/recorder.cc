@@ -168,6 +168,13 @@ Result<LiveStop> Recorder::RunPatched(const RunRequest& request) {
       if (entered.value()) return *entered.value();
       continue;
     }
+    if (std::exchange(job_stopped_, false) && Mode() != ResumeMode::kStep) {
+      CF_TRY_ASSIGN(const Stop stop, live_.EnterJobStop(0));
+      Outcome other = StayStopped(stop);
+      if (!other.ok()) return std::move(other).error();
+      if (other.value()) return *other.value();
+      continue;
+    }
     if (now_.since == Since::kEvent) {
       live_.MarkPlace();
       now_.since = Since::kResumed;
@@ -236,7 +243,8 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     case Stop::Kind::kSyscallEntry: return stop.foreign_call ? OnForeignCall() : OnSyscallEntry();
     case Stop::Kind::kSignal: return OnSignal(stop.siginfo);
     case Stop::Kind::kInterrupted: {
-      if (stop.group_stop_signal != 0) return std::optional<LiveStop>();  // goes on at once
+      // Of another thread than the one that the signal has stopped: StayStopped() waits for all of them.
+      if (stop.group_stop_signal != 0) return std::optional<LiveStop>();
       CF_TRY_ASSIGN(bool finished, FinishRepString(live_));
       if (live_.has_noted_debug_hits()) return std::optional(WatchedOrStepped());
       if (finished) now_.since = Since::kExecuted;

@@ -252,14 +252,17 @@ class Recorder {
   Outcome OnMadeToTrap(TraceeAddress address);
   Outcome SignalArrived(const siginfo_t& info, SignalPlace place);
   void Hold(const siginfo_t& info);
+  void DropOpposites(int signal);
   Outcome DeliverHeld();
   Result<void> RaiseHeld();
   void TakeDeferred();
   Result<void> Deliver(int signal);
   Outcome GiveSignal();
+  Outcome StayStopped(Stop stop);
   struct Disposition {
     bool handled = false;  // a function of the program's will run
     bool fatal = false;
+    bool stops = false;  // by job control
   };
   Result<Disposition> DispositionOf(int signal);
   Result<bool> Restarts(int signal);
@@ -281,6 +284,7 @@ class Recorder {
   };
   std::optional<Later> interrupt_at_;
   bool interrupting_ = false;  // PTRACE_INTERRUPT sent, not yet answered
+  bool job_stopped_ = false;   // job control has stopped the process, and it was interrupted in that
   int slow_places_ = 0;        // in turn, at which it was stopped and let run on
   // What a thread has done since its last event.
   enum class Since {

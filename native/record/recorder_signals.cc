@@ -34,6 +34,17 @@ struct KernelSigaction {
   uint64_t mask;
 };
 
+bool IsStopSignal(int signal) {
+  return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+// Whether a set of signals in /proc/PID/status has one.
+bool HasSignal(const std::string& status, const char* key, int signal) {
+  const size_t at = status.find(key);
+  if (at == std::string::npos) return false;
+  return std::strtoull(status.c_str() + at + strlen(key), nullptr, 16) >> (signal - 1) & 1;
+}
+
 }  // namespace
 
 // From /proc, not by asking the process: a call made on its behalf would forget
@@ -41,25 +52,12 @@ struct KernelSigaction {
 Result<Recorder::Disposition> Recorder::DispositionOf(int signal) {
   Disposition disposition;
   std::string status = ReadProcText(live_.pid(), "status");
-  auto holds = [&](const char* key) {
-    size_t at = status.find(key);
-    return at != std::string::npos &&
-           (std::strtoull(status.c_str() + at + strlen(key), nullptr, 16) >> (signal - 1) & 1);
-  };
-  if (holds("SigCgt:")) {
+  if (HasSignal(status, "SigCgt:", signal)) {
     disposition.handled = true;
-  } else if (!holds("SigIgn:")) {
-    switch (signal) {
-      case SIGCHLD:
-      case SIGURG:
-      case SIGWINCH:
-      case SIGCONT:
-      case SIGSTOP:
-      case SIGTSTP:
-      case SIGTTIN:
-      case SIGTTOU: break;
-      default: disposition.fatal = true;
-    }
+  } else if (!HasSignal(status, "SigIgn:", signal)) {
+    disposition.stops = IsStopSignal(signal);
+    disposition.fatal =
+        !disposition.stops && signal != SIGCHLD && signal != SIGURG && signal != SIGWINCH && signal != SIGCONT;
   }
   return disposition;
 }
@@ -95,6 +93,7 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
     if (code[0] == 0x0f && (code[1] == 0x31 || (code[1] == 0x01 && code[2] == 0xf9))) return OnTimeStamp();
   }
   if (IsFault(info)) return SignalArrived(info, SignalPlace::kFault);
+  DropOpposites(info.si_signo);
   // One that overtook an earlier one of its number would change their order.
   const bool others_wait = std::any_of(now_.held.begin(), now_.held.end(),
                                        [&](const siginfo_t& other) { return other.si_signo == info.si_signo; });
@@ -102,7 +101,7 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
   // In the middle of computing: it waits for the next system call, unless nobody would notice it.
   if (passed_signals.contains(info.si_signo)) {
     CF_TRY_ASSIGN(Disposition disposition, DispositionOf(info.si_signo));
-    if (!disposition.handled && !disposition.fatal) return std::optional<LiveStop>();
+    if (!disposition.handled && !disposition.fatal && !disposition.stops) return std::optional<LiveStop>();
   }
   Hold(info);
   return std::optional<LiveStop>();
@@ -186,7 +185,7 @@ Recorder::Outcome Recorder::SignalArrived(const siginfo_t& info, SignalPlace pla
     return std::optional(stop);
   }
   // A signal that is ignored leaves no trace.
-  if (disposition.handled)
+  if (disposition.handled || disposition.stops)
     CF_TRY(Deliver(info.si_signo));
   else
     now_.undelivered.reset();
@@ -211,14 +210,24 @@ Result<void> Recorder::Deliver(int signal) {
   now_.delivered = &Append(std::move(event));
   now_.undelivered.reset();
   now_.at_syscall = false;
-  now_.next_signal = disposition.handled ? signal : 0;
+  now_.next_signal = disposition.handled || disposition.stops ? signal : 0;
   return {};
 }
 
-// Into the handler of the signal that was just logged.
+// Into the handler of the signal that was just logged; or into the stop that it makes.
 Recorder::Outcome Recorder::GiveSignal() {
   Event& event = *std::exchange(now_.delivered, nullptr);
   LeavePatches();
+  if (!event.handled) {
+    const int signal = event.number;
+    // Who steps through it wants to see it go.
+    if (Mode() == ResumeMode::kStep) return std::optional<LiveStop>();
+    CF_TRY_ASSIGN(const Stop stop, live_.EnterJobStop(signal));
+    if (stop.kind == Stop::Kind::kInterrupted && stop.job_stopped && options_.notice)
+      options_.notice("The program was stopped by SIG" + std::string(::sigabbrev_np(signal)) +
+                      ". It goes on when it is sent SIGCONT: kill -CONT " + std::to_string(live_.process_id()) + ".");
+    return StayStopped(stop);
+  }
   now_.since = Since::kExecuted;
   CF_TRY_ASSIGN(std::optional<Stop> other, EnterHandler(live_, *event.siginfo));
   if (other) return OnStop(*other);
@@ -232,6 +241,41 @@ Recorder::Outcome Recorder::GiveSignal() {
   LiveStop stop;
   stop.siginfo.si_signo = SIGTRAP;
   return std::optional(stop);
+}
+
+// Stopped by job control: it stays so, as everybody who started it expects, until
+// it is continued or ended; somebody may want to look at it meanwhile. `stop`: as of
+// Tracee::EnterJobStop().
+Recorder::Outcome Recorder::StayStopped(Stop stop) {
+  while (stop.kind == Stop::Kind::kInterrupted && stop.job_stopped) {
+    if (interrupt_wanted_.exchange(false)) {
+      job_stopped_ = true;
+      LiveStop live_stop;
+      live_stop.kind = LiveStop::Kind::kInterrupted;
+      return std::optional(live_stop);
+    }
+    CF_TRY(live_.StayInJobStop());
+    std::optional<Stop> next;
+    while (!(next = live_.Wait(true))) {
+      if (!InterruptWanted() || interrupting_) continue;
+      interrupting_ = true;
+      CF_TRY(live_.RequestInterrupt());
+    }
+    interrupting_ = false;
+    stop = *next;
+  }
+  if (stop.kind != Stop::Kind::kInterrupted) return OnStop(stop);
+  return std::optional<LiveStop>();
+}
+
+// As the kernel does it with what is pending: SIGCONT takes the stops before it back, and a stop takes SIGCONT back.
+void Recorder::DropOpposites(int signal) {
+  if (signal != SIGCONT && !IsStopSignal(signal)) return;
+  auto is_opposite = [signal](const siginfo_t& other) {
+    return signal == SIGCONT ? IsStopSignal(other.si_signo) : other.si_signo == SIGCONT;
+  };
+  std::erase_if(now_.held, is_opposite);
+  for (auto& [tid, record] : waiting_) std::erase_if(record.held, is_opposite);
 }
 
 // Keeps a signal until there is a place for it. What is held counts as pending,
@@ -251,6 +295,11 @@ void Recorder::Hold(const siginfo_t& info) {
 Result<void> Recorder::RaiseHeld() {
   siginfo_t info = now_.held.front();
   now_.held.pop_front();
+  if (IsStopSignal(info.si_signo)) {
+    // The program has been continued meanwhile: sending it now would undo that.
+    const std::string status = ReadProcText(live_.pid(), "status");
+    if (HasSignal(status, "SigPnd:", SIGCONT) || HasSignal(status, "ShdPnd:", SIGCONT)) return {};
+  }
   now_.raised.push_back(info);
   return live_.Raise(info.si_signo);
 }

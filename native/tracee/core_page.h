@@ -11,10 +11,11 @@
 
 namespace chronofork {
 
-// Far from where the kernel, glibc and the sanitizers put anything (the
-// program at 0x5555…, libraries and stack at 0x7ff…, ASan's shadow below
-// 0x1000_8000_0000): 0x6f00_0000_0000.
-inline constexpr TraceeAddress kCorePage{0x6f0000000000};
+// Far from where the kernel and glibc put anything (the program at 0x5555…, libraries
+// and stack at 0x7ff…), outside of ASan's shadow (below 0x1000_8000_0000), and where
+// TSan and MSan take memory for the program's: they end it if anything lies elsewhere
+// (0x7e80_0000_0000 on; compiler-rt's tsan_platform.h, msan.h).
+inline constexpr TraceeAddress kCorePage{0x7e8000000000};
 inline constexpr uint64_t kCorePageBytes = 2 * 4096;
 inline constexpr TraceeAddress kRemoteSyscall = kCorePage;
 inline constexpr TraceeAddress kRemoteSyscallEnd = kCorePage + 2;  // what seccomp sees as the caller

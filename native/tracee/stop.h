@@ -23,6 +23,7 @@ struct Stop {
   pid_t pid = 0;
   siginfo_t siginfo{};
   int group_stop_signal = 0;  // kInterrupted by SIGSTOP and its like
+  bool job_stopped = false;   // kInterrupted, by whatever, while the process is stopped by job control
   pid_t new_pid = 0;
   bool shares_memory = false;  // kNewProcess: the two have one memory
   int status = 0;

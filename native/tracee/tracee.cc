@@ -362,6 +362,7 @@ std::optional<Stop> Tracee::Interpret(int status) {
     case PTRACE_EVENT_STOP:
       stop.kind = Stop::Kind::kInterrupted;
       stop.group_stop_signal = signal == SIGTRAP ? 0 : signal;
+      stop.job_stopped = signal != SIGTRAP;
       return stop;
     case 0: break;
     default: return std::nullopt;  // an event that we did not ask for
@@ -430,6 +431,26 @@ Result<void> Tracee::RequestInterrupt() {
   if (::ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) != 0)
     return SystemError("interruptFailed", "The debuggee cannot be interrupted", errno, pid_);
   thread_.interrupt_asked = true;
+  return {};
+}
+
+Result<Stop> Tracee::EnterJobStop(int signal) {
+  CHRONOFORK_ASSERT(TracerThread::IsCurrent() && !thread_.at_syscall_entry);
+  CF_TRY(SettleDebugRegisters());
+  CF_TRY(FlushRegisters());
+  // Asked for first: where the kernel does not stop it, the thread must not go on.
+  CF_TRY(RequestInterrupt());
+  if (::ptrace(PTRACE_CONT, tid_, nullptr, static_cast<long>(signal)) != 0)
+    return SystemError("resumeFailed", "The debuggee cannot be resumed", errno, pid_);
+  thread_.idle_step = thread_.stepping = thread_.skip_exit = false;
+  thread_.running = true;
+  return *Wait();
+}
+
+Result<void> Tracee::StayInJobStop() {
+  if (::ptrace(PTRACE_LISTEN, tid_, nullptr, nullptr) != 0)
+    return SystemError("resumeFailed", "The debuggee cannot be left stopped", errno, pid_);
+  thread_.running = true;
   return {};
 }
 

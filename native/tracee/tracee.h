@@ -175,6 +175,12 @@ class Tracee {
   // After a kExec stop: to the new program's first instruction, prepared as by Launch().
   Result<void> EnterNewProgram();
   Result<void> RequestInterrupt();  // asks a running process to stop (kInterrupted)
+  // Job control. Gives the current thread a signal that stops the process (0: none, it is stopped already), not at a
+  // call's entry, and stands before its next instruction: kInterrupted, where `job_stopped` says whether the kernel
+  // stops the process (it does not in an orphaned group, but for SIGSTOP); or whatever came instead.
+  Result<Stop> EnterJobStop(int signal);
+  // On from kInterrupted with `job_stopped`, executing nothing: kInterrupted again when it is over (SIGCONT).
+  Result<void> StayInJobStop();
   // Sends `signal` to the process as thread-directed; it shows up as a kSignal stop.
   Result<void> Raise(int signal);
 

@@ -77,6 +77,22 @@ describe('chronofork verify', function () {
     ok(!stdout.includes('CHRONOFORK_'));
   });
 
+  // Each maps terabytes, and minds what else lies in memory.
+  for (const [sanitizer, mistake, says, exitCode] of [
+    ['address', 'freed', /heap-use-after-free/, 1],
+    ['undefined', 'overflow', /signed integer overflow/, 0],
+    ['thread', 'race', /data race/, 66],
+  ] as const) {
+    it(`replays what the ${sanitizer} sanitizer finds`, async () => {
+      const { executable } = program('sanitized.cc', ['-g', '-O1', '-std=c++20', `-fsanitize=${sanitizer}`]);
+      const { status, stderr, report } = await verify(['--interval', '10', '--', executable, mistake]);
+      equal(status, 0, stderr);
+      match(stderr, says);
+      equal(report.exitCode, exitCode);
+      ok(report.checkpoints > 0 && report.replays > 0);
+    });
+  }
+
   it('times a native run too when asked', async () => {
     const { stdout, report } = await verify(['--native', '--', '/bin/echo', 'twice']);
     equal(stdout, 'twice\ntwice\n');

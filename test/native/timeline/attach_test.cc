@@ -158,7 +158,7 @@ TEST_CASE("attach: the program that replaces it is recorded, and let go") {
   const std::string traces = target->Traces();
   for (const char* line : {"TracerPid:\t0\n", "Seccomp:\t0\n", "NoNewPrivs:\t0\n"})
     CHECK(traces.find(line) != std::string::npos);
-  CHECK(traces.find("6f0000000000-") == std::string::npos);
+  CHECK(traces.find("7e8000000000-") == std::string::npos);
   CHECK(target->WaitForEnd(kPatience) == "exit 0");
   CHECK(target->output() == "ready\nready\nsaid\n");
 }

@@ -2,6 +2,7 @@
 #include "situations.h"
 
 #include <chrono>
+#include <coroutine>
 #include <map>
 #include <memory>
 #include <random>
@@ -49,6 +50,62 @@ SITUATION(rethrown) {
 SITUATION(ends_by_uncaught) {
   compute(2);
   throw std::logic_error("nobody catches this");
+}
+
+namespace {
+
+// A generator that throws what it is told to at its end.
+class Numbers {
+ public:
+  struct promise_type {
+    long value = 0;
+    std::exception_ptr thrown;
+    Numbers get_return_object() { return Numbers(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    std::suspend_always yield_value(long next) {
+      value = next;
+      return {};
+    }
+    void return_void() {}
+    void unhandled_exception() { thrown = std::current_exception(); }
+  };
+  explicit Numbers(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  Numbers(const Numbers&) = delete;
+  Numbers& operator=(const Numbers&) = delete;
+  ~Numbers() { handle_.destroy(); }
+  bool Next() {
+    handle_.resume();
+    if (handle_.promise().thrown) std::rethrow_exception(handle_.promise().thrown);
+    return !handle_.done();
+  }
+  long value() const { return handle_.promise().value; }
+
+ private:
+  std::coroutine_handle<promise_type> handle_;
+};
+
+Numbers Squares(long first, long last) {
+  for (long i = first; i < last; ++i) co_yield i * i;
+  if (last % 5 == 0) throw std::out_of_range("no more");
+}
+
+}  // namespace
+
+SITUATION(coroutines) {
+  long sum = 0;
+  int ended = 0;
+  for (long last = 0; last < 60; ++last) {
+    Numbers inner(Squares(last, last + 3)), outer(Squares(0, last));
+    try {
+      while (outer.Next()) sum += outer.value() + (inner.Next() ? inner.value() : 1);
+    } catch (const std::out_of_range&) {
+      ++ended;
+    }
+    if (last % 20 == 0) compute(1);
+  }
+  printf("%ld\n", sum);
+  EXPECT(ended >= 12);
 }
 
 SITUATION(containers) {

@@ -346,6 +346,25 @@ SITUATION(terminal_of_a_session) {
   });
   EXPECT(end_of(child) != 1);
 }
+SITUATION(jobs_of_a_terminal) {
+  pid_t shell = CHILD({
+    int master, slave, status;
+    if (setsid() < 0 || openpty(&master, &slave, NULL, NULL, NULL) != 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(77);
+    signal(SIGTTOU, SIG_IGN);
+    pid_t job = CHILD({
+      char byte = 0;
+      setpgid(0, 0);
+      _exit(read(slave, &byte, 1) == 1 ? byte : 99);
+    });
+    setpgid(job, job);
+    if (waitpid(job, &status, WUNTRACED) != job || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTTIN) _exit(1);
+    if (tcsetpgrp(slave, job) != 0 || write(master, "a\n", 2) != 2 || kill(-job, SIGCONT) != 0) _exit(2);
+    _exit(end_of(job) == 'a' && tcsetpgrp(slave, getpid()) == 0 ? 0 : 3);
+  });
+  int end = end_of(shell);
+  NEEDS(end != 77, "no terminals");
+  EXPECT(end == 0);
+}
 SITUATION(interfaces) {
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct ifreq all[16], one = {0};

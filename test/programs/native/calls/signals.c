@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <sys/ioctl.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
@@ -479,6 +480,48 @@ SITUATION(limits_that_signal) {
   FAILS(write(fd, noise, 10), EFBIG);
   EXPECT(caught == 1);
   OK(setrlimit(RLIMIT_CPU, &cpu));
+}
+// Continues the process after a while, and says before that it will.
+static pid_t continuing(int pipe_end) {
+  pid_t me = getpid();
+  return CHILD({
+    nap(3000);
+    OK(write(pipe_end, "x", 1));
+    OK(kill(me, SIGCONT));
+  });
+}
+SITUATION(stopped_until_continued) {
+  // In a group without a shell the terminal's three do nothing; SIGSTOP stops anybody.
+  const int signals[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+  OK(pipe(ends));
+  for (int i = 0; i < 4; ++i) {
+    int said = 0;
+    pid_t child = continuing(ends[1]);
+    OK(raise(signals[i]));
+    OK(ioctl(ends[0], FIONREAD, &said));
+    EXPECT(signals[i] != SIGSTOP || said == 1);
+    EXPECT(end_of(child) == 0 && read(ends[0], noise, 10) == 1);
+  }
+}
+SITUATION(stopped_while_computing_and_waiting) {
+  OK(pipe(ends));
+  catch(SIGCONT, SA_RESTART);
+  pid_t me = getpid();
+  for (int i = 0; i < 6; ++i) {
+    int told = caught;
+    pid_t child = CHILD({
+      nap(1000);
+      OK(kill(me, SIGSTOP));
+      nap(2000);
+      OK(write(ends[1], "x", 1));
+      OK(kill(me, SIGCONT));
+    });
+    if (i % 2) EXPECT(read(ends[0], noise, 1) == 1);
+    while (caught == told) compute(1);
+    if (i % 2 == 0) EXPECT(read(ends[0], noise, 1) == 1);
+    EXPECT(end_of(child) == 0);
+  }
+  EXPECT(caught == 6);
 }
 SITUATION(stopped_by_a_child_and_continued) {
   pid_t me = getpid();

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -211,6 +212,27 @@ SITUATION(pipe_between_threads) {
   long total = 0;
   for (long n; (n = read(pipe_ends[0], noise, 1000)) > 0;) total += n;
   EXPECT(total == 2000 && join(t) == 0);
+}
+static void *read_one(void *argument) {
+  char byte = 0;
+  return (void *)(read(pipe_ends[0], &byte, 1) == 1 ? (long)byte : 0L);
+}
+SITUATION(threads_stopped_together) {
+  OK(pipe(pipe_ends));
+  pthread_t reader = run(read_one, 0);
+  nap(500);
+  pid_t me = getpid();
+  int said[2], count = 0;
+  OK(pipe(said));
+  pid_t child = CHILD({
+    nap(3000);
+    OK(write(said[1], "x", 1));
+    OK(kill(me, SIGCONT));
+  });
+  OK(kill(me, SIGSTOP));
+  while (count == 0) OK(ioctl(said[0], FIONREAD, &count));
+  OK(write(pipe_ends[1], "y", 1));
+  EXPECT(join(reader) == 'y' && end_of(child) == 0);
 }
 static void *feed_messages(void *argument) {
   for (int i = 0; i < 10; ++i) {
