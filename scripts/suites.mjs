@@ -105,6 +105,13 @@ export const suites = [
     limitSeconds: 600,
   },
   {
+    name: 'editors',
+    about: 'Neovim and Emacs',
+    ...mocha('test/editors/**/*.test.ts'),
+    after: ['native', 'native-user', 'package'],
+    limitSeconds: 600,
+  },
+  {
     name: 'cli',
     about: 'the command line',
     ...mocha('test/cli/**/*.test.ts'),

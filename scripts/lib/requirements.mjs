@@ -128,6 +128,14 @@ export const requirements = [
     purpose: 'test',
     present: () => hasCommand('tclsh'),
   },
+  { what: 'Neovim', packages: ['neovim'], purpose: 'test', present: () => hasCommand('nvim'), optional: true },
+  {
+    what: "Emacs' dap-mode",
+    packages: ['emacs-nox', 'elpa-dap-mode'],
+    purpose: 'test',
+    present: () => hasCommand('emacs') && existsSync('/usr/share/doc/elpa-dap-mode'),
+    optional: true,
+  },
   {
     what: 'Chromium',
     packages: distribution() === 'ubuntu' ? [] : ['chromium'],

@@ -22,7 +22,7 @@ describe('Neovim', () => {
     s.client.forget('stopped');
     const { stdout } = await promisify(execFile)(
       'nvim',
-      ['--headless', '--clean', '-n', '-c', `luafile ${path.join(root, 'test/lsp/neovim.lua')}`],
+      ['--headless', '--clean', '-n', '-c', `luafile ${path.join(root, 'test/editors/neovim.lua')}`],
       {
         env: {
           ...process.env,
