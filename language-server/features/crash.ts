@@ -9,10 +9,14 @@
  * Nothing is concluded that was not looked up: a pointer counts as the culprit
  * only if the fault's address follows from its value, and a link of the chain
  * only if its value is the same. Writes are looked for up to the present only.
+ *
+ * Who frees memory writes into it: glibc, and most other allocators, keep their
+ * lists there. So a pointer that was last written by them was freed with what
+ * it lay in, by whoever called them.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { Moment, WriteRow } from '../../debug-adapter/protocol/timeTravel.js';
+import type { CodeLocation, Moment, WriteRow } from '../../debug-adapter/protocol/timeTravel.js';
 import type { CancelToken } from '../sessions/adapterLink.js';
 import type { LiveSession } from '../sessions/liveSession.js';
 import type { Follow } from '../protocol/historyProtocol.js';
@@ -22,6 +26,9 @@ import { presentFrame, valueOf, type PresentFrame } from './presentFrame.js';
 /** As far behind a pointer as a member or an element of what it points to is believed to be. */
 const reach_bytes = 4096n;
 const longestChain = 4;
+/** From the allocator's inside to who called it. */
+const levels = 12;
+const deallocators = /^(?:__GI_)?(?:__libc_)?(?:free|cfree|realloc|reallocarray)$|^operator delete\b|^_int_free\b/;
 const signals = /^SIG[A-Z]+$/;
 
 export interface ChainLink {
@@ -88,21 +95,43 @@ async function chainOf(
   while (expression !== undefined && chain.length < longestChain) {
     const write: WriteRow | undefined = await lastWrite(session, frame.id, expression, token);
     if (!write) break;
-    const { path, line, function: writer } = write.location;
-    if (path === undefined || line === undefined) break;
-    const by = write.by === 'kernel' ? 'a system call' : (writer ?? 'the program');
+    const { place, freed } = whoWrote(write);
+    if (!place) break;
+    const { path, line, function: writer } = place;
+    const change = `${write.oldValue} → ${write.newValue}`;
     chain.push({
-      message: `The last write of ${expression}: ${write.oldValue} → ${write.newValue}, by ${by}`,
+      message: freed
+        ? `${expression} lies in memory that was freed here. The last write of it, ${change}, is by ${freed}`
+        : `The last write of ${expression}: ${change}, by ${writerOf(write, place)}`,
       path,
       line,
       moment: write.moment,
     });
+    if (freed) break;
     // What it was given there is known here too only if it was given in this call.
     const source: string | undefined = writer === frame.function ? sourceOf(lineOf(path, line), expression) : undefined;
     if (source === undefined || addressOf(await valueOf(session, frame.id, source)) !== wrong) break;
     expression = source;
   }
   return chain;
+}
+
+type Place = CodeLocation & { readonly path: string; readonly line: number };
+
+/** The innermost function of the program's own that took part in a write, and whether it is that of freed memory. */
+function whoWrote(write: WriteRow): { place: Place | undefined; freed: string | undefined } {
+  const frames = write.stack ?? [write.location];
+  const isOwn = (frame: CodeLocation): frame is Place =>
+    frame.path !== undefined && frame.line !== undefined && existsSync(frame.path);
+  const own = frames.findIndex(isOwn);
+  const place = frames[own];
+  const freed = frames.slice(0, Math.max(0, own)).findLast(({ function: name }) => deallocators.test(name ?? ''));
+  return { place: place && isOwn(place) ? place : undefined, freed: freed?.function };
+}
+
+function writerOf({ by, location }: WriteRow, place: Place): string {
+  if (by === 'kernel') return 'a system call';
+  return location.function ?? place.function ?? 'the program';
 }
 
 /** Before the present: what comes after it is not what happened to it. */
@@ -114,7 +143,11 @@ async function lastWrite(
 ): Promise<WriteRow | undefined> {
   try {
     const { moment } = await session.ask('chronofork/present', {}, token);
-    const found = await session.ask('chronofork/writes', { expression, frameId, to: moment.id, count: 0 }, token);
+    const found = await session.ask(
+      'chronofork/writes',
+      { expression, frameId, to: moment.id, count: 0, levels },
+      token,
+    );
     if (found.total === 0 || !found.complete) return undefined;
     const last = await session.ask(
       'chronofork/writes',

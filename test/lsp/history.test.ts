@@ -299,6 +299,22 @@ describe('history in the editor', () => {
     );
   });
 
+  editorTest('the chain of a crash says who freed the memory', 'freed.c', {}, async (s, editor, uri) => {
+    await s.walk('run -> SIGSEGV at crash');
+    const [crash] = await editor.until(
+      'the crash is told',
+      () => editor.diagnostics.get(uri) ?? [],
+      (found) => found.length > 0,
+    );
+    const [freed, ...more] = crash?.relatedInformation ?? [];
+    assert.match(
+      freed?.message ?? '',
+      /^list->next lies in memory that was freed here\. The last write of it, .* → 0x[0-9a-f]+, is by .*free/,
+    );
+    assert.equal(freed?.location.range.start.line, s.line('free') - 1);
+    assert.deepEqual(more, [], 'what the allocator wrote comes from nowhere');
+  });
+
   editorTest('a file that is not as the program was built shows nothing', 'bank.c', {}, async (s, editor, uri) => {
     await s.walk('break print\nrun -> print');
     await counted(editor, uri, 'called 3 times');
