@@ -10,6 +10,7 @@
 import * as vscode from 'vscode';
 import type {
   ArgumentsOf,
+  Moment,
   ResponseOf,
   Timeline,
   TimeTravelEvents,
@@ -28,7 +29,11 @@ interface DebugProtocolMessage {
   readonly type: string;
   readonly event?: string;
   readonly success?: boolean;
-  readonly body?: { readonly error?: { readonly variables?: { readonly code?: string } } };
+  readonly body?: unknown;
+}
+
+interface ErrorBody {
+  readonly error?: { readonly variables?: { readonly code?: string } };
 }
 
 /** One debug session and what is known of its timeline. */
@@ -55,20 +60,26 @@ export class TimelineSession {
 
   presentChanged(event: TimeTravelEvents['chronofork/timelineChanged']): void {
     this.model.presentChanged(event);
-    if (this.stopped && event.present) {
-      const { id, timeMs, branch } = event.present;
-      this.visited.visit({ momentId: id, timeMs, branch });
-      this.stopped = false;
-    }
     this.changed();
     this.reloadSoon();
   }
 
-  /** What the adapter sends, before VS Code acts on it: `timelineChanged` follows each `stopped`. */
+  /**
+   * What the adapter sends, in its order, before VS Code acts on it; `timelineChanged` follows each `stopped`.
+   * Custom events come later, when VS Code has passed them on: one of the place before could be taken for this one's.
+   */
   received(message: DebugProtocolMessage): void {
     if (message.type === 'event' && message.event === 'stopped') this.stopped = true;
+    if (message.type === 'event' && message.event === 'chronofork/timelineChanged')
+      this.arrived((message.body as TimeTravelEvents['chronofork/timelineChanged']).present);
     if (message.type === 'response' && message.success === false)
-      this.lastErrorCode = message.body?.error?.variables?.code;
+      this.lastErrorCode = (message.body as ErrorBody | undefined)?.error?.variables?.code;
+  }
+
+  private arrived(present: Moment | undefined): void {
+    if (!this.stopped || !present) return;
+    this.stopped = false;
+    this.visited.visit({ momentId: present.id, timeMs: present.timeMs, branch: present.branch });
   }
 
   /** One has gone back or forward, so that the buttons may have to change. */

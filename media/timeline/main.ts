@@ -56,6 +56,9 @@ let scheduled = false;
 let restTimer: number | undefined;
 let listTimer: number | undefined;
 let listWantedSince = 0;
+let listPressed = false;
+/** It has to change, and will when the pointer is let go. */
+let listWaits = false;
 let items: Item[] = [];
 /** What the rows of the list say, to know whether they have to change. */
 let listText = '';
@@ -135,7 +138,9 @@ function listSoon(): void {
   listTimer = window.setTimeout(
     () => {
       listTimer = undefined;
-      fillList();
+      // A row that is replaced or moved while it is clicked is not clicked.
+      if (listPressed) listWaits = true;
+      else fillList();
     },
     Math.min(listPause_ms, Math.max(0, listWantedSince + listPatience_ms - now)),
   );
@@ -150,7 +155,6 @@ function fillList(): void {
     const event = 'mark' in item ? item.mark.event : item.checkpoint.moment.event;
     if (event <= present.event) here = index;
   });
-  // A row that is replaced while it is clicked is not clicked.
   const text = items.map((item) => `${lineOf(item)} ${JSON.stringify(targetOf(item))}`).join('\n');
   const place = `${present.branch} ${present.event}`;
   // Who walks through the list is not moved while nothing has.
@@ -192,6 +196,16 @@ function select(index: number, reveal: boolean): void {
   page.list.setAttribute('aria-activedescendant', row.id);
   if (reveal) row.scrollIntoView({ block: 'nearest' });
 }
+
+page.list.addEventListener('pointerdown', () => (listPressed = true));
+for (const end of ['pointerup', 'pointercancel'])
+  window.addEventListener(end, () => {
+    listPressed = false;
+    if (!listWaits) return;
+    listWaits = false;
+    // After the click, which follows at once.
+    listSoon();
+  });
 
 page.list.addEventListener('keydown', (event) => {
   const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -items.length, End: items.length }[

@@ -49,6 +49,9 @@ const allJourneys = [
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
+/** What failed, and why: said once more at the end, which is all that `npm test` shows of a long log. @type {string[]} */
+const failures = [];
+
 /**
  * @param {string} name
  * @param {Error | undefined} error
@@ -57,7 +60,10 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 function report(name, error, startedMs) {
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
   console.log(`${error ? 'FAILED' : 'ok    '}  ${name} (${seconds} s)`);
-  if (error) console.log(`        ${(error.stack ?? error.message).replace(/\n/g, '\n        ')}`);
+  if (error) {
+    console.log(`        ${(error.stack ?? error.message).replace(/\n/g, '\n        ')}`);
+    failures.push(`FAILED  ${name}: ${error.message}`);
+  }
   counts[error ? 'failed' : 'passed']++;
 }
 
@@ -148,6 +154,7 @@ async function main() {
       await reportHostSuite();
     }
   }
+  for (const failure of failures) console.log(failure);
   if (existsSync(resultsFolder) && counts.failed > 0) console.log(`pictures of what failed: ${resultsFolder}`);
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return counts.failed > 0 || counts.passed + counts.skipped === 0 ? 1 : 0;
