@@ -1,6 +1,6 @@
 /**
  * The programs of the corpus: what people run every day, each with a workload
- * of about a second.
+ * of one to about ten seconds on a quiet machine.
  *
  * A row is run in an empty folder of its own. `setup` is a shell text that makes
  * its input there, natively; `command` is what is recorded, its first word looked
@@ -45,9 +45,9 @@ int main() {
   std::cout << std::regex_match("abc", std::regex("a.c")) << m.size() << '\\n';
 }
 END`;
-const picture = 'convert -seed 5 -size 1000x1000 plasma:red-blue in.png';
+const picture = 'convert -seed 5 -size 1800x1800 plasma:red-blue in.png';
 const repository = `git init -q r && cd r && git config user.email a@b && git config user.name a &&
-for i in $(seq 1 100); do seq $i $((i * 400)) > f$((i % 7)); git add -A; git commit -qm $i; done`;
+for i in $(seq 1 100); do seq $i $((i * 2000)) > f$((i % 7)); git add -A; git commit -qm $i; done`;
 
 /** @type {Program[]} */
 export const programs = [
@@ -76,7 +76,7 @@ def work():
         out.append(sum(i * i for i in range(n)))
 ts = [threading.Thread(target=work) for _ in range(4)]
 [t.start() for t in ts]
-[q.put(2000) for _ in range(2500)]
+[q.put(2000) for _ in range(9000)]
 [q.put(None) for _ in ts]
 [t.join() for t in ts]
 print(len(out), sum(out))`,
@@ -88,7 +88,7 @@ print(len(out), sum(out))`,
     command: [
       'python3',
       '-c',
-      'import subprocess; print(sum(len(subprocess.run(["echo", str(i)], capture_output=True).stdout) for i in range(250)))',
+      'import subprocess; print(sum(len(subprocess.run(["echo", str(i)], capture_output=True).stdout) for i in range(800)))',
     ],
   },
   {
@@ -103,7 +103,7 @@ async def serve(r, w):
     w.close()
 async def ask(port):
     r, w = await asyncio.open_connection("127.0.0.1", port)
-    for i in range(300):
+    for i in range(800):
         w.write(b"hello %d\\n" % i); await r.readline()
     w.close()
 async def main():
@@ -119,7 +119,7 @@ asyncio.run(main())`,
     command: [
       'python3',
       '-c',
-      'import multiprocessing as m\nif __name__ == "__main__":\n    with m.Pool(2) as p: print(sum(p.map(abs, range(-300000, 0))))',
+      'import multiprocessing as m\nif __name__ == "__main__":\n    with m.Pool(2) as p: print(sum(p.map(abs, range(-2500000, 0))))',
     ],
   },
   {
@@ -134,7 +134,7 @@ asyncio.run(main())`,
     command: [
       'ruby',
       '-e',
-      'puts (1..900000).map { |i| i.to_s.reverse.to_i }.select(&:even?).sum; puts Thread.new { 42 }.value',
+      'puts (1..2200000).map { |i| i.to_s.reverse.to_i }.select(&:even?).sum; puts Thread.new { 42 }.value',
     ],
   },
   {
@@ -149,7 +149,7 @@ asyncio.run(main())`,
   {
     name: 'tcl',
     packages: ['tcl'],
-    setup: `echo 'for {set i 0} {$i < 900000} {incr i} {dict incr d [expr {$i % 97}]}; puts [dict size $d]' > s.tcl`,
+    setup: `echo 'for {set i 0} {$i < 1200000} {incr i} {dict incr d [expr {$i % 97}]}; puts [dict size $d]' > s.tcl`,
     command: ['tclsh', 's.tcl'],
   },
   {
@@ -158,7 +158,7 @@ asyncio.run(main())`,
     command: [
       'php',
       '-r',
-      '$a = []; for ($i = 0; $i < 2000000; $i++) $a[] = md5((string)($i % 500)); echo count(array_unique($a)), "\\n";',
+      '$a = []; for ($i = 0; $i < 3200000; $i++) $a[] = md5((string)($i % 500)); echo count(array_unique($a)), "\\n";',
     ],
   },
   {
@@ -177,7 +177,7 @@ asyncio.run(main())`,
     command: [
       'node',
       '-e',
-      'const m = new Map(); for (let i = 0; i < 3000000; i++) m.set("k" + (i % 999), i); console.log(m.size, JSON.stringify([...m]).length)',
+      'const m = new Map(); for (let i = 0; i < 15000000; i++) m.set("k" + (i % 999), i); console.log(m.size, JSON.stringify([...m]).length)',
     ],
   },
   {
@@ -188,7 +188,7 @@ const { Worker, isMainThread, parentPort } = require('node:worker_threads');
 if (isMainThread) {
   let left = 3;
   for (let i = 0; i < 3; i++) new Worker(__filename).on('message', (m) => { console.log(m); if (!--left) console.log('done'); });
-} else { let s = 0; for (let i = 0; i < 1e8; i++) s += i % 7; parentPort.postMessage(s); }
+} else { let s = 0; for (let i = 0; i < 2.5e8; i++) s += i % 7; parentPort.postMessage(s); }
 END`,
     command: ['node', 'w.js'],
   },
@@ -203,7 +203,7 @@ class H {
     long[] sums = new long[3];
     for (int t = 0; t < 3; t++) { int n = t; ts[t] = new Thread(() -> {
       Map<Integer, Integer> m = new HashMap<>();
-      for (int i = 0; i < 3000000; i++) m.merge(i % 1000, 1, Integer::sum);
+      for (int i = 0; i < 30000000; i++) m.merge(i % 1000, 1, Integer::sum);
       for (int v : m.values()) sums[n] += v; }); ts[t].start(); }
     for (Thread t : ts) t.join();
     System.out.println(Arrays.toString(sums));
@@ -214,9 +214,9 @@ javac H.java`,
     command: ['java', '-XX:+UseSerialGC', '-Xmx64m', 'H'],
   },
   {
-    name: 'java: interpreted hello',
+    name: 'java: interpreted',
     packages: ['openjdk-17-jdk-headless'],
-    setup: `echo 'class H { public static void main(String[] a) { System.out.println("hello"); } }' > H.java; javac H.java`,
+    setup: `echo 'class H { public static void main(String[] a) { long s = 0; for (int i = 0; i < 80000000; i++) s += i % 7; System.out.println("hello " + s); } }' > H.java; javac H.java`,
     command: ['java', '-Xint', '-XX:-UsePerfData', '-XX:+UseSerialGC', '-Xshare:off', 'H'],
   },
   {
@@ -246,7 +246,7 @@ fn main() {
     let (tx, rx) = mpsc::channel();
     let shared = Arc::new(Mutex::new(HashMap::new()));
     let ts: Vec<_> = (0..4).map(|n| { let (tx, shared) = (tx.clone(), shared.clone()); thread::spawn(move || {
-        for i in 0..200000u64 { *shared.lock().unwrap().entry(i % 50).or_insert(0) += n; if i % 1000 == 0 { tx.send(i * n).unwrap(); } }
+        for i in 0..350000u64 { *shared.lock().unwrap().entry(i % 50).or_insert(0) += n; if i % 1000 == 0 { tx.send(i * n).unwrap(); } }
     }) }).collect();
     drop(tx);
     let sum: u64 = rx.iter().sum();
@@ -256,6 +256,37 @@ fn main() {
 END
 HOME=$PWD cargo build -q --offline`,
     command: ['target/debug/t'],
+  },
+  {
+    name: 'rust: panics',
+    packages: ['cargo', 'rustc'],
+    setup: `mkdir src; printf '[package]\\nname = "t"\\nversion = "0.1.0"\\nedition = "2021"\\n' > Cargo.toml
+cat > src/main.rs <<'END'
+use std::{panic, sync::{Arc, Mutex}, thread};
+fn fall(depth: u64) -> u64 {
+    let text = format!("level {depth}");
+    if depth == 0 { panic!("bottom") }
+    fall(depth - 1) + text.len() as u64
+}
+fn main() {
+    let shared = Arc::new(Mutex::new(0u64));
+    let mut caught = 0;
+    panic::set_hook(Box::new(|_| {}));
+    for i in 0..30000u64 { if panic::catch_unwind(|| fall(i % 40)).is_err() { caught += 1 } }
+    for n in 0..8u64 {
+        let shared = shared.clone();
+        let end = thread::spawn(move || { let mut sum = shared.lock().unwrap_or_else(|e| e.into_inner()); *sum += n; fall(n) }).join();
+        if end.is_err() { caught += 1 }
+    }
+    let _ = panic::take_hook();
+    println!("{} {} {}", caught, shared.is_poisoned(), shared.lock().unwrap_or_else(|e| e.into_inner()));
+    let v: Vec<u64> = (0..caught % 7).collect();
+    println!("{}", v[caught as usize]);
+}
+END
+HOME=$PWD cargo build -q --offline`,
+    command: ['target/debug/t'],
+    env: { RUST_BACKTRACE: '1' },
   },
   // -- compilers and their company ----------------------------------------------
   { name: 'gcc', packages: [], setup: source, command: ['g++', '-O1', '-c', 'big.cc', '-o', 'big.o'] },
@@ -268,44 +299,45 @@ HOME=$PWD cargo build -q --offline`,
   {
     name: 'ld',
     packages: [],
-    shell: 'exec ld.bfd -r --whole-archive $(g++ -print-file-name=libstdc++.a) -o all.o',
+    shell:
+      'a=$(g++ -print-file-name=libstdc++.a); exec ld.bfd -r -z muldefs --whole-archive $a $a $a $a $a $a $a $a -o all.o',
   },
   {
     name: 'make -j2',
     packages: [],
-    setup: `for i in $(seq 1 40); do echo "int f$i(void) { return $i; }" > f$i.c; done
+    setup: `for i in $(seq 1 80); do echo "int f$i(void) { return $i; }" > f$i.c; done
 printf 'all: $(patsubst %%.c,%%.o,$(wildcard *.c))\\n\\tar rcs lib.a $^\\n' > Makefile`,
     command: ['make', '-j2'],
   },
   {
     name: 'cmake',
     packages: ['cmake', 'ninja-build'],
-    setup: `printf 'cmake_minimum_required(VERSION 3.16)\\nproject(p C)\\nadd_executable(p m.c)\\n' > CMakeLists.txt; echo 'int main(void) { return 0; }' > m.c`,
+    setup: `printf 'cmake_minimum_required(VERSION 3.16)\\nproject(p C CXX)\\nforeach(n RANGE 400)\\nadd_executable(p\${n} m.c)\\nendforeach()\\n' > CMakeLists.txt; echo 'int main(void) { return 0; }' > m.c`,
     command: ['cmake', '-G', 'Ninja', '-B', 'b', '.'],
   },
   {
     name: 'ninja',
     packages: ['ninja-build'],
     setup: `printf 'rule c\\n  command = gcc -c $in -o $out\\n' > build.ninja
-for i in $(seq 1 40); do echo "int f$i(void) { return $i; }" > f$i.c; echo "build f$i.o: c f$i.c" >> build.ninja; done`,
+for i in $(seq 1 80); do echo "int f$i(void) { return $i; }" > f$i.c; echo "build f$i.o: c f$i.c" >> build.ninja; done`,
     command: ['ninja'],
   },
   {
     name: 'flex',
     packages: ['flex'],
-    setup: `(echo %%; for i in $(seq 1 400); do echo "\\"word$i\\"[a-z0-9]* return $i;"; done; echo '.|\\n ;'; echo %%) > l.l`,
+    setup: `(echo %%; for i in $(seq 1 3200); do echo "\\"word$i\\"[a-z0-9]* return $i;"; done; echo '.|\\n ;'; echo %%) > l.l`,
     command: ['flex', '-Cf', 'l.l'],
   },
   {
     name: 'bison',
     packages: ['bison'],
-    setup: `(echo %token N; for i in $(seq 1 400); do echo "%token T$i"; done; echo %%; echo "s: N"; for i in $(seq 1 400); do echo "| s T$i N T$(((i + 7) % 400 + 1))"; done; echo ";"; echo %%) > g.y`,
+    setup: `(echo %token N; for i in $(seq 1 700); do echo "%token T$i"; done; echo %%; echo "s: N"; for i in $(seq 1 700); do echo "| s T$i N T$(((i + 7) % 700 + 1))"; done; echo ";"; echo %%) > g.y`,
     command: ['bison', '-d', 'g.y'],
   },
   {
     name: 'm4',
     packages: ['m4'],
-    setup: `echo 'define(\`loop'"'"',\`ifelse($1,0,,\`$1 loop(decr($1))'"'"')'"'"')loop(40000)' > in.m4`,
+    setup: `echo 'define(\`loop'"'"',\`ifelse($1,0,,\`$1 loop(decr($1))'"'"')'"'"')loop(700000)' > in.m4`,
     command: ['m4', '-L', '0', 'in.m4'],
   },
   {
@@ -316,7 +348,7 @@ for i in $(seq 1 40); do echo "int f$i(void) { return $i; }" > f$i.c; echo "buil
 int main(void) {
   long sum = 0;
 #pragma omp parallel for reduction(+ : sum) num_threads(4) schedule(dynamic, 1000000)
-  for (long i = 0; i < 400000000; ++i) sum += i % 7;
+  for (long i = 0; i < 1600000000; ++i) sum += i % 7;
   printf("%ld\\n", sum);
 }
 END
@@ -327,19 +359,76 @@ gcc -O1 -g -fopenmp o.c -o o`,
   {
     name: 'ASan',
     packages: [],
-    setup: `printf '#include <stdlib.h>\\nint main(void) { char *p = malloc(10); free(p); return p[3]; }\\n' > a.c; gcc -g -fsanitize=address a.c -o a`,
+    setup: `printf '#include <stdlib.h>\\nint main(void) { char *p; for (int i = 0; i < 2000000; i++) { p = malloc(i %% 500 + 4); p[3] = i; free(p); } return p[3]; }\\n' > a.c; gcc -g -fsanitize=address a.c -o a`,
     command: ['./a'],
+  },
+  {
+    name: 'UBSan',
+    packages: [],
+    setup: `cat > u.cc <<'END'
+#include <climits>
+#include <cstdio>
+#include <vector>
+struct Shape { virtual int Area(int a) { return a; } virtual ~Shape() = default; };
+struct Square : Shape { int Area(int a) override { return a * a; } };
+int main(int argc, char **) {
+  std::vector<Shape *> all;
+  for (int i = 0; i < 1000; ++i) all.push_back(i % 3 ? new Shape : new Square);
+  long sum = 0;
+  for (int i = 0; i < 120000000; ++i) sum += all[i % 1000]->Area(i % 999);
+  int most = INT_MAX - 1 + argc, left = 40 - argc;
+  std::printf("%ld %d %d\\n", sum, most + argc, 1 << left);
+}
+END
+g++ -g -O1 -fsanitize=undefined u.cc -o u`,
+    command: ['./u'],
+  },
+  {
+    name: 'TSan',
+    packages: ['util-linux'],
+    setup: `cat > t.cc <<'END'
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <vector>
+std::mutex lock;
+long safe, raced;
+int main() {
+  std::vector<std::thread> all;
+  for (int n = 0; n < 4; ++n)
+    all.emplace_back([] {
+      ++raced;
+      for (int i = 0; i < 250000; ++i) { std::lock_guard guard(lock); ++safe; }
+    });
+  for (auto &thread : all) thread.join();
+  std::printf("%ld\\n", safe);
+}
+END
+g++ -g -O1 -fsanitize=thread t.cc -o t`,
+    // Its memory lies at fixed places: without random ones, as it is when recorded.
+    shell: 'exec setarch -R ./t',
   },
   {
     name: 'gdb',
     packages: [],
-    setup: `echo 'int main(void) { return 0; }' > m.c; gcc -g m.c -o m`,
-    command: ['gdb', '-nx', '-batch', '-ex', 'info line main', './m'],
+    setup: `${source}\ng++ -g big.cc -o big`,
+    command: [
+      'gdb',
+      '-nx',
+      '-batch',
+      '-ex',
+      'info functions .',
+      '-ex',
+      'info types .',
+      '-ex',
+      'info variables .',
+      './big',
+    ],
   },
   // -- files and text --------------------------------------------------------------
   { name: 'git clone', packages: [], setup: repository, command: ['git', 'clone', '-q', '--no-local', 'r', 'copy'] },
   { name: 'git gc', packages: [], setup: repository, command: ['git', '-C', 'r', 'gc', '-q'] },
-  { name: 'git log', packages: [], setup: repository, command: ['git', '-C', 'r', 'log', '-p', '--stat'] },
+  { name: 'git log', packages: [], setup: repository, command: ['git', '-C', 'r', 'log', '-p', '-n', '30'] },
   {
     name: 'sqlite3',
     packages: ['sqlite3'],
@@ -360,13 +449,13 @@ gcc -O1 -g -fopenmp o.c -o o`,
     name: 'awk',
     packages: [],
     setup: words,
-    command: ['awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+    command: ['awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', ...Array(10).fill('words')],
   },
   {
     name: 'gawk',
     packages: ['gawk'],
     setup: words,
-    command: ['gawk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+    command: ['gawk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', ...Array(10).fill('words')],
   },
   {
     name: 'sed',
@@ -377,7 +466,7 @@ gcc -O1 -g -fopenmp o.c -o o`,
   {
     name: 'sort',
     packages: [],
-    setup: `${words}; cat words words > more`,
+    setup: `${words}; cat words words words > more`,
     command: ['sort', '--parallel=2', '-k3', '-S', '1M', 'more'],
   },
   { name: 'find', packages: [], command: ['find', '/usr/share', '/usr/lib', '-name', '*.gz', '-size', '+1k'] },
@@ -387,42 +476,52 @@ gcc -O1 -g -fopenmp o.c -o o`,
     command: ['grep', '-rc', 'define', '/usr/include', '/usr/share/doc'],
     anyExit: true,
   },
-  { name: 'tar', packages: [], command: ['tar', 'cf', 'o.tar', '/usr/include'], anyExit: true },
+  {
+    name: 'tar',
+    packages: [],
+    command: ['tar', 'cf', 'o.tar', '/usr/include', '/usr/share/doc', '/usr/share/perl', '/usr/lib/python3'],
+    anyExit: true,
+  },
   {
     name: 'diff',
     packages: [],
-    setup: `${words}; sed 's/word77/WORD77/' words > other`,
-    command: ['diff', 'words', 'other'],
+    setup: `${words}; cat words words words words words words words words words > more; sed 's/word77/WORD77/' more > other`,
+    command: ['diff', 'more', 'other'],
   },
   {
     name: 'xz -T2',
     packages: ['xz-utils'],
-    setup: `${words}; cp words in`,
+    setup: `${words}; cat words words words > in`,
     command: ['xz', '-T2', '-1', '--block-size=1MiB', '-k', 'in'],
   },
-  { name: 'zstd -T2', packages: ['zstd'], setup: `${words}; cp words in`, command: ['zstd', '-q', '-T2', '-12', 'in'] },
+  {
+    name: 'zstd -T2',
+    packages: ['zstd'],
+    setup: `${words}; cat words words words > in`,
+    command: ['zstd', '-q', '-T2', '-12', 'in'],
+  },
   {
     name: 'pigz',
     packages: ['pigz'],
-    setup: `${words}; cat words words > in`,
+    setup: `${words}; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cat words; done > in`,
     command: ['pigz', '-p', '3', '-k', 'in'],
   },
   { name: 'gzip', packages: [], setup: words, command: ['gzip', '-9', '-k', 'words'] },
-  { name: 'bzip2', packages: ['bzip2'], setup: words, command: ['bzip2', '-k', 'words'] },
+  { name: 'bzip2', packages: ['bzip2'], setup: `${words}; cat words words > in`, command: ['bzip2', '-k', 'in'] },
   {
     name: '7z',
     packages: ['p7zip-full'],
-    setup: words,
-    command: ['/usr/lib/p7zip/7z', 'a', '-mx=1', '-bd', '-mmt=2', 'o.7z', 'words'],
+    setup: `${words}; cat words words words words words words words > in`,
+    command: ['/usr/lib/p7zip/7z', 'a', '-mx=1', '-bd', '-mmt=2', 'o.7z', 'in'],
   },
   {
     name: 'busybox',
     packages: ['busybox-static'],
     setup: words,
-    command: ['busybox', 'awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', 'words'],
+    command: ['busybox', 'awk', '{ n[$3] += $4 } END { for (k in n) s += n[k]; print s }', ...Array(3).fill('words')],
   },
   { name: 'bc', packages: ['bc'], setup: 'printf "scale=2500\\n4*a(1)\\n" > in', command: ['bc', '-lq', 'in'] },
-  { name: 'dc', packages: ['dc'], command: ['dc', '-e', '2 400000 ^ p'] },
+  { name: 'dc', packages: ['dc'], command: ['dc', '-e', '2 500000 ^ p'] },
   {
     name: 'jq',
     packages: ['jq'],
@@ -446,7 +545,7 @@ gcc -O1 -g -fopenmp o.c -o o`,
       '-f',
       'lavfi',
       '-i',
-      'testsrc=duration=4:size=160x120:rate=10',
+      'testsrc=duration=16:size=160x120:rate=10',
       '-threads',
       '2',
       '-c:v',
@@ -457,23 +556,23 @@ gcc -O1 -g -fopenmp o.c -o o`,
   {
     name: 'sox',
     packages: ['sox'],
-    command: ['sox', '-R', '-n', '-r', '44100', 'o.wav', 'synth', '60', 'sine', '440', 'reverb'],
+    command: ['sox', '-R', '-n', '-r', '44100', 'o.wav', 'synth', '120', 'sine', '440', 'reverb'],
   },
   {
     name: 'gnuplot',
     packages: ['gnuplot-nox'],
-    command: ['gnuplot', '-e', 'set terminal svg; set output "o.svg"; set isosamples 250; splot sin(x)*cos(y)'],
+    command: ['gnuplot', '-e', 'set terminal svg; set output "o.svg"; set isosamples 1300; splot sin(x)*cos(y)'],
   },
   {
     name: 'ghostscript',
     packages: ['ghostscript'],
-    setup: `(echo '%!PS'; for i in $(seq 1 300); do echo '/Times-Roman findfont 40 scalefont setfont 1 1 8 { 72 exch 80 mul moveto (hello) show } for showpage'; done) > in.ps`,
+    setup: `(echo '%!PS'; for i in $(seq 1 5000); do echo '/Times-Roman findfont 40 scalefont setfont 1 1 8 { 72 exch 80 mul moveto (hello) show } for showpage'; done) > in.ps`,
     command: ['gs', '-q', '-dBATCH', '-dNOPAUSE', '-sDEVICE=pdfwrite', '-sOutputFile=o.pdf', 'in.ps'],
   },
   {
     name: 'pdftotext',
     packages: ['poppler-utils', 'ghostscript'],
-    setup: `(echo '%!PS'; for i in $(seq 1 1000); do echo '/Times-Roman findfont 40 scalefont setfont 72 72 moveto (hello world) show showpage'; done) > in.ps; gs -q -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile=in.pdf in.ps`,
+    setup: `(echo '%!PS'; for i in $(seq 1 22000); do echo '/Times-Roman findfont 40 scalefont setfont 72 72 moveto (hello world) show showpage'; done) > in.ps; gs -q -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile=in.pdf in.ps`,
     command: ['pdftotext', 'in.pdf', '-'],
   },
   // -- servers and clients --------------------------------------------------------------
@@ -481,7 +580,7 @@ gcc -O1 -g -fopenmp o.c -o o`,
     name: 'redis-server',
     packages: ['redis-server', 'redis-tools'],
     command: ['redis-server', '--port', '$PORT', '--save', '', '--appendonly', 'no'],
-    beside: 'redis-benchmark -p $PORT -n 3000 -c 5 -q -t set,get,lpush >/dev/null; redis-cli -p $PORT shutdown nosave',
+    beside: 'redis-benchmark -p $PORT -n 16000 -c 5 -q -t set,get,lpush >/dev/null; redis-cli -p $PORT shutdown nosave',
   },
   {
     name: 'nginx',
@@ -489,7 +588,7 @@ gcc -O1 -g -fopenmp o.c -o o`,
     setup: `mkdir -p html logs; seq 1 500 > html/index.html
 printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { worker_connections 64; }\\nhttp { access_log a.log; server { listen 127.0.0.1:%s; root %s/html; } }\\n' $PORT $PWD > n.conf`,
     shell: 'exec nginx -p $PWD -c n.conf -e e.log',
-    beside: 'ab -q -n 1000 -c 4 http://127.0.0.1:$PORT/ >/dev/null; kill -QUIT $(cat n.pid)',
+    beside: 'ab -q -n 9000 -c 4 http://127.0.0.1:$PORT/ >/dev/null; kill -QUIT $(cat n.pid)',
   },
   {
     name: 'memcached',
@@ -503,7 +602,7 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     packages: ['curl', 'python3'],
     setup: 'mkdir www; seq 1 20000 > www/f',
     before: 'exec python3 -m http.server --bind 127.0.0.1 -d www $PORT',
-    command: ['curl', '-s', '-o', 'o#1', 'http://127.0.0.1:$PORT/f?[1-300]'],
+    command: ['curl', '-s', '-o', 'o#1', 'http://127.0.0.1:$PORT/f?[1-1100]'],
   },
   {
     name: 'openssl s_server',
@@ -530,8 +629,8 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     name: 'openssl s_client',
     packages: ['openssl'],
     setup:
-      'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null; echo hello > in',
-    before: 'exec openssl s_server -accept 127.0.0.1:$PORT -key k -cert c -quiet -www',
+      'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null; seq 1 300000 > in',
+    before: 'exec openssl s_server -accept 127.0.0.1:$PORT -key k -cert c -quiet -rev',
     stdin: 'in',
     command: ['openssl', 's_client', '-connect', '127.0.0.1:$PORT'],
   },
@@ -540,7 +639,7 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     packages: ['openssl'],
     command: ['openssl', 'speed', '-seconds', '2', '-bytes', '1024', 'sha256'],
   },
-  { name: 'openssl genrsa', packages: ['openssl'], command: ['openssl', 'genrsa', '-out', 'k', '2048'] },
+  { name: 'openssl genrsa', packages: ['openssl'], command: ['openssl', 'genrsa', '-out', 'k', '4096'] },
   {
     name: 'initdb',
     packages: ['postgresql'],
@@ -551,7 +650,7 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     name: 'postgres: single user',
     packages: ['postgresql'],
     setup:
-      '$(ls -d /usr/lib/postgresql/*/bin | tail -1)/initdb -D $PWD/data --no-sync >/dev/null; echo "select count(*), sum(i % 7) from generate_series(1, 400000) i" > in',
+      '$(ls -d /usr/lib/postgresql/*/bin | tail -1)/initdb -D $PWD/data --no-sync >/dev/null; echo "select count(*), sum(i % 7) from generate_series(1, 3000000) i" > in',
     user: 'nobody',
     stdin: 'in',
     shell: 'exec $(ls -d /usr/lib/postgresql/*/bin | tail -1)/postgres --single -D $PWD/data postgres',
