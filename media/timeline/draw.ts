@@ -31,6 +31,8 @@ export function readPalette(element: Element): Palette {
   const color = (...names: string[]) =>
     names.map((name) => style.getPropertyValue(`--vscode-${name}`).trim()).find(Boolean) ?? style.color;
   const highContrast = document.body.classList.contains('vscode-high-contrast');
+  // charts.orange is that of the minimap's matches: all but invisible in some themes.
+  const orange = color('symbolIcon-classForeground', 'charts-orange');
   return {
     text: color('foreground'),
     dim: highContrast ? color('foreground') : color('descriptionForeground'),
@@ -38,9 +40,9 @@ export function readPalette(element: Element): Palette {
     background: color('panel-background', 'editor-background'),
     playhead: color('focusBorder', 'charts-blue'),
     memory: color('charts-purple'),
-    threads: [color('charts-blue'), color('charts-green'), color('charts-orange'), color('charts-yellow')],
+    threads: [color('charts-blue'), color('charts-green'), orange, color('charts-yellow')],
     layers: {
-      stop: color('charts-orange'),
+      stop: orange,
       bookmark: color('charts-yellow'),
       signal: color('charts-red'),
       output: color('charts-green'),

@@ -12,6 +12,9 @@ import { Workspace } from './workspace.mjs';
 
 export const resultsFolder = path.join(root, 'test-results/workbench');
 
+/** Thrown by a journey that this machine cannot walk: counted as skipped. */
+export class Skipped extends Error {}
+
 /**
  * @typedef {object} JourneyDefinition
  * @property {string} name
@@ -56,8 +59,10 @@ export async function walkJourney(definition, { browser, server, pictures, adapt
       },
     });
   } catch (error) {
-    const file = path.join(resultsFolder, `failed-${adapter}-${fileNameOf(definition.name)}.png`);
-    await workbench?.page.screenshot({ path: file }).catch(() => undefined);
+    if (!(error instanceof Skipped)) {
+      const file = path.join(resultsFolder, `failed-${adapter}-${fileNameOf(definition.name)}.png`);
+      await workbench?.page.screenshot({ path: file }).catch(() => undefined);
+    }
     failure = error instanceof Error ? error : new Error(String(error));
   }
   await workbench?.page.close();

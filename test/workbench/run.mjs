@@ -5,6 +5,7 @@
  *       --adapter scripted|real                      every journey with that adapter, also where it is not meant for it
  *       --only TEXT                                  only journeys whose name contains TEXT; `host`: only that suite
  *       --theme NAME --pictures                      look at it: screenshots of every view
+ *       --only "look of" --update-goldens            the pictures that later runs are compared with (looks.mjs)
  *
  * Three suites, each counted:
  * - journeys with the real adapter, from the VSIX of `npm run package`;
@@ -20,10 +21,11 @@ import { ScriptError, isMain, runMain } from '../../scripts/lib/run.mjs';
 import { findBrowser } from '../../scripts/lib/requirements.mjs';
 import { buildScriptedAdapter, findVsix } from './builds.mjs';
 import { runHostSuite } from './hostSuite.mjs';
-import { resultsFolder, walkJourney } from './journey.mjs';
+import { Skipped, resultsFolder, walkJourney } from './journey.mjs';
 import { journeys as attach } from './journeys/attach.mjs';
 import { journeys as history } from './journeys/history.mjs';
 import { journeys as launch } from './journeys/launch.mjs';
+import { journeys as looks } from './journeys/looks.mjs';
 import { journeys as past } from './journeys/past.mjs';
 import { journeys as readme } from './journeys/readme.mjs';
 import { journeys as stepBack } from './journeys/stepBack.mjs';
@@ -44,6 +46,7 @@ const allJourneys = [
   ...timeline,
   ...history,
   ...firstSteps,
+  ...looks,
   ...readme,
 ];
 
@@ -58,6 +61,11 @@ const failures = [];
  * @param {number} startedMs
  */
 function report(name, error, startedMs) {
+  if (error instanceof Skipped) {
+    console.log(`skipped: ${name}: ${error.message}`);
+    counts.skipped++;
+    return;
+  }
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
   console.log(`${error ? 'FAILED' : 'ok    '}  ${name} (${seconds} s)`);
   if (error) {

@@ -223,12 +223,12 @@ export class Workbench {
     assert.fail(`${name} is not ${value}; the Variables view shows: ${shown.replace(/\s+/g, ' ')}`);
   }
 
-  /** The status bar item of Chronofork. @param {RegExp} text */
-  async statusIs(text) {
+  /** The status bar item of Chronofork. @param {RegExp} text @param {number} [withinMs] */
+  async statusIs(text, withinMs = limitMs) {
     const item = this.page.locator('.statusbar-item[id$="chronofork.present"]');
     await item
       .filter({ hasText: text })
-      .waitFor()
+      .waitFor({ timeout: withinMs })
       .catch(async () => {
         const shown = await item.allInnerTexts();
         assert.fail(`the status bar does not say ${text}, but: ${shown.join(' ')}`);

@@ -35,7 +35,8 @@ export const journeys = [
       await workbench.debuggersReady();
       await page.keyboard.press('Control+Shift+D');
       await page.keyboard.press('F5');
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      // Ten years of interest take their time on a busy machine.
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       await foldOthers(workbench);
       await workbench.showView('Crash');
       const rows = workbench.rows('Crash');
@@ -51,7 +52,7 @@ export const journeys = [
       await workbench.statusIs(/s back/);
       // From anywhere back to the crash, with the keyboard alone.
       await workbench.command('Chronofork: Go to the Crash');
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       // VS Code gives the editor the keyboard when it shows where that is.
       await page.locator('.debug-call-stack .stack-frame', { hasText: 'print_statement' }).waitFor();
       await page.waitForTimeout(1000);

@@ -127,7 +127,7 @@ export const journeys = [
       await startAt(journey, 'crash', 'link');
       await workbench.press('Continue');
       await workbench.stoppedAt(line('add'));
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       const reason = workbench.page.locator('.exception-widget');
       await reason.filter({ hasText: 'the program used an address it must not use, 0x8' }).waitFor();
       await journey.picture('crash');
@@ -144,7 +144,7 @@ export const journeys = [
       await workbench.statusIs(/back/);
       await workbench.press('Continue');
       await workbench.stoppedAt(line('add'));
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       await workbench.stopDebugging();
     },
   },

@@ -16,7 +16,7 @@ export const journeys = [
       await workbench.debuggersReady();
       await page.keyboard.press('Control+Shift+D');
       await page.keyboard.press('F5');
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       await page.keyboard.press('Control+J');
       for (const view of ['Watch', 'Breakpoints', 'Checkpoints', 'Bookmarks']) await workbench.foldView(view);
       await workbench.showView('Crash');

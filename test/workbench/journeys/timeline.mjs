@@ -9,7 +9,7 @@ import { startAt } from './stepBack.mjs';
  * Opens the view in the panel, and gives its page.
  * @param {import('../workbench.mjs').Workbench} workbench
  */
-async function openTimeline(workbench) {
+export async function openTimeline(workbench) {
   await workbench.command('Chronofork: Show Timeline');
   return timelinePage(workbench);
 }
@@ -33,7 +33,7 @@ async function timelinePage({ page }) {
  * @param {import('playwright-core').Frame} frame
  * @param {RegExp} text
  */
-async function playheadIs(frame, text) {
+export async function playheadIs(frame, text) {
   let said = '';
   for (let left = 150; left > 0; left--, await frame.waitForTimeout(100)) {
     said = (await frame.locator('.picture').getAttribute('aria-valuetext')) ?? '';

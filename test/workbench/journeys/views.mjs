@@ -164,7 +164,7 @@ export const journeys = [
       await workbench.debuggersReady();
       await page.keyboard.press('Control+Shift+D');
       await page.keyboard.press('F5');
-      await workbench.statusIs(/crashed: SIGSEGV/);
+      await workbench.statusIs(/crashed: SIGSEGV/, 90_000);
       await workbench.variableIs('customer', /0x/);
       const rows = page.locator('.debug-variables .monaco-list-row');
       await rows.filter({ hasText: /^customer\s*=/ }).click();
