@@ -1,7 +1,9 @@
 // Going on from the past, changes that are dropped, and functions called there.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
+#include "callbuffer/call_buffer.h"
 #include "core_child.h"
 #include "debugged.h"
 #include "debuggee.h"
@@ -99,6 +101,26 @@ TEST_CASE("branch: without a change it goes the same way, by real calls") {
     d.Expect("to the end again", d.Continue().kind == StopKind::kHistoryEnd);
     BackTo(d, "mark_choice");
     d.Equal("events before the choice", event, d.engine().PresentPosition().event);
+  });
+}
+
+TEST_CASE("branch: files that were opened without a stop are open on it") {
+  const TemporaryFolder folder;
+  FromTheEnd("opens", folder.path(), [&](Debugged& d) {
+    const uint64_t outcome = d.Word("outcome"), offset = d.Word("offset_read");
+    d.Equal("what it has read", uint64_t{'t' * 256 + '\n'}, outcome);
+    const EventLog& log = *d.engine().branch().log;
+    size_t without_stop = 0;
+    for (size_t i = 0; i < log.size(); ++i)
+      without_stop += log.IsRecord(i) && log.at(i).number == SYS_openat && log.at(i).result >= 0;
+    const bool patched = ::getenv("CHRONOFORK_PATCH") == nullptr && CallBuffer::Usable();
+    d.Expect("opened without a stop", without_stop >= (patched ? 20 : 0));
+    BackTo(d, "mark_opened");
+    Result<Engine::BranchResult> made = d.engine().StartBranch("");
+    d.Expect("it was made", made.ok());
+    d.Expect("it runs to its end", d.Continue().kind == StopKind::kHistoryEnd);
+    d.Equal("the same outcome", outcome, d.Word("outcome"));
+    d.Equal("the same offset", offset, d.Word("offset_read"));
   });
 }
 

@@ -101,6 +101,24 @@ static void recursion(void) {
   the_end();
 }
 
+// Opens and closes more than once by the same instructions, so that these calls are recorded without a stop.
+static void opens_often(void) {
+  char text[8] = "";
+  int first = open("chosen", O_RDWR | O_CREAT | O_TRUNC, 0644);
+  for (int i = 0; i < 40; ++i) {
+    const int fd = open("chosen", O_RDWR);
+    if (fd < 0 || write(fd, "first\n", 6) != 6) abort();
+    if (i < 39) close(fd);
+    else first = fd;
+  }
+  MARK(mark_opened);
+  // On a branch the descriptor is there, at its offset.
+  if (lseek(first, -2, SEEK_CUR) != 4 || read(first, text, 2) != 2) abort();
+  outcome = text[0] * 256 + text[1];
+  offset_read = lseek(first, 0, SEEK_CUR);
+  the_end();
+}
+
 static void chooses(void) {
   int in = open("/proc/self/exe", O_RDONLY);
   int out = open("chosen", O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -181,6 +199,7 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "writers")) writers(argv[2]);
   if (!strcmp(argv[1], "recursion")) recursion();
   if (!strcmp(argv[1], "choice")) chooses();
+  if (!strcmp(argv[1], "opens")) opens_often();
   if (!strcmp(argv[1], "steps")) steps();
   if (!strcmp(argv[1], "returns")) returns();
   if (!strcmp(argv[1], "aliases")) aliases();
