@@ -302,9 +302,41 @@ async function verifyOnce(program, nativeCode, result, input) {
   run.clean();
 }
 
-/** @returns {Record<string, Result>} */
+/** What is known of former runs: on another machine only what the table says. @returns {Record<string, Result>} */
 function load() {
-  return existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
+  if (existsSync(resultsFile)) return JSON.parse(readFileSync(resultsFile, 'utf8'));
+  return existsSync(tableFile) ? resultsIn(readFileSync(tableFile, 'utf8')) : {};
+}
+
+/** @param {string} table @returns {Record<string, Result>} */
+function resultsIn(table) {
+  /** @type {Record<string, Result>} */
+  const results = {};
+  for (const line of table.split('\n')) {
+    const cells = line.split(/(?<!\\)\|/).map((text) => text.trim());
+    const [, name = '', interval, runs, threads, events, checkpoints, native, recorded, replayed, verdict = ''] = cells;
+    const intervalMs = Number.parseInt(interval ?? '');
+    const nativeMs = Number.parseFloat(native ?? '') * 1000;
+    if (Number.isNaN(intervalMs) || Number.isNaN(nativeMs)) continue;
+    const timeOf = (/** @type {string | undefined} */ text) => (Number.parseFloat(text ?? '') || 0) * nativeMs;
+    results[`${name} ${intervalMs}`] = {
+      name,
+      intervalMs,
+      runs: Number(runs),
+      threads: Number(threads),
+      events: Number(events),
+      checkpoints: Number(checkpoints),
+      nativeMs,
+      recordMs: timeOf(recorded),
+      passMs: timeOf(replayed),
+      problems: verdict.startsWith('**') ? [verdict.split('**')[1] ?? ''] : [],
+      notices: [],
+    };
+  }
+  for (const [, names = '', notice = ''] of table.matchAll(/^- (.+?): ((?:info|warning): .*)$/gm))
+    for (const name of names.split(', '))
+      for (const result of Object.values(results)) if (result.name === name) result.notices.push(notice);
+  return results;
 }
 
 /** @param {number} ms @param {number} nativeMs */
