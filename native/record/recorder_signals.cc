@@ -109,7 +109,10 @@ Recorder::Outcome Recorder::OnSignal(const siginfo_t& info) {
 
 Recorder::Outcome Recorder::OnTrap(const siginfo_t& info) {
   TraceeAddress before(live_.registers().rip - 1);
-  if (info.si_code == SI_KERNEL && patched_.contains(before)) return OnMadeToTrap(before);
+  // Where a breakpoint lies on it, that comes first: who goes on from there takes it out.
+  const bool has_breakpoint = inserted && std::any_of(inserted->begin(), inserted->end(),
+                                                      [&](const auto& each) { return each.first == before; });
+  if (info.si_code == SI_KERNEL && !has_breakpoint && patched_.contains(before)) return OnMadeToTrap(before);
   LiveStop stop;
   stop.kind = LiveStop::Kind::kTrap;
   stop.siginfo = info;

@@ -170,7 +170,9 @@ Result<void> Replayer::Arm() {
   TraceeAddress pc(r.rip);
   TraceeAddress from = probes_->Redirect(pc);
   if (from == pc && !plan_->count_first && kind_ != Position::Kind::kEventEnd) {
-    if (std::optional<TraceeAddress> behind = probes_->ResumeAddress(pc)) from = *behind;
+    const std::optional<TraceeAddress> behind = probes_->ResumeAddress(pc);
+    from = behind.value_or(pc);
+    step_over_first_ = !behind;
   }
   if (from != pc) {
     r.rip = from.value;
@@ -196,6 +198,7 @@ Result<void> Replayer::Disarm() {
   CF_TRY(DeliverLog());
   CF_TRY(probes_->Uninstall(*this));
   probes_.reset();
+  step_over_first_ = false;
   return {};
 }
 
@@ -277,6 +280,8 @@ Replayer::Outcome Replayer::StepOverInt3(const GeneralRegisters& registers) {
   process_->SetRegisters(registers);
   LeavePatches();
   const TraceeAddress at(registers.rip);
+  // Below the probe's int3 lies one of ours: not that is to be executed, but what the recording has there.
+  if (patched_.contains(at)) return OnMadeToTrap(at, ResumeMode::kContinue);
   CF_TRY(probes_->LiftInt3(*this, at));
   for (;;) {
     CF_TRY(process_->Resume(ResumeMode::kStep));

@@ -114,6 +114,12 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
       if (entered.value()) return *entered.value();
       continue;
     }
+    if (std::exchange(step_over_first_, false)) {
+      Outcome over = StepOverInt3(process_->registers());
+      if (!over.ok()) return std::move(over).error();
+      if (over.value()) return *over.value();
+      continue;
+    }
     CF_TRY(LetCallsPass(mode));
     CF_TRY(process_->Resume(mode));
     for (bool resumed = true; resumed;) {

@@ -268,6 +268,7 @@ class Replayer : private ProbeHost {
   const EventLog* log_;
   size_t event_;
   Position::Kind kind_;
+  bool step_over_first_ = false;  // the probe at pc has counted, and its instruction can be executed only in its place
   std::map<TraceeAddress, std::byte> patched_;
   const ReplayPlan* plan_ = nullptr;
   std::unique_ptr<ProbeSet> probes_;

@@ -290,14 +290,21 @@ Result<std::unique_ptr<Replayer>> Search::StepUpTo(std::unique_ptr<Replayer>& fr
         return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.",
                      0, 0};
     }
-    if (elsewhere || window_->pcs.size() == kStepsPerCopy) {
+    const TraceeAddress pc(from->process().registers().rip);
+    // A step from a call's instruction to the call's entry executes nothing: who stands there has come by the one
+    // before.
+    const bool enters = end.position.kind == Position::Kind::kAtSyscall && pc.value == end.position.registers.rip &&
+                        from->event() == end.position.event;
+    if (elsewhere || (window_->pcs.size() >= kStepsPerCopy && !enters)) {
       CF_TRY_ASSIGN(window_->first, CopyOf(*from));
       window_->pcs.clear();
     }
-    const TraceeAddress pc(from->process().registers().rip);
     CF_TRY(from->Step(plan));
     CF_TRY_ASSIGN(bool arrived, Arrived(*from, end));
-    if (arrived) return StepFrom(*window_->first, window_->pcs.size());
+    if (arrived) {
+      if (enters && !window_->pcs.empty()) window_->pcs.pop_back();
+      return StepFrom(*window_->first, window_->pcs.size());
+    }
     window_->pcs.push_back(pc);
     if (from->event() > end.position.event)
       return Error{"diverged", "The replay did not arrive where the recording does.", "Please report this program.", 0,

@@ -486,6 +486,70 @@ TEST_CASE("search: two hundred single steps back are the steps forward, reversed
   CHECK(end.text == "");
 }
 
+TEST_CASE("search: one step back from the live end, also where that is at a system call") {
+  const TemporaryFolder folder;
+  const std::string program = BuildDebuggee("moves.c", "-g -O0 -no-pie");
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {"choice"}, {0, folder.path(), folder.path() + "/output"});
+    d.Break("mark_choice");
+    d.Expect("it stops", d.Continue().kind == StopKind::kBreakpoint);
+    d.Clear();
+    int calls = 0;
+    for (int i = 0; i < 400 && calls < 2; ++i) {
+      const uint64_t before = d.pc();
+      d.Step();
+      const NotedState here = d.Note();
+      Result<uint16_t> code = d.engine().process().memory().ReadValue<uint16_t>(TraceeAddress(d.pc()));
+      calls += code.ok() && code.value() == 0x050f;
+      d.ReverseStep();
+      d.Equal("one back from step " + std::to_string(i), before, d.pc());
+      d.Step();
+      d.Expect("and forward again, at step " + std::to_string(i), d.Note() == here && d.engine().live());
+    }
+    d.Expect("a system call was among them", calls >= 1);
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
+// Where an int3 of ours makes the instruction trap.
+TEST_CASE("search: breakpoints and steps at instructions whose result is recorded") {
+  if (!__builtin_cpu_supports("rdrnd")) {
+    std::printf("skipped: this processor has no rdrand\n");
+    return;
+  }
+  const std::string program = BuildDebuggee("moves.c", "-g -O0 -no-pie");
+  const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
+    Debugged d(program, {"chance"});
+    d.Break("mark_chance");
+    std::vector<NotedState> seen;
+    StopReply stop = d.Continue();
+    for (; stop.kind == StopKind::kBreakpoint; stop = d.Continue()) seen.push_back(d.Note());
+    d.Expect("it ran to its end", stop.kind == StopKind::kHistoryEnd);
+    d.Equal("times it stopped", size_t{10}, seen.size());
+    for (size_t i = seen.size(); i-- > 0;) {
+      ExpectBreak(d, d.ReverseContinue(), "mark_chance");
+      d.Expect("back at time " + std::to_string(i), d.Note() == seen[i]);
+      d.Step();
+      const NotedState behind = d.Note();
+      d.ReverseStep();
+      d.Expect("one step forth and back at time " + std::to_string(i), d.Note() == seen[i]);
+      d.Step();
+      d.Expect("and forth again", d.Note() == behind);
+      d.ReverseStep();
+    }
+    d.Expect("the beginning is before the first", d.ReverseContinue().kind == StopKind::kHistoryBegin);
+    for (size_t i = 0; i < seen.size(); ++i) {
+      ExpectBreak(d, d.Continue(), "mark_chance");
+      d.Expect("forward at time " + std::to_string(i), d.Note() == seen[i]);
+    }
+    return d.problems;
+  });
+  CHECK(TroubleOf(end) == "");
+  CHECK(end.text == "");
+}
+
 TEST_CASE("search: one step back from behind a call goes to the callee's return") {
   FromTheEnd({"returns"}, 0, [](Debugged& d) {
     d.Break("mark_returned");

@@ -101,6 +101,17 @@ static void recursion(void) {
   the_end();
 }
 
+// Instructions whose result is recorded.
+static void chance(void) {
+  for (int i = 0; i < 10; ++i) {
+    unsigned long value = 0;
+    __asm__ volatile("mark_chance: rdrand %0" : "=r"(value) : : "cc");
+    total ^= (long)value;
+    current = i;
+  }
+  the_end();
+}
+
 // Opens and closes more than once by the same instructions, so that these calls are recorded without a stop.
 static void opens_often(void) {
   char text[8] = "";
@@ -200,6 +211,7 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "recursion")) recursion();
   if (!strcmp(argv[1], "choice")) chooses();
   if (!strcmp(argv[1], "opens")) opens_often();
+  if (!strcmp(argv[1], "chance")) chance();
   if (!strcmp(argv[1], "steps")) steps();
   if (!strcmp(argv[1], "returns")) returns();
   if (!strcmp(argv[1], "aliases")) aliases();
