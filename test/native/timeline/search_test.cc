@@ -513,41 +513,48 @@ TEST_CASE("search: one step back from the live end, also where that is at a syst
   CHECK(end.text == "");
 }
 
-// Where an int3 of ours makes the instruction trap.
-TEST_CASE("search: breakpoints and steps at instructions whose result is recorded") {
-  if (!__builtin_cpu_supports("rdrnd")) {
-    std::printf("skipped: this processor has no rdrand\n");
-    return;
-  }
+// Ten times the instruction at `mark`, whose result is recorded: to each of them, one step over it and back.
+void StepsAt(const char* what, const std::string& mark) {
   const std::string program = BuildDebuggee("moves.c", "-g -O0 -no-pie");
   const ChildEnd end = RunInCoreChild(std::chrono::seconds(60), [&] {
-    Debugged d(program, {"chance"});
-    d.Break("mark_chance");
+    Debugged d(program, {what});
+    d.Break(mark);
     std::vector<NotedState> seen;
     StopReply stop = d.Continue();
     for (; stop.kind == StopKind::kBreakpoint; stop = d.Continue()) seen.push_back(d.Note());
     d.Expect("it ran to its end", stop.kind == StopKind::kHistoryEnd);
     d.Equal("times it stopped", size_t{10}, seen.size());
     for (size_t i = seen.size(); i-- > 0;) {
-      ExpectBreak(d, d.ReverseContinue(), "mark_chance");
-      d.Expect("back at time " + std::to_string(i), d.Note() == seen[i]);
+      const std::string time = " at time " + std::to_string(i);
+      ExpectBreak(d, d.ReverseContinue(), mark);
+      d.Expect("back" + time, d.Note() == seen[i]);
       d.Step();
       const NotedState behind = d.Note();
       d.ReverseStep();
-      d.Expect("one step forth and back at time " + std::to_string(i), d.Note() == seen[i]);
+      d.Expect("one step forth and back" + time, d.Note() == seen[i]);
       d.Step();
-      d.Expect("and forth again", d.Note() == behind);
+      d.Expect("and forth again" + time, d.Note() == behind);
       d.ReverseStep();
     }
     d.Expect("the beginning is before the first", d.ReverseContinue().kind == StopKind::kHistoryBegin);
     for (size_t i = 0; i < seen.size(); ++i) {
-      ExpectBreak(d, d.Continue(), "mark_chance");
+      ExpectBreak(d, d.Continue(), mark);
       d.Expect("forward at time " + std::to_string(i), d.Note() == seen[i]);
     }
     return d.problems;
   });
   CHECK(TroubleOf(end) == "");
   CHECK(end.text == "");
+}
+
+TEST_CASE("search: breakpoints and steps at a time stamp") { StepsAt("stamps", "mark_stamp"); }
+TEST_CASE("search: breakpoints and steps at a question about the processor") { StepsAt("identities", "mark_identity"); }
+// An int3 of ours lies on it.
+TEST_CASE("search: breakpoints and steps at a random number") {
+  if (__builtin_cpu_supports("rdrnd"))
+    StepsAt("chance", "mark_chance");
+  else
+    std::printf("skipped: this processor has no rdrand\n");
 }
 
 TEST_CASE("search: one step back from behind a call goes to the callee's return") {

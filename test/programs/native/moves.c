@@ -112,6 +112,26 @@ static void chance(void) {
   the_end();
 }
 
+static void stamps(void) {
+  for (int i = 0; i < 10; ++i) {
+    unsigned low = 0, high = 0;
+    __asm__ volatile("mark_stamp: rdtsc" : "=a"(low), "=d"(high));
+    total ^= ((long)high << 32) | low;
+    current = i;
+  }
+  the_end();
+}
+
+static void identities(void) {
+  for (int i = 0; i < 10; ++i) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    __asm__ volatile("mark_identity: cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0), "c"(0));
+    total ^= (long)(a ^ b ^ c ^ d) + i;
+    current = i;
+  }
+  the_end();
+}
+
 // Opens and closes more than once by the same instructions, so that these calls are recorded without a stop.
 static void opens_often(void) {
   char text[8] = "";
@@ -212,6 +232,8 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "choice")) chooses();
   if (!strcmp(argv[1], "opens")) opens_often();
   if (!strcmp(argv[1], "chance")) chance();
+  if (!strcmp(argv[1], "stamps")) stamps();
+  if (!strcmp(argv[1], "identities")) identities();
   if (!strcmp(argv[1], "steps")) steps();
   if (!strcmp(argv[1], "returns")) returns();
   if (!strcmp(argv[1], "aliases")) aliases();
