@@ -173,7 +173,10 @@ class Run {
   async setUp() {
     const { setup } = this.program;
     if (!setup) return undefined;
-    const make = this.input === undefined ? ['bash', '-c', this.fill(setup)] : ['cp', '-a', `${this.input}/.`, '.'];
+    const make =
+      this.input === undefined
+        ? ['bash', '-c', this.fill(setup)]
+        : ['bash', '-c', `find '${this.input}' -mindepth 1 -maxdepth 1 ! -name '*.txt' -exec cp -a -t . {} +`];
     const made = await this.end(this.start(make));
     return made.code === 0 ? undefined : `setup failed: ${this.errors()}`;
   }

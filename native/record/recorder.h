@@ -267,6 +267,7 @@ class Recorder {
   Result<Disposition> DispositionOf(int signal);
   Result<bool> Restarts(int signal);
   Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
+  Result<void> PatchCode(AddressRange range, std::vector<TraceeAddress>* patched);
 
   uint64_t Now() const { return live_.CpuTimeNs(); }
   static uint64_t MonotonicNs();

@@ -16,6 +16,7 @@
 #include "record/signal_frame.h"
 #include "record/vector_save.h"
 #include "record/x87_save.h"
+#include "tracee/code_sections.h"
 #include "tracee/core_page.h"
 
 namespace chronofork {
@@ -361,7 +362,20 @@ void Recorder::ForgetRestarts() {
   live_.SwitchTo(mine);
 }
 
+// Only where instructions are: an int3 in data would be a wrong value.
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
+  const std::vector<Mapping> all = ReadMappings(live_.pid());
+  for (const Mapping& mapping : all) {
+    if (!mapping.executable || !mapping.range.Overlaps(range)) continue;
+    for (const AddressRange& code : CodeIn(mapping, all, live_.memory(), live_.pid())) {
+      const AddressRange part{std::max(code.start, range.start), std::min(code.end, range.end)};
+      if (part.start < part.end) CF_TRY(PatchCode(part, patched));
+    }
+  }
+  return {};
+}
+
+Result<void> Recorder::PatchCode(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));
   const uint32_t wanted = X87AddressesAreForgotten() ? kMadeToTrap : kMadeToTrap & ~uint32_t{kX87Save};

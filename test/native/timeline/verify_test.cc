@@ -81,6 +81,9 @@ TEST_CASE("verify: C++") { VerifyAll({"exceptions.cc"}, 1); }
 // The same code, as other builds make it.
 TEST_CASE("verify: static executable") { VerifyAll({"clocks.c", "-g -O2 -static"}, 1); }
 TEST_CASE("verify: executable at a fixed address") { VerifyAll({"computing.c", "-g -O0 -no-pie"}, 10); }
+TEST_CASE("verify: data that looks like instructions") {
+  VerifyAll({"data_in_code.c", "-g -O1 -Wl,-z,noseparate-code"}, 1);
+}
 
 // Once with each way of finding the written pages that this kernel has beside the usual one.
 TEST_CASE("verify: pages found by exclusive mapping") {
