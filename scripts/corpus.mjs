@@ -176,7 +176,11 @@ class Run {
     const make =
       this.input === undefined
         ? ['bash', '-c', this.fill(setup)]
-        : ['bash', '-c', `find '${this.input}' -mindepth 1 -maxdepth 1 ! -name '*.txt' -exec cp -a -t . {} +`];
+        : [
+            'bash',
+            '-c',
+            `find '${this.input}' -mindepth 1 -maxdepth 1 ! -name out.txt ! -name err.txt -exec cp -a -t . {} +`,
+          ];
     const made = await this.end(this.start(make));
     return made.code === 0 ? undefined : `setup failed: ${this.errors()}`;
   }
