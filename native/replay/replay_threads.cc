@@ -50,6 +50,7 @@ Result<void> Replayer::SwitchThread(const Event& event, bool ended) {
   if (r.rip != event.pc || DigestOf(r) != event.registers_digest)
     return Diverged("the registers of the other thread differ after " + Describe(event, event_));
   if (probes_) r.rip = probes_->Redirect(TraceeAddress(r.rip)).value;
+  CF_TRY(process_->MatchIdFlag(r.eflags));
   if (!Same(coming->alternate_stack, alternate_stack_)) {
     // Settle first: a call on its behalf begins and ends with these registers,
     // and the kernel looks whether the stack pointer is on the old stack.

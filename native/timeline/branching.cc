@@ -60,6 +60,7 @@ Result<Names> MakeThreads(Tracee& copy, const Position& position, const EventLog
     CF_TRY_ASSIGN(const pid_t tid, copy.MakeThread());
     names[tid] = known;
     copy.SwitchTo(tid);
+    CF_TRY(copy.MatchIdFlag(context->registers.eflags));
     copy.SetRegisters(context->registers);
     CF_TRY(copy.WriteExtended(context->vector_state));
     const ThreadEndings endings = EndingsOf(log, position.event, known);

@@ -21,6 +21,8 @@ inline constexpr TraceeAddress kRemoteSyscall = kCorePage;
 inline constexpr TraceeAddress kRemoteSyscallEnd = kCorePage + 2;  // what seccomp sees as the caller
 inline constexpr TraceeAddress kRemoteTrap = kCorePage + 3;        // pc after the int3
 inline constexpr uint32_t kSyscallTrap = 0xcccc050f;               // syscall; int3; int3
+inline constexpr TraceeAddress kPopFlags = kCorePage + 8;          // see Tracee::MatchIdFlag
+inline constexpr uint16_t kPopFlagsTrap = 0xcc9d;                  // popfq; int3
 inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
 // Further up, mapped when it is first needed: code and data of the calls that are
 // recorded inside the debuggee (callbuffer/runtime_layout.h). Its own call and its questions pass, too.

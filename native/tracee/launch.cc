@@ -250,6 +250,7 @@ Result<void> Tracee::MapCorePage(TraceeAddress lent) {
   if (static_cast<uint64_t>(mapped) != kCorePage.value)
     return SystemError("corePageRefused", "The two pages that Chronofork needs in the program cannot be mapped",
                        static_cast<int>(-mapped), pid_);
+  CF_TRY(memory_.WriteValue(kPopFlags, kPopFlagsTrap));
   return memory_.WriteValue(kCorePage, kSyscallTrap);
 }
 

@@ -26,6 +26,8 @@
 namespace chronofork {
 namespace {
 
+constexpr uint64_t kTrapFlag = 0x100;
+
 Log log("tracee");
 
 // The XSAVE area of current processors is below 12 KiB (AMX has 8 KiB of tiles).
@@ -315,7 +317,6 @@ Result<void> Tracee::Resume(ResumeMode mode, int signal) {
 
 // `syscall` copies the flags into r11, and with them the trap flag of a step.
 void Tracee::HideStepping() {
-  constexpr uint64_t kTrapFlag = 0x100;
   GeneralRegisters r = registers();
   if (!(r.r11 & kTrapFlag)) return;
   r.r11 &= ~kTrapFlag;
@@ -499,9 +500,32 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
   call.r10 = arguments[3];
   call.r8 = arguments[4];
   call.r9 = arguments[5];
-  call.eflags &= ~uint64_t{0x100};  // no trap flag
+  CF_TRY_ASSIGN(const uint64_t result, RunToTrap(call, saved, syscall_instruction.value + 3, forked));
+  return static_cast<int64_t>(result);
+}
+
+// Changes it by the instruction that can: PTRACE_SETREGS leaves it as it is.
+Result<void> Tracee::MatchIdFlag(uint64_t eflags) {
+  constexpr uint64_t kIdFlag = uint64_t{1} << 21;
+  GeneralRegisters saved = registers();
+  if (!((saved.eflags ^ eflags) & kIdFlag)) return {};
+  saved.eflags ^= kIdFlag;
+  CF_TRY(memory_.WriteValue(kScratchArea, uint64_t{saved.eflags} & ~kTrapFlag));
+  if (!NothingExecuted()) saved.orig_rax = static_cast<unsigned long long>(kAbandoned);
+  GeneralRegisters call = saved;
+  call.rip = kPopFlags.value;
+  call.rsp = kScratchArea.value;
+  call.orig_rax = ~0ull;
+  CF_TRY(RunToTrap(call, saved, kPopFlags.value + 2, nullptr));
+  return {};
+}
+
+// Lets the current thread execute code of ours, from `call` on until the int3 before
+// `trap_pc`, and gives it `saved` again. Returns rax as of the trap.
+Result<uint64_t> Tracee::RunToTrap(GeneralRegisters call, const GeneralRegisters& saved, uint64_t trap_pc,
+                                   std::unique_ptr<Tracee>* forked) {
+  call.eflags &= ~kTrapFlag;
   SetRegisters(call);
-  const uint64_t trap_pc = syscall_instruction.value + 3;
   // What comes meanwhile stays pending, for its own place and in its order. Only
   // SIGTRAP is let in: an int3 while it is blocked would reset its handler.
   CF_TRY_ASSIGN(const uint64_t mask, ReadSignalMask());
@@ -526,7 +550,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
     // Some other signal came first: set it aside; the kernel restarts the call.
     thread_.deferred.push_back(stop->siginfo);
   }
-  int64_t result = static_cast<int64_t>(registers().rax);
+  const uint64_t rax = registers().rax;
   SetRegisters(saved);
   CF_TRY(WriteSignalMask(mask));
   if (forked && *forked) {
@@ -539,7 +563,7 @@ Result<int64_t> Tracee::SyscallAt(TraceeAddress syscall_instruction, long number
     CF_TRY(copy.WriteSignalMask(mask));
     // The cpu's debug registers are not inherited; our idea of them starts empty too.
   }
-  return result;
+  return rax;
 }
 
 Result<int64_t> Tracee::Syscall(long number, std::array<uint64_t, 6> arguments) {

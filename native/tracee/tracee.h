@@ -123,6 +123,9 @@ class Tracee {
   // -- Registers: cached between stops, written back on Resume ---------------
   const GeneralRegisters& registers();
   void SetRegisters(const GeneralRegisters& registers);
+  // The ID flag as in `eflags`, before SetRegisters() makes one process go on as another thread: ptrace does not change
+  // it.
+  Result<void> MatchIdFlag(uint64_t eflags);
   Result<ExtendedRegisters> ReadExtended();
   Result<void> WriteExtended(const ExtendedRegisters& registers);
   Result<siginfo_t> ReadSiginfo();
@@ -255,6 +258,8 @@ class Tracee {
   Result<void> MapCorePage(TraceeAddress lent);
   Result<void> StopAllThreads();
   Result<bool> StopHere();
+  Result<uint64_t> RunToTrap(GeneralRegisters call, const GeneralRegisters& saved, uint64_t trap_pc,
+                             std::unique_ptr<Tracee>* forked);
   Result<int64_t> SyscallAt(TraceeAddress syscall_instruction, long number, std::array<uint64_t, 6> arguments,
                             std::unique_ptr<Tracee>* forked);
   Result<int64_t> MakeOwnMemory();

@@ -234,6 +234,32 @@ SITUATION(threads_stopped_together) {
   OK(write(pipe_ends[1], "y", 1));
   EXPECT(join(reader) == 'y' && end_of(child) == 0);
 }
+// The ID flag, which no call and no debugger changes, is each thread's own.
+static long id_flag(void) {
+  long flags;
+  __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; pop %0; lea 128(%%rsp), %%rsp" : "=r"(flags));
+  return flags >> 21 & 1;
+}
+static void *with_id_flag(void *argument) {
+  __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x200000, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::: "cc", "memory");
+  for (int i = 0; i < 30; ++i) {
+    nap(100);
+    if (id_flag() != 1) return (void *)1;
+    compute(1);
+    if (id_flag() != 1) return (void *)1;
+  }
+  return NULL;
+}
+SITUATION(flags_of_their_own) {
+  pthread_t other = run(with_id_flag, 0);
+  for (int i = 0; i < 30; ++i) {
+    EXPECT(id_flag() == 0);
+    nap(70);
+    EXPECT(id_flag() == 0);
+    compute(1);
+  }
+  EXPECT(join(other) == 0);
+}
 static void *feed_messages(void *argument) {
   for (int i = 0; i < 10; ++i) {
     struct iovec v[2] = {{other_noise, 10}, {other_noise + 50, 20}};
