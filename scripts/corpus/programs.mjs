@@ -216,7 +216,7 @@ javac H.java`,
   {
     name: 'java: interpreted',
     packages: ['openjdk-17-jdk-headless'],
-    setup: `echo 'class H { public static void main(String[] a) { long s = 0; for (int i = 0; i < 80000000; i++) s += i % 7; System.out.println("hello " + s); } }' > H.java; javac H.java`,
+    setup: `echo 'class H { public static void main(String[] a) { long s = 0; for (int i = 0; i < 20000000; i++) s += i % 7; System.out.println("hello " + s); } }' > H.java; javac H.java`,
     command: ['java', '-Xint', '-XX:-UsePerfData', '-XX:+UseSerialGC', '-Xshare:off', 'H'],
   },
   {
@@ -497,7 +497,7 @@ g++ -g -O1 -fsanitize=thread t.cc -o t`,
   {
     name: 'zstd -T2',
     packages: ['zstd'],
-    setup: `${words}; cat words words words > in`,
+    setup: `${words}; cat words words > in`,
     command: ['zstd', '-q', '-T2', '-12', 'in'],
   },
   {
