@@ -17,7 +17,7 @@ import { root } from '../../scripts/lib/run.mjs';
 import { Skipped, resultsFolder } from './journey.mjs';
 
 const goldens = path.join(root, 'test/workbench/goldens');
-const fontsFile = path.join(goldens, 'fonts.json');
+const fontsFile = path.join(goldens, 'fonts.txt');
 const updating = process.argv.includes('--update-goldens');
 
 /** Colours nearer than this are one: smoothing at the edges of letters. */
@@ -83,7 +83,9 @@ function compare(name, taken) {
 export async function requireSameFonts(page) {
   const widths = await page.evaluate(() => {
     const context = new OffscreenCanvas(10, 10).getContext('2d');
-    const { fontFamily } = getComputedStyle(/** @type {Element} */ (document.querySelector('.monaco-workbench')));
+    const { fontFamily } = window.getComputedStyle(
+      /** @type {Element} */ (document.querySelector('.monaco-workbench')),
+    );
     return [fontFamily, 'monospace'].map((family) => {
       if (!context) return 0;
       context.font = `13px ${family}`;
