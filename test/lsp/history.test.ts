@@ -46,6 +46,16 @@ function counted(editor: LspClient, uri: string, title: string): Promise<CodeLen
   );
 }
 
+/** The diagnostic at a crash, when it has come. */
+async function crashTold(editor: LspClient, uri: string) {
+  const [crash] = await editor.until(
+    'the crash is told',
+    () => editor.diagnostics.get(uri) ?? [],
+    (found) => found.length > 0,
+  );
+  return crash;
+}
+
 function lineOf(s: Journey, text: string): number {
   return (
     readFileSync(s.program.source, 'utf8')
@@ -280,11 +290,7 @@ describe('history in the editor', () => {
 
   editorTest('a crash is a diagnostic with the chain that led to it', 'crash.c', {}, async (s, editor, uri) => {
     await s.walk('run -> SIGSEGV at crash');
-    const [crash] = await editor.until(
-      'the crash is told',
-      () => editor.diagnostics.get(uri) ?? [],
-      (found) => found.length > 0,
-    );
+    const crash = await crashTold(editor, uri);
     assert.equal(crash?.range.start.line, s.line('crash') - 1);
     assert.equal(crash?.code, 'SIGSEGV');
     assert.match(crash?.message ?? '', /went through record->target, which is .*0x3ed000003ec/);
@@ -301,11 +307,7 @@ describe('history in the editor', () => {
 
   editorTest('the chain of a crash says who freed the memory', 'freed.c', {}, async (s, editor, uri) => {
     await s.walk('run -> SIGSEGV at crash');
-    const [crash] = await editor.until(
-      'the crash is told',
-      () => editor.diagnostics.get(uri) ?? [],
-      (found) => found.length > 0,
-    );
+    const crash = await crashTold(editor, uri);
     const [freed, ...more] = crash?.relatedInformation ?? [];
     assert.match(
       freed?.message ?? '',
