@@ -71,6 +71,8 @@ export class HistoryServer {
   private readonly findings = new Findings(this);
   private readonly progress: ProgressReports;
   private leaving: NodeJS.Timeout | undefined;
+  /** The lenses that the client was last given, of each document that it has asked for. */
+  private readonly givenLenses = new Map<string, string>();
 
   constructor(readonly connection: Connection) {
     this.progress = new ProgressReports(connection);
@@ -79,9 +81,7 @@ export class HistoryServer {
     connection.onShutdown(() => this.sessions.stop());
     connection.onDidChangeConfiguration(({ settings }) => void this.configure(settings));
     connection.onNotification(followMethod, (follow: Follow) => this.sessions.follow(follow));
-    connection.onCodeLens(({ textDocument }, token) =>
-      this.quietly([], () => this.codeLenses(textDocument.uri, token)),
-    );
+    connection.onCodeLens(({ textDocument }, token) => this.giveLenses(textDocument.uri, token));
     connection.onHover(({ textDocument, position }, token) =>
       this.quietly(null, () => this.hover(textDocument.uri, position, token)),
     );
@@ -93,6 +93,7 @@ export class HistoryServer {
     );
     connection.onExecuteCommand(({ command, arguments: args }, token) => this.commands.run(command, args?.[0], token));
     this.documents.onDidOpen(({ document }) => this.documentChanged(document));
+    this.documents.onDidClose(({ document }) => this.givenLenses.delete(document.uri));
     this.documents.onDidSave(({ document }) => this.documentChanged(document));
     this.documents.onDidChangeContent(({ document }) => this.documentEdited(document));
     this.documents.listen(connection);
@@ -162,7 +163,13 @@ export class HistoryServer {
 
   // -- What the client asks ------------------------------------------------------------------
 
-  private async codeLenses(uri: string, token: CancellationToken): Promise<CodeLens[]> {
+  private async giveLenses(uri: string, token: CancellationToken): Promise<CodeLens[]> {
+    const lenses = await this.quietly([], () => this.codeLenses(uri, token));
+    this.givenLenses.set(uri, JSON.stringify(lenses));
+    return lenses;
+  }
+
+  private async codeLenses(uri: string, token?: CancellationToken): Promise<CodeLens[]> {
     const document = this.documents.get(uri);
     const path = pathOf(uri);
     if (!this.settings.codeLens || !document || path === undefined) return [];
@@ -291,9 +298,21 @@ export class HistoryServer {
   }
 
   private refresh(): void {
-    if (this.capabilities.workspace?.codeLens?.refreshSupport)
-      void this.connection.sendRequest('workspace/codeLens/refresh').catch(() => undefined);
+    if (this.capabilities.workspace?.codeLens?.refreshSupport) void this.refreshLenses();
     if (this.capabilities.workspace?.inlayHint?.refreshSupport)
       void this.connection.sendRequest('workspace/inlayHint/refresh').catch(() => undefined);
+  }
+
+  /**
+   * Lenses are the same at most stops. An editor that gets them anew draws them
+   * anew, and a click on one that is being replaced is lost.
+   */
+  private async refreshLenses(): Promise<void> {
+    for (const [uri, given] of [...this.givenLenses]) {
+      const now = await this.quietly([], () => this.codeLenses(uri));
+      if (JSON.stringify(now) === given) continue;
+      await this.connection.sendRequest('workspace/codeLens/refresh').catch(() => undefined);
+      return;
+    }
   }
 }

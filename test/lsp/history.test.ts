@@ -79,12 +79,15 @@ describe('history in the editor', () => {
       assert.deepEqual(titles(lenses, deposit), ['called 3 times', 'first', '← previous', 'next →', 'last']);
       assert.deepEqual(titles(lenses, lineOf(s, 'int main(')), ['called once', 'go there']);
       const seen: string[] = [];
+      let refreshed: number | undefined;
       for (const title of ['last', '← previous', '← previous', 'next →', 'first']) {
         s.client.forget('stopped');
         await editor.run(await editor.lenses(uri), title, deposit);
         assert.equal((await s.stopped()).text, 'deposit-first');
         seen.push(await s.evaluate('amount'));
+        refreshed ??= editor.refreshes.codeLens;
       }
+      assert.equal(editor.refreshes.codeLens, refreshed, 'an editor does not draw anew what has stayed the same');
       assert.deepEqual(seen, ['30', '20', '10', '20', '10']);
       await editor.run(await editor.lenses(uri), '← previous', deposit);
       assert.ok(editor.messages.includes('deposit is not called before this moment.'), editor.messages.join('; '));

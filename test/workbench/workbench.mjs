@@ -219,8 +219,10 @@ export class Workbench {
       if (shown !== undefined && (typeof value === 'string' ? shown === value : value.test(shown))) return;
       if (await folded.isVisible()) await folded.click({ timeout: 1000 }).catch(() => undefined);
     }
-    const shown = await page.locator('.debug-variables').innerText();
-    assert.fail(`${name} is not ${value}; the Variables view shows: ${shown.replace(/\s+/g, ' ')}`);
+    const rows = await page.$$eval('.debug-variables .monaco-list-row', (all) =>
+      all.map((row) => `${row.getAttribute('aria-expanded') ?? '-'} ${row.textContent}`),
+    );
+    assert.fail(`${name} is not ${value}; the Variables view shows (expanded?): ${rows.join(' | ')}`);
   }
 
   /** The status bar item of Chronofork. @param {RegExp} text @param {number} [withinMs] */

@@ -44,6 +44,25 @@ function lens({ page }, title, beside) {
 }
 
 /**
+ * Clicks a lens when VS Code has stopped drawing it anew, which it does for a
+ * while after each scrolling: a click on one that is replaced between press
+ * and release is lost.
+ * @param {import('../workbench.mjs').Workbench} workbench
+ * @param {string | RegExp} title
+ * @param {string} [beside]
+ */
+async function clickLens(workbench, title, beside) {
+  const target = lens(workbench, title, beside);
+  for (let drawn = 0, same = false; !same;) {
+    const before = drawn;
+    drawn = await target.evaluate((node) => Number((node.dataset.drawn ??= String(performance.now()))));
+    same = drawn === before;
+    if (!same) await workbench.page.waitForTimeout(600);
+  }
+  await target.click();
+}
+
+/**
  * What an editor's line shows, with what is drawn behind it.
  * @param {import('../workbench.mjs').Workbench} workbench
  * @param {string} code what the line is found by
@@ -102,16 +121,16 @@ export const journeys = [
       await goToLine(workbench, workspace.line('orders', 'hot'));
       await journey.picture('history-counts');
       const ofPrice = 'called 12 times';
-      await lens(workbench, /^last$/, ofPrice).click();
+      await clickLens(workbench, /^last$/, ofPrice);
       await workbench.variableIs('item', '12');
       await lineShows(workbench, 'int price(', /item = 12, pieces = 480/);
-      await lens(workbench, '← previous', ofPrice).click();
+      await clickLens(workbench, '← previous', ofPrice);
       await workbench.variableIs('item', '11');
       await lineShows(workbench, 'int price(', /item = 11, pieces = 440/);
-      await lens(workbench, 'next →', ofPrice).click();
+      await clickLens(workbench, 'next →', ofPrice);
       await workbench.variableIs('item', '12');
       await journey.picture('history-values');
-      await lens(workbench, ofPrice).click();
+      await clickLens(workbench, ofPrice);
       const row = workbench.page.locator('.monaco-list-row', { hasText: 'price(item=5, pieces=200)' });
       await row.waitFor();
       await journey.picture('history-calls');
