@@ -146,6 +146,7 @@ async function runSuite(suite) {
   const seconds = ((Date.now() - started) / 1000).toFixed(1).padStart(6);
   const numbers = [counts.passed, counts.failed, counts.skipped].map((n) => String(n).padStart(7)).join(' ');
   console.log(`${suite.name.padEnd(12)}${numbers} ${seconds} s   ${counts.problem ?? suite.about}`);
+  for (const line of output.match(/^UNSTABLE .*$/gm) ?? []) console.log(`    | ${line}`);
   if (counts.failed > 0 && output !== '') {
     const tail = output.trimEnd().split('\n').slice(-shownLines);
     console.log(`${tail.map((line) => `    | ${line}`).join('\n')}\n    (all of it: ${path.relative(root, logFile)})`);
