@@ -17,7 +17,7 @@ namespace chronofork {
 inline constexpr uint64_t kRuntimeCode = 0x7e8000010000;  // the core page's neighbourhood, see core_page.h
 inline constexpr uint64_t kRuntimeCodeBytes = 0x2000;
 inline constexpr uint64_t kRuntimeRules = kRuntimeCode + kRuntimeCodeBytes;
-inline constexpr uint64_t kRuntimeRulesBytes = 0x3000;
+inline constexpr uint64_t kRuntimeRulesBytes = 0x5000;
 inline constexpr uint64_t kRuntimeState = kRuntimeRules + kRuntimeRulesBytes;
 inline constexpr uint64_t kRuntimeStack = kRuntimeState + 0x1000;
 inline constexpr uint64_t kRuntimeStackTop = kRuntimeStack + 0x3000;
@@ -33,7 +33,7 @@ inline constexpr uint64_t kQuestionEnd = 34;  // after a call of ours: would thi
 inline constexpr uint64_t kEntryOffset = 64;  // where the trampolines lead
 static_assert(kRuntimeCode == 0x7e8000010000, "call_filter.h knows it");
 
-constexpr int kMostOuts = 2;
+constexpr int kMostOuts = 4;
 constexpr uint32_t kMostCalls = 512;
 
 // What a call writes, and when it may be made without a stop. All zero: never.
@@ -60,7 +60,7 @@ struct CallRule {
   uint8_t unused;
   Out out[kMostOuts];
 };
-static_assert(sizeof(CallRule) == 24);
+static_assert(sizeof(CallRule) == 40);
 static_assert(sizeof(CallRule) * kMostCalls <= kRuntimeRulesBytes);
 
 // What may make it wait; of several threads it is then made with a stop.
@@ -81,10 +81,12 @@ enum CallOutput : uint8_t {
 // Its arguments must allow it.
 enum CallCondition : uint8_t {
   kAlways,
-  kIfPlainFcntl,  // a command that writes nothing and does not wait
-  kIfWake,        // futex: wakes only
-  kIfNoFourth,    // argument 3, a signal mask, is null
-  kIfNoFifth,     // argument 4, a signal mask or where a name goes, is null
+  kIfPlainFcntl,        // a command that writes nothing and does not wait
+  kIfWake,              // futex: wakes only
+  kIfNoFourth,          // argument 3, a signal mask, is null
+  kIfNoFifth,           // argument 4, a signal mask or where a name goes, is null
+  kIfSmallSets,         // select: of at most 64 descriptors; the time, if any, is on the stack
+  kIfSmallSetsNoSixth,  // and argument 5, a signal mask, is null
 };
 
 enum RuntimeMode : uint32_t {

@@ -28,7 +28,7 @@ constexpr int kFrequent[] = {
     SYS_times,          SYS_getrusage,    SYS_getrandom,    SYS_uname,         SYS_sysinfo,
     SYS_getpid,         SYS_gettid,       SYS_getppid,      SYS_getuid,        SYS_geteuid,
     SYS_getgid,         SYS_getegid,      SYS_getpgrp,      SYS_setsockopt,    SYS_umask,
-    SYS_rt_sigprocmask, SYS_rt_sigaction,
+    SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_select,       SYS_pselect6,
 };
 
 // Answered by the recorder, or given the real numbers by it.
@@ -47,6 +47,8 @@ CallCondition ConditionOf(int number) {
     case SYS_recvfrom: return kIfNoFifth;
     case SYS_ppoll: return kIfNoFourth;
     case SYS_epoll_pwait: return kIfNoFifth;
+    case SYS_select: return kIfSmallSets;
+    case SYS_pselect6: return kIfSmallSetsNoSixth;
     default: return kAlways;
   }
 }
@@ -80,6 +82,11 @@ bool Describe(const SyscallRow& row, CallRule& rule) {
   if (row.refusal != nullptr) return false;
   if (row.number == SYS_recvfrom) {
     rule.out[rule.out_count++] = {1, 2, CallRule::kResult, 0, 1};
+    return true;
+  }
+  if (row.number == SYS_select || row.number == SYS_pselect6) {
+    for (uint8_t set = 1; set <= 3; ++set) rule.out[rule.out_count++] = {set, 0, CallRule::kFixed, 0, 8};
+    rule.out[rule.out_count++] = {4, 0, CallRule::kFixed, 1, 16};
     return true;
   }
   const bool by_condition = row.number == SYS_fcntl || row.number == SYS_futex;

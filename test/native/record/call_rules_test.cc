@@ -42,6 +42,8 @@ TEST_CASE("call rules: they write what the table says, and what goes to the worl
       if (rule.condition == kIfWake) call.values[1] = 1;
       if (rule.condition == kIfNoFourth) call.values[3] = 0;
       if (rule.condition == kIfNoFifth) call.values[4] = 0;
+      if (rule.condition == kIfSmallSets || rule.condition == kIfSmallSetsNoSixth) call.values[0] = 64;
+      if (rule.condition == kIfSmallSetsNoSixth) call.values[5] = 0;
       if (number == SYS_getrandom || number == SYS_getcwd) call.values[1] = 0x60;
       const SyscallClass cls = ClassFor(call);
       if (rule.again)

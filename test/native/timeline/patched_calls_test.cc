@@ -61,8 +61,8 @@ TEST_CASE("patched calls: pass without a stop") {
     return;
   }
   const std::string program = BuildDebuggee("patched.c", "-g -O1");
-  auto verify = [&](const char* setting) {
-    VerifyRequest request{{program, "many_calls"}, "", 100, {std::string("CHRONOFORK_PATCH=") + setting}};
+  auto verify = [&](const char* setting, const char* situation = "many_calls") {
+    VerifyRequest request{{program, situation}, "", 100, {std::string("CHRONOFORK_PATCH=") + setting}};
     return RunVerified(request).report;
   };
   const VerifyReport stopping = verify("0"), patched = verify("8");
@@ -71,6 +71,10 @@ TEST_CASE("patched calls: pass without a stop") {
   CHECK(stopping.record_stops > 2 * patched.events);
   CHECK(patched.record_stops < patched.events / 20);
   CHECK(patched.replay_stops < patched.replays * patched.events / 20);
+  const VerifyReport selects = verify("8", "many_selects");
+  CHECK(selects.events > 4000);
+  CHECK(selects.record_stops < selects.events / 8);
+  CHECK(selects.replay_stops < selects.replays * selects.events / 8);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -178,6 +179,39 @@ SITUATION(polls_and_sockets) {
     EXPECT(read(pipes[0], &back, sizeof back) == sizeof back && back == i);
   }
   quiet(ITIMER_REAL);
+}
+
+static int select_for(int most, int readable, int writable, struct timeval patience, int ready) {
+  fd_set to_read, to_write;
+  FD_ZERO(&to_read);
+  FD_ZERO(&to_write);
+  FD_SET(readable, &to_read);
+  FD_SET(writable, &to_write);
+  const int found = select(most + 1, &to_read, &to_write, NULL, &patience);
+  EXPECT(found != ready || (FD_ISSET(readable, &to_read) + FD_ISSET(writable, &to_write) == ready));
+  EXPECT(patience.tv_sec <= 1);
+  return found;
+}
+
+SITUATION(many_selects) {
+  int pipes[2], again[2];
+  EXPECT(pipe(pipes) == 0 && pipe(again) == 0 && write(pipes[1], "x", 1) == 1);
+  const int high = fcntl(pipes[0], F_DUPFD, 150);
+  const struct timeval patience = {1, 5}, none = {0, 0};
+  for (int i = 0; i < 2000; ++i) {
+    EXPECT(select_for(pipes[1], pipes[0], pipes[1], patience, 2) == 2);
+    EXPECT(select_for(again[1], again[0], again[0], none, 0) == 0);
+    if (i % 100 != 0) continue;
+    EXPECT(select_for(high, high, pipes[1], patience, 2) == 2);
+    EXPECT(select_for(40, 40, 40, none, 0) == -1 && errno == EBADF);
+    EXPECT(select(-1, NULL, NULL, NULL, NULL) == -1 && errno == EINVAL);
+    // The kernel cannot write back how much of this time is left, and says nothing.
+    static const struct timespec fixed = {5, 0};
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(pipes[0], &set);
+    EXPECT(syscall(SYS_pselect6, pipes[0] + 1, &set, NULL, NULL, &fixed, NULL) == 1 && fixed.tv_sec == 5);
+  }
 }
 
 SITUATION(storm) {
