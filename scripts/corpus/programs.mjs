@@ -392,7 +392,7 @@ printf 'error_log e.log;pid n.pid;daemon off;master_process off;\\nevents { work
     name: 'openssl s_client',
     packages: ['openssl'],
     setup:
-      'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null; seq 1 300000 > in',
+      'openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=x 2>/dev/null; seq 1 100000 > in',
     before: 'exec openssl s_server -accept 127.0.0.1:$PORT -key k -cert c -quiet -rev',
     stdin: 'in',
     command: ['openssl', 's_client', '-connect', '127.0.0.1:$PORT'],
