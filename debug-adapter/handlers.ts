@@ -3,6 +3,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Client } from './client.js';
 import type { CoreModule } from './core/core.js';
 import type { Debuggee, Ending } from './debuggee.js';
+import type { MiConnection } from './gdb/miConnection.js';
 
 export interface Context {
   readonly client: Client;
@@ -10,6 +11,12 @@ export interface Context {
   readonly requestId: number;
   /** Loads the native core when first asked for. */
   core(): CoreModule;
+  /**
+   * A gdb of that path, set up for our use; whoever takes it ends it.
+   *
+   * @throws ChronoforkError 'gdbMissing', 'gdbTooOld', 'gdbNoPython', 'gdbCrashed'
+   */
+  gdb(path: string): Promise<MiConnection>;
   /** @throws ChronoforkError 'notLaunched' */
   debuggee(): Debuggee;
   /**

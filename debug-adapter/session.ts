@@ -18,6 +18,7 @@ import { RightOfWay } from './companions/rightOfWay.js';
 import type { CoreModule } from './core/core.js';
 import type { Debuggee, Ending } from './debuggee.js';
 import { ChronoforkError, expectedError } from './errors.js';
+import { GdbAhead, usualGdb } from './gdb/gdbStart.js';
 import type { Context, Handlers } from './handlers.js';
 import { Log } from './log.js';
 import { breakpointHandlers } from './requests/breakpoints.js';
@@ -111,6 +112,7 @@ export class Session extends ProtocolServer implements Client, Host {
   private terminated = false;
   private shutDown_: Promise<void> | undefined;
   private companions: Companions | undefined;
+  private readonly gdbAhead = new GdbAhead();
 
   /**
    * @param loadCore  called at launch; what it throws becomes the launch's error
@@ -178,8 +180,10 @@ export class Session extends ProtocolServer implements Client, Host {
   }
 
   private async handle(request: DebugProtocol.Request): Promise<void> {
-    if (request.command === 'initialize')
+    if (request.command === 'initialize') {
       this.capabilities = (request.arguments ?? {}) as DebugProtocol.InitializeRequestArguments;
+      if (!this.debuggee_ && !this.launching && !this.shutDown_) this.gdbAhead.start(usualGdb);
+    }
     const respond = () => this.respond(this, request.seq, request, (response) => this.sendResponse(response));
     await (besideCompanions.has(request.command) ? respond() : this.rightOfWay.first(respond));
     if (request.command === 'disconnect') this.onEnd();
@@ -246,6 +250,7 @@ export class Session extends ProtocolServer implements Client, Host {
       client,
       requestId,
       core: () => this.loadCore(),
+      gdb: (path) => this.gdbAhead.take(path),
       debuggee: () => {
         if (!this.debuggee_ || this.debuggee_.over)
           throw new ChronoforkError('notLaunched', 'No program is being debugged.');
@@ -285,6 +290,8 @@ export class Session extends ProtocolServer implements Client, Host {
   }
 
   private async disposeOfDebuggee(ending: Ending): Promise<void> {
+    // One that does not answer shall hold up nothing: it ends when its input does.
+    void this.gdbAhead.drop();
     const debuggee = this.debuggee_;
     if (debuggee && !debuggee.over) {
       const end = debuggee.core.endState();

@@ -16,6 +16,9 @@ const answerWithin_ms = 20_000;
 const installRemedy =
   'Install a newer one (Debian and Ubuntu: sudo apt-get install gdb; Fedora: sudo dnf install gdb) or set "gdbPath" to it.';
 
+/** What is started without being told otherwise: found on PATH. */
+export const usualGdb = 'gdb';
+
 export interface GdbFacts {
   version: string;
   major: number;
@@ -70,12 +73,51 @@ export async function startGdb(path: string): Promise<{ gdb: MiConnection; facts
         'The part of Chronofork that runs in gdb is missing.',
         'Install Chronofork again.',
       );
-    for (const setting of settings) await gdb.command(`-gdb-set ${setting}`).catch(tolerate(setting));
+    await Promise.all(settings.map((setting) => gdb.command(`-gdb-set ${setting}`).catch(tolerate(setting))));
     await gdb.command(`-interpreter-exec console ${quoteMi(`source ${script}`)}`);
     return { gdb, facts };
   } catch (error) {
     await gdb.quit();
     throw error;
+  }
+}
+
+/**
+ * A gdb that is started before it is known that, and for what, it is wanted:
+ * starting one takes as long as everything else of a launch. What goes wrong
+ * meanwhile is told to who takes it.
+ */
+export class GdbAhead {
+  private started: { path: string; ready: ReturnType<typeof startGdb> } | undefined;
+
+  start(path: string): void {
+    void this.drop();
+    this.started = { path, ready: startGdb(path) };
+    this.started.ready.catch(() => undefined);
+  }
+
+  /**
+   * The one that was started, or another if that is for another path.
+   *
+   * @throws ChronoforkError as startGdb
+   */
+  async take(path: string): Promise<MiConnection> {
+    const { started } = this;
+    if (started?.path !== path) void this.drop();
+    this.started = undefined;
+    return (await (started?.path === path ? started.ready : startGdb(path))).gdb;
+  }
+
+  /** Ends the one that nobody has taken. */
+  drop(): Promise<void> {
+    const { started } = this;
+    this.started = undefined;
+    return (
+      started?.ready.then(
+        ({ gdb }) => gdb.quit(),
+        () => undefined,
+      ) ?? Promise.resolve()
+    );
   }
 }
 

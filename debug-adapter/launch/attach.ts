@@ -13,7 +13,6 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
-import { startGdb } from '../gdb/gdbStart.js';
 import type { Context } from '../handlers.js';
 import type { AttachConfig } from './attachArguments.js';
 import { connectGdb, tellIfNoSymbols, tellNotices } from './connect.js';
@@ -29,7 +28,7 @@ export async function attachDebuggee(context: Context, config: AttachConfig): Pr
   checkProcess(pid);
   const module = context.core();
   // == 1.
-  const { gdb } = await startGdb(config.gdbPath);
+  const gdb = await context.gdb(config.gdbPath);
   let core: Core | undefined;
   let family: Family | undefined;
   let link: FamilyLink | undefined;

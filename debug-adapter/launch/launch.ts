@@ -12,7 +12,6 @@ import { sendOutput } from '../client.js';
 import type { Core } from '../core/core.js';
 import { Debuggee } from '../debuggee.js';
 import { ChronoforkError } from '../errors.js';
-import { startGdb } from '../gdb/gdbStart.js';
 import { commandLine } from '../resources.js';
 import type { Context } from '../handlers.js';
 import { connectGdb, tellIfNoSymbols, tellNotices } from './connect.js';
@@ -31,7 +30,7 @@ export async function launchDebuggee(context: Context, config: LaunchConfig): Pr
   checkFolder(config.cwd);
   const module = context.core();
   // == 2.
-  const { gdb } = await startGdb(config.gdbPath);
+  const gdb = await context.gdb(config.gdbPath);
   let console: Console | undefined;
   let core: Core | undefined;
   let family: Family | undefined;

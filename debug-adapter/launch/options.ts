@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { ChronoforkError } from '../errors.js';
+import { usualGdb } from '../gdb/gdbStart.js';
 import type { OnEditedContinue } from '../protocol/timeTravel.js';
 
 export interface SetupCommand {
@@ -97,7 +98,7 @@ export function sessionConfig(given: Raw, defaults: { stopOnEntry: boolean }): S
   return {
     stopOnEntry: optional(given, 'stopOnEntry', 'true or false', isBoolean, defaults.stopOnEntry) && !noDebug,
     sourceMap: sourceMap(given),
-    gdbPath: optional(given, 'gdbPath', 'the path of gdb', isString, '') || 'gdb',
+    gdbPath: optional(given, 'gdbPath', 'the path of gdb', isString, '') || usualGdb,
     setupCommands: setupCommands(given),
     // Nobody will go back.
     checkpointIntervalMs: noDebug ? 0 : points.intervalMs,

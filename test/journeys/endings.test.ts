@@ -130,4 +130,11 @@ describe('the end of a session', () => {
     process.kill(gdbOf(s), 'SIGKILL');
     await assert.rejects(answer, /gdb is gone: it was ended by SIGKILL.*Start the debug session again/);
   });
+
+  debugTest('no program follows the gdb that is started with the first request', 'busy.c', async (s) => {
+    await s.client.request('initialize', { adapterID: 'chronofork' });
+    await eventually('gdb runs', () => processesOf(s.client).some(({ executable }) => /\/gdb[^/]*$/.test(executable)));
+    await s.client.request('disconnect');
+    await s.client.exited;
+  });
 });

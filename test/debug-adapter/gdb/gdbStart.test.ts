@@ -1,17 +1,18 @@
 /** Which gdb is accepted, and with which sentence the others are refused. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ChronoforkError } from '../../../debug-adapter/errors.js';
-import { gdbVersionIn, startGdb } from '../../../debug-adapter/gdb/gdbStart.js';
+import { GdbAhead, gdbVersionIn, startGdb } from '../../../debug-adapter/gdb/gdbStart.js';
 
-/** A program that answers MI like a gdb of that version, with those features. */
+/** A program that answers MI like a gdb of that version, with those features, and notes its pid in FILE.pids. */
 function scriptedGdb(folder: string, version: string, features: string[]): string {
   const file = path.join(folder, `gdb-${version}`);
   writeFileSync(
     file,
     `#!/usr/bin/env node
+require('fs').appendFileSync(__filename + '.pids', process.pid + '\\n');
 let rest = '';
 process.stdin.on('data', data => {
   rest += data;
@@ -28,6 +29,21 @@ process.stdin.on('end', () => process.exit(0));
   );
   chmodSync(file, 0o755);
   return file;
+}
+
+function pidsOf(gdb: string): number[] {
+  return readFileSync(`${gdb}.pids`, 'utf8').trim().split('\n').map(Number);
+}
+
+async function isGone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 const codeOf = async (promise: Promise<unknown>) => {
@@ -76,5 +92,53 @@ describe('gdbStart', () => {
   it('refuses a program that is not gdb at all', async () => {
     const error = await codeOf(startGdb('/bin/true'));
     assert.equal(error.code, 'gdbCrashed');
+  });
+
+  describe('ahead of its launch', () => {
+    let one: string;
+    let other: string;
+    beforeEach(() => {
+      const own = mkdtempSync(path.join(folder, 'ahead-'));
+      mkdirSync(path.join(own, 'other'));
+      one = scriptedGdb(own, '13.1', ['python']);
+      other = scriptedGdb(path.join(own, 'other'), '13.1', ['python']);
+    });
+
+    it('is the one that is taken', async () => {
+      const ahead = new GdbAhead();
+      ahead.start(one);
+      const gdb = await ahead.take(one);
+      const [pid] = pidsOf(one);
+      await ahead.drop();
+      process.kill(pid!, 0);
+      assert.equal(pidsOf(one).length, 1);
+      await gdb.quit();
+      await isGone(pid!);
+    });
+
+    it('is ended where another is wanted', async () => {
+      const ahead = new GdbAhead();
+      ahead.start(one);
+      const gdb = await ahead.take(other);
+      assert.equal(pidsOf(other).length, 1);
+      await ahead.drop();
+      await isGone(pidsOf(one)[0]!);
+      await gdb.quit();
+      await isGone(pidsOf(other)[0]!);
+    });
+
+    it('is ended where none is wanted', async () => {
+      const ahead = new GdbAhead();
+      ahead.start(one);
+      await ahead.drop();
+      await isGone(pidsOf(one)[0]!);
+    });
+
+    it('tells who takes it what went wrong', async () => {
+      const ahead = new GdbAhead();
+      ahead.start(path.join(folder, 'nowhere'));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal((await codeOf(ahead.take(path.join(folder, 'nowhere')))).code, 'gdbMissing');
+    });
   });
 });
