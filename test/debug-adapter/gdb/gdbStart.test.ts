@@ -1,6 +1,6 @@
 /** Which gdb is accepted, and with which sentence the others are refused. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ChronoforkError } from '../../../debug-adapter/errors.js';
@@ -31,8 +31,10 @@ process.stdin.on('end', () => process.exit(0));
   return file;
 }
 
-function pidsOf(gdb: string): number[] {
-  return readFileSync(`${gdb}.pids`, 'utf8').trim().split('\n').map(Number);
+async function pidsOf(gdb: string): Promise<number[]> {
+  const text = () => (existsSync(`${gdb}.pids`) ? readFileSync(`${gdb}.pids`, 'utf8') : '');
+  while (!text().endsWith('\n')) await new Promise((resolve) => setTimeout(resolve, 10));
+  return text().trim().split('\n').map(Number);
 }
 
 async function isGone(pid: number): Promise<void> {
@@ -108,10 +110,10 @@ describe('gdbStart', () => {
       const ahead = new GdbAhead();
       ahead.start(one);
       const gdb = await ahead.take(one);
-      const [pid] = pidsOf(one);
+      const [pid] = await pidsOf(one);
       await ahead.drop();
       process.kill(pid!, 0);
-      assert.equal(pidsOf(one).length, 1);
+      assert.equal((await pidsOf(one)).length, 1);
       await gdb.quit();
       await isGone(pid!);
     });
@@ -120,18 +122,18 @@ describe('gdbStart', () => {
       const ahead = new GdbAhead();
       ahead.start(one);
       const gdb = await ahead.take(other);
-      assert.equal(pidsOf(other).length, 1);
+      assert.equal((await pidsOf(other)).length, 1);
       await ahead.drop();
-      await isGone(pidsOf(one)[0]!);
+      await isGone((await pidsOf(one))[0]!);
       await gdb.quit();
-      await isGone(pidsOf(other)[0]!);
+      await isGone((await pidsOf(other))[0]!);
     });
 
     it('is ended where none is wanted', async () => {
       const ahead = new GdbAhead();
       ahead.start(one);
       await ahead.drop();
-      await isGone(pidsOf(one)[0]!);
+      await isGone((await pidsOf(one))[0]!);
     });
 
     it('tells who takes it what went wrong', async () => {
