@@ -19,6 +19,7 @@ from chronofork_breakpoints import shown
 from chronofork_gdb import method
 from chronofork_lines import entry_of, physical_block
 from chronofork_nodes import text_of
+from chronofork_places import breakpoint_locations, places_of_lines, unescaped
 from chronofork_stack import location
 
 # Operand bytes of the agent's operations. gdb manual, appendix F.2.
@@ -185,44 +186,13 @@ def format_noted(handle, values):
     return [text(noted) for noted in values]
 
 
-def unescaped(path):
-    return path.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def breakpoint_locations(**where):
-    """Where gdb would put a breakpoint: after prologues, each inlined and instantiated copy."""
-    # Or each would be sent to the target and taken back.
-    gdb.execute("set breakpoint always-inserted off", to_string=True)
-    point = None
-    try:
-        point = gdb.Breakpoint(internal=True, **where)
-        if point.pending:
-            return []
-        if hasattr(point, "locations"):
-            return [one.address for one in point.locations]
-    finally:
-        if point is not None:
-            point.delete()
-        gdb.execute("set breakpoint always-inserted on", to_string=True)
-    # gdb 12.
-    spec = where.get("spec") or where["function"]
-    return [sal.pc for sal in gdb.decode_line(spec)[1] or ()]
-
-
 @method
 def line_places(path, first, last):
     """The lines that have code, each with the addresses of a breakpoint on it."""
-    from chronofork_program import code_lines
-
-    found = []
-    for line in code_lines(path, first, last):
-        try:
-            addresses = breakpoint_locations(spec='"%s":%d' % (unescaped(path), line))
-        except gdb.error:
-            continue
-        if addresses:
-            found.append({"line": line, "addresses": [hex(one) for one in addresses]})
-    return found
+    return [
+        {"line": line, "addresses": [hex(one) for one in addresses]}
+        for line, addresses in places_of_lines(path, first, last)
+    ]
 
 
 @method

@@ -321,4 +321,23 @@ describe('queries', function () {
       await s.walk('seek end          -> done');
     },
   );
+
+  for (const flags of [
+    ['-g', '-O0'],
+    ['-g', '-O2'],
+  ])
+    debugTest(`counts the lines of a file at once as one by one (${flags[1]})`, 'inlined.cc', { flags }, async (s) => {
+      await s.walk('run -> exit 0');
+      const count = async (part: object) => {
+        const source = { path: s.program.source };
+        return (await s.client.request<{ lines: LineHits[] }>('chronofork/hitCounts', { source, count: 100, ...part }))
+          .lines;
+      };
+      const all = await count({});
+      assert.ok(all.length > 15);
+      assert.ok(all.some((one) => one.count > 1));
+      const byOne = [];
+      for (const { line } of all) byOne.push(...(await count({ line, endLine: line })));
+      assert.deepEqual(all, byOne);
+    });
 });
