@@ -65,20 +65,25 @@ def line_locations(path, line):
         return []
 
 
-def symtabs_of(path, line):
-    """The line tables that gdb names for a file, and whether it has no others of it."""
+def symtabs_named(path, line):
+    """A file's symbol tables, one for each compilation unit, by what gdb finds for one of its lines."""
     try:
         # gdb reads the symbols of a file when asked for one of its lines.
         _, sals = gdb.decode_line('"%s":%d' % (unescaped(path), line))
     except gdb.error:
-        return [], False
+        return []
     # Each has a Python object for every time that it is named.
     by_unit = {}
     for sal in sals or ():
         if sal.symtab is not None and sal.symtab.is_valid():
             unit = sal.symtab.static_block()
             by_unit[(sal.symtab.filename, unit.start, unit.end)] = sal.symtab
-    symtabs = list(by_unit.values())
+    return list(by_unit.values())
+
+
+def symtabs_of(path, line):
+    """The symbol tables that gdb names for a file, and whether it has no others of it."""
+    symtabs = symtabs_named(path, line)
     names = {symtab.fullname() for symtab in symtabs}
     if len(names) != 1:
         return symtabs, False

@@ -11,6 +11,7 @@ Easy to get wrong: memory that is read while a noted value is formatted would be
 that of the present, so the type decides and not the value.
 """
 
+import bisect
 import re
 
 import gdb
@@ -19,7 +20,7 @@ from chronofork_breakpoints import shown
 from chronofork_gdb import method
 from chronofork_lines import entry_of, physical_block
 from chronofork_nodes import text_of
-from chronofork_places import breakpoint_locations, places_of_lines, unescaped
+from chronofork_places import breakpoint_locations, places_of_lines, symtabs_named
 from chronofork_stack import location
 
 # Operand bytes of the agent's operations. gdb manual, appendix F.2.
@@ -201,39 +202,38 @@ def file_functions(path):
 
     Several of one name at the same lines are one: a template's instances, say.
     """
-    from chronofork_program import code_lines
-
-    code_lines(path, 1, 1)  # gdb reads the symbols of a file when asked for one of its lines
-    try:
-        _, sals = gdb.decode_line('"%s":1' % unescaped(path))
-    except gdb.error:
-        return []
     found = {}
-    for symtab in {sal.symtab for sal in sals or () if sal.symtab is not None and sal.symtab.is_valid()}:
+    for symtab in symtabs_named(path, 1):
+        full_name = symtab.fullname()
+        rows = sorted((row.pc, row.line) for row in symtab.linetable() if row.line > 0)
         for block in (symtab.global_block(), symtab.static_block()):
             for symbol in block:
                 if symbol.addr_class != gdb.SYMBOL_LOC_BLOCK or symbol.symtab is None:
                     continue
-                if symbol.symtab.fullname() != symtab.fullname():
-                    continue
-                add_function(found, symbol, symtab)
+                if symbol.symtab.fullname() == full_name:
+                    add_function(found, symbol, rows)
     return sorted(found.values(), key=lambda one: one["line"])
 
 
-def add_function(found, symbol, symtab):
+def add_function(found, symbol, rows):
+    """`rows`: (address, line) of its file, in order of address."""
     try:
-        body = gdb.block_for_pc(int(symbol.value().address))
+        # Another function may be inlined right at its entry.
+        body = physical_block(int(symbol.value().address))
     except (gdb.error, TypeError):
         return
-    while body is not None and body.function is None:
-        body = body.superblock
     if body is None or (body.function.name, body.function.line) != (symbol.name, symbol.line):
         return
-    lines = [entry.line for entry in symtab.linetable() if body.start <= entry.pc < body.end and entry.line > 0]
+    own = rows[bisect.bisect_left(rows, (body.start, 0)) : bisect.bisect_left(rows, (body.end, 0))]
     key = (symbol.line, symbol.name)
     one = found.setdefault(
         key,
-        {"name": symbol.print_name, "line": symbol.line, "endLine": max(lines, default=symbol.line), "entries": []},
+        {
+            "name": symbol.print_name,
+            "line": symbol.line,
+            "endLine": max((line for _, line in own), default=symbol.line),
+            "entries": [],
+        },
     )
     one["entries"].append(hex(entry_of(body)))
 

@@ -322,22 +322,30 @@ describe('queries', function () {
     },
   );
 
-  for (const flags of [
-    ['-g', '-O0'],
-    ['-g', '-O2'],
+  for (const { flags, calls } of [
+    { flags: ['-g', '-O0'], calls: [1, 3, 1, 1] },
+    // Here the constructor and the destructor are inlined.
+    { flags: ['-g', '-O2'], calls: [1, 3, 0, 0] },
   ])
     debugTest(`counts the lines of a file at once as one by one (${flags[1]})`, 'inlined.cc', { flags }, async (s) => {
       await s.walk('run -> exit 0');
-      const count = async (part: object) => {
-        const source = { path: s.program.source };
-        return (await s.client.request<{ lines: LineHits[] }>('chronofork/hitCounts', { source, count: 100, ...part }))
-          .lines;
-      };
-      const all = await count({});
+      const count = (part: object) =>
+        s.client.request<{ lines: LineHits[]; functions?: { name: string; count: number }[] }>('chronofork/hitCounts', {
+          source: { path: s.program.source },
+          count: 100,
+          ...part,
+        });
+      const { lines: all, functions } = await count({ functions: true });
       assert.ok(all.length > 15);
       assert.ok(all.some((one) => one.count > 1));
       const byOne = [];
-      for (const { line } of all) byOne.push(...(await count({ line, endLine: line })));
+      for (const { line } of all) byOne.push(...(await count({ line, endLine: line })).lines);
       assert.deepEqual(all, byOne);
+      const called = new Map(functions?.map((one) => [one.name, one.count]));
+      assert.deepEqual(
+        ['main()', 'a::odd(int)', 'a::S::S(int)', 'a::S::~S()'].map((name) => called.get(name)),
+        calls,
+        `each call once: ${JSON.stringify(functions)}`,
+      );
     });
 });
