@@ -252,10 +252,7 @@ def function_place(name, path=None):
     inlined = 0
     for body in bodies:
         block = physical_block(body)
-        innermost = gdb.block_for_pc(body)
-        while innermost is not None and innermost.function is None:
-            innermost = innermost.superblock
-        if block is None or innermost is None or (innermost.start, innermost.end) != (block.start, block.end):
+        if block is None or not is_called(block.function, name):
             inlined += 1
             continue
         functions[entry_of(block)] = (body, block)
@@ -278,6 +275,30 @@ def function_place(name, path=None):
     is_c = symbol.symtab is not None and symbol.symtab.filename.endswith(".c")
     found.update(returning(symbol.type.target(), is_c))
     return found
+
+
+def is_called(function, name):
+    """Whether gdb finds a function by this name: with its parameters and namespaces or without."""
+    if name in (function.linkage_name, function.name, function.print_name):
+        return True
+    found, wanted = without_parameters(function.print_name), without_parameters(name)
+    plain = re.compile(r"<[^<>]*>|\[abi:\w+\]")
+    while plain.search(found) and "operator" not in found:
+        if found == wanted or found.endswith("::" + wanted):
+            return True
+        found = plain.sub("", found)
+    return found == wanted or found.endswith("::" + wanted)
+
+
+def without_parameters(name):
+    """`a::f(int) const` as `a::f`; what is in brackets in its middle is left as it is."""
+    end = name.rfind(")")
+    depth = 0
+    for at in range(end, -1, -1):
+        depth += (name[at] == ")") - (name[at] == "(")
+        if depth == 0 and end >= 0:
+            return name if at == 0 or name[:at].endswith("operator") else name[:at]
+    return name
 
 
 def returning(kind, is_c):

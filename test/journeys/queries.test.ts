@@ -347,5 +347,17 @@ describe('queries', function () {
         calls,
         `each call once: ${JSON.stringify(functions)}`,
       );
+      // At -O2 another function is inlined right at its entry.
+      for (const name of ['a::odd(int)', 'a::odd', 'odd']) {
+        const { rows } = await s.client.request<Rows<CallRow>>('chronofork/calls', { function: name, count: 100 });
+        assert.deepEqual(
+          rows.map((row) => [row.arguments.map((one) => `${one.name}=${one.value}`).join(), row.returnValue]),
+          [
+            ['x=3', '37'],
+            ['x=2', '263'],
+            ['x=1', '43'],
+          ],
+        );
+      }
     });
 });
