@@ -242,7 +242,7 @@ Result<void> CallBuffer::WriteMode(RuntimeMode mode) {
 Result<void> CallBuffer::Record(bool may_not_wait, uint64_t most_calls) {
   if (!in()) return {};
   constexpr uint64_t kPlenty = uint64_t{1} << 40;
-  const bool ring_low = drained_ > kRingBytes / 2;
+  const bool ring_low = drained_ > kRingFull / 2;
   if (mode_known_ && mode_.mode == kModeRecord && mode_.may_not_wait == may_not_wait && !mode_.trap_next && !ring_low &&
       most_calls >= kPlenty && mode_.calls_left >= kPlenty)
     return {};

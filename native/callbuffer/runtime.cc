@@ -307,7 +307,7 @@ INLINE int RecordCall() {
     if (most > kRingBytes) return kTrap;
     room += 16 + Padded(most);
   }
-  if (s.ring_at + room > s.ring_limit) return kTrap;
+  if (s.ring_at > kRingFull || s.ring_at + room > s.ring_limit) return kTrap;
   if (!Allowed(rule, f)) return kTrap;
 
   const int64_t result = MakeCall(f);

@@ -22,7 +22,10 @@ inline constexpr uint64_t kRuntimeState = kRuntimeRules + kRuntimeRulesBytes;
 inline constexpr uint64_t kRuntimeStack = kRuntimeState + 0x1000;
 inline constexpr uint64_t kRuntimeStackTop = kRuntimeStack + 0x3000;
 inline constexpr uint64_t kRing = kRuntimeStackTop;
-inline constexpr uint64_t kRingBytes = 0x40000;
+// What is written before the tracer looks; so much stays in the processor's caches.
+inline constexpr uint64_t kRingFull = 0x40000;
+// And room behind it for a call with a large buffer, of which mostly little is filled.
+inline constexpr uint64_t kRingBytes = kRingFull + 0x48000;
 inline constexpr uint64_t kRuntimeEnd = kRing + kRingBytes;
 
 // Offsets in the code, which begins with these; the seccomp filter lets calls

@@ -25,7 +25,7 @@ namespace {
 Log logger("replay");
 
 // Of one filling; the rest of the ring stays for what its last event needs.
-constexpr size_t kMostFedBytes = kRingBytes - 4096;
+constexpr size_t kMostFedBytes = kRingFull - 4096;
 // A larger write is quicker with a stop than through the ring.
 constexpr size_t kMostBytesOfEvent = 32 * 1024;
 constexpr size_t kFewestToBegin = 8, kFewestFed = 16, kMostFed = 4096;

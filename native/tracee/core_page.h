@@ -28,7 +28,7 @@ inline constexpr TraceeAddress kScratchArea = kCorePage + 4096;
 // recorded inside the debuggee (callbuffer/runtime_layout.h). Its own call and its questions pass, too.
 inline constexpr TraceeAddress kRuntimeSyscallEnd = kCorePage + 0x10002;
 inline constexpr TraceeAddress kRuntimeQuestionEnd = kCorePage + 0x10022;
-inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + 0x60000};
+inline constexpr AddressRange kCoreRange{kCorePage, kCorePage + 0xb0000};
 
 // What the filter says with a stop whose system call is not one of x86-64.
 inline constexpr uint32_t kForeignCall = 1;

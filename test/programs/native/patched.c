@@ -181,6 +181,23 @@ SITUATION(polls_and_sockets) {
   quiet(ITIMER_REAL);
 }
 
+// With more room than they fill, as event loops read.
+SITUATION(roomy_reads) {
+  enum { kRoom = 256 * 1024 };
+  int pair[2];
+  EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  char *room = malloc(kRoom);
+  char words[] = "some words";
+  for (int i = 0; i < 1000; ++i) {
+    const ssize_t length = 1 + i % 10;
+    memset(room, i, 16);
+    EXPECT(send(pair[1], words, (size_t)length, 0) == length);
+    EXPECT(i % 2 ? recv(pair[0], room, kRoom, 0) == length : read(pair[0], room, kRoom) == length);
+    EXPECT(memcmp(room, words, (size_t)length) == 0 && room[length] == (char)i);
+  }
+  free(room);
+}
+
 static int select_for(int most, int readable, int writable, struct timeval patience, int ready) {
   fd_set to_read, to_write;
   FD_ZERO(&to_read);
