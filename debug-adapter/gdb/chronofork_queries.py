@@ -290,14 +290,19 @@ def is_called(function, name):
     return found == wanted or found.endswith("::" + wanted)
 
 
+QUALIFIERS = re.compile(r"(?:\s*(?:const|volatile|&&?|\[clone [^\]]*\]))*")
+
+
 def without_parameters(name):
-    """`a::f(int) const` as `a::f`; what is in brackets in its middle is left as it is."""
+    """`a::f(int) const` as `a::f`; brackets in its middle are left."""
     end = name.rfind(")")
+    if end < 0 or not QUALIFIERS.fullmatch(name[end + 1 :]):
+        return name
     depth = 0
     for at in range(end, -1, -1):
         depth += (name[at] == ")") - (name[at] == "(")
-        if depth == 0 and end >= 0:
-            return name if at == 0 or name[:at].endswith("operator") else name[:at]
+        if depth == 0:
+            return name if name[:at].endswith("operator") else name[:at]
     return name
 
 

@@ -1,6 +1,7 @@
 /** The calls of a function: the one that is wanted, or all of them as a list. */
 import type { CallRow, Moment } from '../../debug-adapter/protocol/timeTravel.js';
 import type { HistoryList, WhichCall } from '../protocol/historyProtocol.js';
+import { withoutParameters } from '../../debug-adapter/protocol/functionNames.js';
 import type { CancelToken } from '../sessions/adapterLink.js';
 import type { LiveSession } from '../sessions/liveSession.js';
 import { countText, placeText, shortened, timeText } from './words.js';
@@ -57,10 +58,9 @@ export async function listOfCalls(
 }
 
 function callText(name: string, { arguments: given, returned, returnValue }: CallRow): string {
-  const plain = name.replace(/\(.*\)$/, '');
   const args = given.map((one) => `${one.name}=${shortened(one.value, 30)}`).join(', ');
   const result = returnValue === undefined ? '' : ` → ${shortened(returnValue, 30)}`;
-  return `${plain}(${args})${returned ? result : ' …'}`;
+  return `${withoutParameters(name)}(${args})${returned ? result : ' …'}`;
 }
 
 /** What a list leaves out. */

@@ -1,5 +1,6 @@
 /** Code actions: questions about the past for what the cursor is on. */
 import type { CodeAction } from 'vscode-languageserver';
+import { withoutParameters } from '../../debug-adapter/protocol/functionNames.js';
 import type { CancelToken } from '../sessions/adapterLink.js';
 import type { Follow, HistoryCommand, HistoryCommands } from '../protocol/historyProtocol.js';
 import type { Shown } from '../server.js';
@@ -41,7 +42,7 @@ export async function codeActionsAt(
     if (asked && !asked.local && asked.frameId !== undefined)
       offered.push(action(`List all writes of “${shownAs}”`, 'chronofork.history.listWrites', { uri, expression }));
   }
-  const named = functions.find(({ name }) => name.replace(/\(.*/, '').split('::').at(-1) === expression) ?? here;
+  const named = functions.find(({ name }) => withoutParameters(name).split('::').at(-1) === expression) ?? here;
   offered.push(action(`List all calls of ${named.name}`, 'chronofork.history.listCalls', { uri, name: named.name }));
   if (!lenses) offered.push(...waysTo(uri, named.name));
   return offered;
