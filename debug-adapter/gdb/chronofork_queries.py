@@ -18,7 +18,7 @@ import gdb
 
 from chronofork_breakpoints import shown
 from chronofork_gdb import method
-from chronofork_lines import entry_of, physical_block
+from chronofork_lines import entry_of, inline_chain, physical_block
 from chronofork_nodes import text_of
 from chronofork_places import breakpoint_locations, places_of_lines, symtabs_named
 from chronofork_stack import location
@@ -206,36 +206,47 @@ def file_functions(path):
     for symtab in symtabs_named(path, 1):
         full_name = symtab.fullname()
         rows = sorted((row.pc, row.line) for row in symtab.linetable() if row.line > 0)
+        bodies = []
         for block in (symtab.global_block(), symtab.static_block()):
             for symbol in block:
                 if symbol.addr_class != gdb.SYMBOL_LOC_BLOCK or symbol.symtab is None:
                     continue
-                if symbol.symtab.fullname() == full_name:
-                    add_function(found, symbol, rows)
+                body = body_of(symbol) if symbol.symtab.fullname() == full_name else None
+                if body is not None:
+                    bodies.append((entry_of(body), body.end, symbol))
+        entries = sorted(entry for entry, _, _ in bodies)
+        for entry, end, symbol in bodies:
+            # A function may have a cold part elsewhere, and then others' code lies between.
+            following = bisect.bisect_right(entries, entry)
+            end = min([end] + entries[following : following + 1])
+            own = rows[bisect.bisect_left(rows, (entry, 0)) : bisect.bisect_left(rows, (end, 0))]
+            # Rows of what is inlined into it have lines of elsewhere.
+            by_line = sorted(own, key=lambda row: row[1], reverse=True)
+            last = next((line for pc, line in by_line if not inline_chain(pc)), symbol.line)
+            line = whole_line(symbol.line, last)
+            one = found.setdefault(
+                (line, symbol.name), {"name": symbol.print_name, "line": line, "endLine": last, "entries": []}
+            )
+            one["entries"].append(hex(entry))
     return sorted(found.values(), key=lambda one: one["line"])
 
 
-def add_function(found, symbol, rows):
-    """`rows`: (address, line) of its file, in order of address."""
+def whole_line(line, last):
+    """A symbol's line, of which gdb before 14 keeps 16 bits, of a function whose last line is `last`."""
+    above = (last - line) & 0xFFFF
+    return last - above if above < 0x8000 else line
+
+
+def body_of(symbol):
+    """The block of a function's code; None where the symbol is another's: of an alias, or one that is only inlined."""
     try:
         # Another function may be inlined right at its entry.
         body = physical_block(int(symbol.value().address))
     except (gdb.error, TypeError):
-        return
+        return None
     if body is None or (body.function.name, body.function.line) != (symbol.name, symbol.line):
-        return
-    own = rows[bisect.bisect_left(rows, (body.start, 0)) : bisect.bisect_left(rows, (body.end, 0))]
-    key = (symbol.line, symbol.name)
-    one = found.setdefault(
-        key,
-        {
-            "name": symbol.print_name,
-            "line": symbol.line,
-            "endLine": max((line for _, line in own), default=symbol.line),
-            "entries": [],
-        },
-    )
-    one["entries"].append(hex(entry_of(body)))
+        return None
+    return body
 
 
 @method

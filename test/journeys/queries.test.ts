@@ -4,6 +4,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type {
   CallRow,
   DifferenceRow,
+  FunctionRange,
   LineHits,
   LogRow,
   QueryBody,
@@ -330,11 +331,14 @@ describe('queries', function () {
     debugTest(`counts the lines of a file at once as one by one (${flags[1]})`, 'inlined.cc', { flags }, async (s) => {
       await s.walk('run -> exit 0');
       const count = (part: object) =>
-        s.client.request<{ lines: LineHits[]; functions?: { name: string; count: number }[] }>('chronofork/hitCounts', {
-          source: { path: s.program.source },
-          count: 100,
-          ...part,
-        });
+        s.client.request<{ lines: LineHits[]; functions?: (FunctionRange & { count: number })[] }>(
+          'chronofork/hitCounts',
+          {
+            source: { path: s.program.source },
+            count: 100,
+            ...part,
+          },
+        );
       const { lines: all, functions } = await count({ functions: true });
       assert.ok(all.length > 15);
       assert.ok(all.some((one) => one.count > 1));
@@ -342,6 +346,8 @@ describe('queries', function () {
       for (const { line } of all) byOne.push(...(await count({ line, endLine: line })).lines);
       assert.deepEqual(all, byOne);
       const called = new Map(functions?.map((one) => [one.name, one.count]));
+      const odd = functions?.find(({ name }) => name === 'a::odd(int)');
+      assert.deepEqual([odd?.line, odd?.endLine], [22, 30], 'no line of what is inlined into it');
       assert.deepEqual(
         ['main()', 'a::odd(int)', 'a::S::S(int)', 'a::S::~S()'].map((name) => called.get(name)),
         calls,
@@ -360,4 +366,16 @@ describe('queries', function () {
         );
       }
     });
+
+  debugTest('knows the lines of functions far down in a file', 'farDown.c', async (s) => {
+    await s.walk('run -> exit 0');
+    const { functions } = await s.client.request<{ functions: object[] }>('chronofork/hitCounts', {
+      source: { path: s.program.source },
+      functions: true,
+    });
+    assert.deepEqual(functions, [
+      { name: 'twice', line: 70001, endLine: 70003, count: 1 },
+      { name: 'main', line: 70005, endLine: 70007, count: 1 },
+    ]);
+  });
 });
