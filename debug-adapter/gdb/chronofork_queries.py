@@ -18,7 +18,7 @@ import gdb
 
 from chronofork_breakpoints import shown
 from chronofork_gdb import method
-from chronofork_lines import entry_of, inline_chain, physical_block
+from chronofork_lines import entry_of, inline_chain, physical, physical_block
 from chronofork_nodes import text_of
 from chronofork_places import breakpoint_locations, places_of_lines, symtabs_named
 from chronofork_stack import location
@@ -156,11 +156,24 @@ def compile_item(expression):
             gdb.execute("set may-call-functions on", to_string=True)
 
 
+def is_inside_inlined():
+    """Makes the frame of the function that really was called the selected one; whether it is not the innermost.
+
+    gdb hides what is inlined at the beginning of a function where a breakpoint
+    stops, but not where we have gone to; and it compiles for the innermost.
+    """
+    frame, depth = physical(gdb.newest_frame())
+    frame.select()
+    return depth > 0
+
+
 @method
-def compile_items(expressions):
-    """At a hit: for each expression how to note it, or null."""
+def compile_items(expressions, called=False):
+    """At a hit: for each expression how to note it, or null. `called`: they are of the function that was called."""
     for expression in expressions:
         refuse_change(expression)
+    if called and is_inside_inlined():
+        return [None for _ in expressions]
     return [compile_item(expression) for expression in expressions]
 
 
@@ -368,10 +381,12 @@ def memory_type(path):
 
 
 @method
-def values_here(expressions, log=False):
-    """The texts of expressions in the innermost frame, as of this moment."""
+def values_here(expressions, log=False, called=False):
+    """The texts of expressions in the innermost frame (`called`: of no inlined function), as of this moment."""
     from chronofork_values import evaluate
 
+    if called:
+        is_inside_inlined()
     texts = []
     for expression in expressions:
         refuse_change(expression)

@@ -185,19 +185,20 @@ async function hitsOf(walk: WalkType, query: LineQuery): Promise<{ answer: Query
   return { answer, places };
 }
 
-/** In the stack frame of the place's first hit. */
+/** In the stack frame of the place's first hit; `called`: in that of the function, whatever is inlined there. */
 async function compile(
   walk: WalkType,
   address: string,
   expressions: string[],
   condition: string | undefined,
   range: QueryRange,
+  called = false,
 ): Promise<NotedPlace> {
   const first = refuseIfCancelled(await walk.ask({ kind: 'hits', places: [{ address }], mostRows: 1, ...part(range) }));
   if (first.total === 0) throw new ChronoforkError('cancelled', 'Cancelled.');
   await walk.goTo(walk.row(first, 0));
   const items = await walk
-    .call<(Noted | null)[]>('compile_items', { expressions })
+    .call<(Noted | null)[]>('compile_items', { expressions, called })
     .catch((error: unknown) => Promise.reject(asRefusal(error, 'invalidArguments', '')));
   const place: QueryPlace = { address };
   if (condition)
@@ -234,14 +235,14 @@ async function valuesOfPage(
   places: readonly NotedPlace[],
   expressions: readonly string[],
   rows: readonly QueryRow[],
-  log: boolean,
+  how: { log?: boolean; called?: boolean } = {},
 ): Promise<string[][]> {
   const texts = new Map<QueryRow, string[]>();
   for (const [index, { noted }] of places.entries()) {
     const own = rows.filter(({ place }) => place === index);
     const found = noted
       ? await textsOf(walk, noted, own)
-      : await walk.each(own, () => walk.call<string[]>('values_here', { expressions, log }));
+      : await walk.each(own, () => walk.call<string[]>('values_here', { expressions, ...how }));
     own.forEach((row, at) => texts.set(row, found[at]!));
   }
   return rows.map((row) => texts.get(row) ?? []);
@@ -268,7 +269,7 @@ async function valueHistory(
       total: answer.total,
       page: async (now, start, count) => {
         const rows = now.rows(answer, start, count);
-        const texts = await valuesOfPage(now, places, expressions, rows, false);
+        const texts = await valuesOfPage(now, places, expressions, rows);
         return {
           expression,
           rows: rows.map(({ moment, thread }, index): ValueRow => {
@@ -315,7 +316,7 @@ async function log(context: Context, args: ArgumentsOf<'chronofork/log'>): Promi
       total: answer.total,
       page: async (now, start, count) => {
         const rows = now.rows(answer, start, count);
-        const texts = await valuesOfPage(now, places, expressions, rows, true);
+        const texts = await valuesOfPage(now, places, expressions, rows, { log: true });
         return {
           rows: rows.map(({ moment, thread }, index): LogRow => {
             return { moment, threadId: thread, text: text(texts[index] ?? []) };
@@ -393,7 +394,7 @@ async function calls(context: Context, args: ArgumentsOf<'chronofork/calls'>): P
     const expressions = called.arguments;
     const counted = refuseIfCancelled(await walk.ask({ kind: 'counts', places: [{ address: called.body }], ...range }));
     const place: NotedPlace = counted.counts[0]
-      ? await compile(walk, called.body, expressions, undefined, range)
+      ? await compile(walk, called.body, expressions, undefined, range, true)
       : { place: { address: called.body }, noted: [] };
     const answer = refuseIfCancelled(
       await walk.ask({
@@ -406,7 +407,7 @@ async function calls(context: Context, args: ArgumentsOf<'chronofork/calls'>): P
     const items = place.place.items?.length ?? 0;
     const page = async (now: WalkType, start: number, count: number) => {
       const rows = now.rows(answer, start, count);
-      const texts = await valuesOfPage(now, [place], expressions, rows, false);
+      const texts = await valuesOfPage(now, [place], expressions, rows, { called: true });
       const returns = await returnValues(now, called, rows, items);
       const callers = await now.call<CodeLocation[]>('callers', {
         addresses: rows.map(({ returnAddress }) => returnAddress),

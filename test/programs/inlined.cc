@@ -36,6 +36,13 @@ struct S {
 };
 S::S(int x) : n(x) { n += 2; }
 S::~S() { n = 0; }
+// Inlined right at the beginning of what calls it, with a parameter of the same name.
+static inline __attribute__((always_inline)) int scaled(int x) {
+  int y = x;
+  for (int i = 0; i < 3; i++) y = y * 31 + x;
+  return y;
+}
+__attribute__((noinline)) int shifted(int by, int x) { return scaled(by) + x; }
 }  // namespace a
 int main() {
   std::vector<int> v{3, 1, 2};
@@ -51,5 +58,6 @@ int main() {
     printf("%d\n", e);
   }
   printf("%d %f %d\n", b.twice(), c.twice(), s.go());
+  printf("%d\n", a::shifted(v[0] * 100, v[1]));
   return 0;
 }
