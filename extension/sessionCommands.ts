@@ -5,6 +5,7 @@
  */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from './askForText.js';
 import { expressionAt } from './expressionAt.js';
 import type { TimelineSession, TimelineSessions } from './timeline/timelineSessions.js';
 
@@ -84,7 +85,7 @@ export function expressionInEditor(): string | undefined {
 }
 
 export async function askName(title: string, value: string | undefined): Promise<string | undefined> {
-  const name = await vscode.window.showInputBox({
+  const name = await askForText({
     title,
     value,
     prompt: l10n.t('A name to find it again'),

@@ -1,6 +1,7 @@
 /** The commands of the Branches view: go to where a branch stands, give it another name. */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from '../askForText.js';
 import { tellArrival } from '../arrivals.js';
 import type { SessionCommand } from '../sessionCommands.js';
 import type { TimelineSession } from '../timeline/timelineSessions.js';
@@ -15,7 +16,7 @@ export const branchCommands: Readonly<Record<string, SessionCommand>> = {
   async renameBranch(session, argument) {
     const row = isBranchRow(argument) ? argument : await pickBranch(session, l10n.t('Rename a branch'));
     if (!row) return;
-    const name = await vscode.window.showInputBox({
+    const name = await askForText({
       title: l10n.t('Rename the branch'),
       prompt: l10n.t('What is tried on it; empty gives back its first name'),
       value: row.label,

@@ -1,6 +1,7 @@
 /** The commands of the Checkpoints and Bookmarks views, and those that make what is in them. */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from '../askForText.js';
 import type { Checkpoint } from '../../debug-adapter/protocol/timeTravel.js';
 import { tell, tellArrival, tellBranch } from '../arrivals.js';
 import { askName, type SessionCommand } from '../sessionCommands.js';
@@ -53,7 +54,7 @@ export const checkpointCommands: Readonly<Record<string, SessionCommand>> = {
   },
   async noteBookmark(session, argument) {
     const { checkpoint } = rowOf(argument);
-    const note = await vscode.window.showInputBox({
+    const note = await askForText({
       title: l10n.t('Note on “{0}”', checkpoint.name ?? placeOf(checkpoint)),
       prompt: l10n.t('What is worth remembering of this moment; empty takes the note away'),
       value: checkpoint.note,

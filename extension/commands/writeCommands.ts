@@ -1,6 +1,7 @@
 /** Going to the last, first or next write: of what is typed, of what the cursor is on, of a row of the Variables view. */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from '../askForText.js';
 import type { WrittenPlace } from '../../debug-adapter/protocol/timeTravel.js';
 import { tellWrite, type WhichWrite } from '../arrivals.js';
 import {
@@ -37,7 +38,7 @@ function asked(which: WhichWrite): SessionCommand {
       first: l10n.t('Go to the first write of…'),
       next: l10n.t('Go to the next write of…'),
     }[which];
-    const expression = await vscode.window.showInputBox({
+    const expression = await askForText({
       title,
       prompt: l10n.t('A variable or any expression that has an address, as it is written in the program'),
       placeHolder: 'total, node->next, table[3]',

@@ -6,6 +6,7 @@
  */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from '../askForText.js';
 import { expressionAt } from '../expressionAt.js';
 import { debugType } from '../launchConfig.js';
 import type { HistoryClient } from './historyClient.js';
@@ -20,7 +21,7 @@ const commands: Commands = {
   },
   async logExpressionHere({ document, selection }) {
     const line = selection.active.line + 1;
-    const expression = await vscode.window.showInputBox({
+    const expression = await askForText({
       title: l10n.t('Log an expression over the past'),
       prompt: l10n.t('Its value each time line {0} was reached', line),
       placeHolder: 'total, node->next, i * 2',

@@ -1,6 +1,7 @@
 /** Going to a time of the run, to the number of an event, and to where a line of output was written. */
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { askForText } from '../askForText.js';
 import { tellArrival } from '../arrivals.js';
 import type { SessionCommand } from '../sessionCommands.js';
 import type { TimelineSession } from '../timeline/timelineSessions.js';
@@ -12,7 +13,7 @@ export const goToCommands: Readonly<Record<string, SessionCommand>> = {
   async goToTime(session) {
     const { here, end } = await whereAmI(session);
     const parse = (text: string): number | undefined => parseTime(text, here.timeMs, end.timeMs);
-    const answer = await vscode.window.showInputBox({
+    const answer = await askForText({
       title: l10n.t('Go to a time of the run'),
       prompt: l10n.t(
         'You are {0} into the run; what is known ends at {1}',
@@ -31,7 +32,7 @@ export const goToCommands: Readonly<Record<string, SessionCommand>> = {
   async goToEvent(session) {
     const { here, end } = await whereAmI(session);
     const parse = (text: string): number | undefined => parseEvent(text, here.event);
-    const answer = await vscode.window.showInputBox({
+    const answer = await askForText({
       title: l10n.t('Go to a recorded event'),
       prompt: l10n.t('You are at event {0}; the last one known is {1}', here.event, end.event),
       placeHolder: l10n.t('4711; from here: -1, +10'),

@@ -162,6 +162,14 @@ export class Workbench {
     );
   }
 
+  /** Waits until the debug toolbar has a button of exactly this name, enabled. @param {string} name */
+  async hasButton(name) {
+    for (const deadline = Date.now() + limitMs; Date.now() < deadline; await this.page.waitForTimeout(100)) {
+      if ((await this.toolbar()).some((button) => button.name === name && button.enabled)) return;
+    }
+    assert.fail(`${name} is not an enabled button of ${JSON.stringify(await this.toolbar())}`);
+  }
+
   /** Presses a button of the debug toolbar with the mouse. @param {string} name */
   async press(name) {
     const button = this.page.locator(`.debug-toolbar .action-label[aria-label^="${name}"]:not(.disabled)`);

@@ -142,13 +142,8 @@ export const journeys = [
     async walk(journey) {
       const { workbench } = journey;
       await startAt(journey, 'account', 'second');
-      const buttons = await workbench.toolbar();
-      for (const name of ['Step Back', 'Reverse', 'Reverse Step Into', 'Reverse Step Out', 'Create Checkpoint']) {
-        assert.ok(
-          buttons.some((button) => button.name === name && button.enabled),
-          `${name} is not an enabled button of ${JSON.stringify(buttons)}`,
-        );
-      }
+      for (const name of ['Step Back', 'Reverse', 'Reverse Step Into', 'Reverse Step Out', 'Create Checkpoint'])
+        await workbench.hasButton(name);
       const titles = await workbench.paletteTitles('Chronofork: ');
       for (const title of [
         'Reverse Step Over',
