@@ -306,6 +306,27 @@ export class Workbench {
     await entry.waitFor({ state: 'hidden' });
   }
 
+  /**
+   * Chooses from the context menu of a row, as often as it takes: a stop that
+   * still takes the focus to the editor closes the menu.
+   * @param {import('playwright-core').Locator} row
+   * @param {string} title
+   */
+  async chooseFromMenuOf(row, title) {
+    const entry = this.page.locator('.monaco-menu .action-item', { hasText: title }).first();
+    for (let tries = 0; tries < 5 && !(await entry.isVisible()); tries++) {
+      await row.click({ button: 'right' });
+      await entry.waitFor({ timeout: 4000 }).catch(() => undefined);
+    }
+    await this.chooseFromMenu(title);
+  }
+
+  /** Waits until the stop has taken the focus to the editor, which it does after all else. */
+  async editorFocused() {
+    const isInEditor = () => document.activeElement?.closest('.monaco-editor') !== null;
+    await this.page.waitForFunction(isInEditor, undefined, { timeout: 5000 }).catch(() => undefined);
+  }
+
   /** A modal dialog. @param {string | RegExp} text */
   dialog(text) {
     return this.page.locator('.monaco-dialog-box', { hasText: text });

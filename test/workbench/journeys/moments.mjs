@@ -82,8 +82,7 @@ export const journeys = [
       const rows = workbench.rows('Bookmarks');
       const before = rows.filter({ hasText: 'before' });
       await before.waitFor();
-      await before.click({ button: 'right' });
-      await workbench.chooseFromMenu('Note…');
+      await workbench.chooseFromMenuOf(before, 'Note…');
       await workbench.answerInput('all the money is there');
       await rows.filter({ hasText: 'all the money is there' }).waitFor();
       await workbench.press('Step Over');
@@ -93,8 +92,7 @@ export const journeys = [
       const after = rows.filter({ hasText: 'after' });
       await after.waitFor();
       await journey.picture('notes');
-      await before.click({ button: 'right' });
-      await workbench.chooseFromMenu('Compare with Where You Are');
+      await workbench.chooseFromMenuOf(before, 'Compare with Where You Are');
       await page.locator('.tab', { hasText: 'before ↔ Where you are' }).waitFor();
       await page.locator('.editor.modified .view-line', { hasText: /balance\s=\s70/ }).waitFor();
       await page.locator('.editor.original .view-line', { hasText: /balance\s=\s100/ }).waitFor();
@@ -103,8 +101,7 @@ export const journeys = [
       await before.click();
       await workbench.stoppedAt(line('first'));
       await after.click({ modifiers: ['Control'] });
-      await after.click({ button: 'right' });
-      await workbench.chooseFromMenu('Compare Two Moments…');
+      await workbench.chooseFromMenuOf(after, 'Compare Two Moments…');
       await page.locator('.tab', { hasText: 'before ↔ after' }).waitFor();
       await page.locator('.editor.modified .view-line', { hasText: /balance\s=\s70/ }).waitFor();
       await journey.picture('compare');
@@ -167,8 +164,7 @@ export const journeys = [
       await welcome.locator('.monaco-button', { hasText: 'Run On From Here' }).click();
       const rows = workbench.rows('Branches');
       await rows.filter({ hasText: 'Branch 1' }).filter({ hasText: 'you are on it' }).waitFor();
-      await rows.filter({ hasText: 'Branch 1' }).click({ button: 'right' });
-      await workbench.chooseFromMenu('Rename Branch…');
+      await workbench.chooseFromMenuOf(rows.filter({ hasText: 'Branch 1' }), 'Rename Branch…');
       await workbench.answerInput('what if');
       await rows.filter({ hasText: 'what if' }).waitFor();
       await journey.picture('branches');

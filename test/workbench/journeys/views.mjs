@@ -98,12 +98,12 @@ export const journeys = [
       await workbench.statusIs(/ended/);
       await bookmark.click();
       await workbench.stoppedAt(line('second'));
-      await bookmark.click({ button: 'right' });
-      await workbench.chooseFromMenu('Rename…');
+      await workbench.variableIs('balance', '70');
+      await workbench.editorFocused();
+      await workbench.chooseFromMenuOf(bookmark, 'Rename…');
       await workbench.answerInput('half way');
       const renamed = workbench.rows('Bookmarks').filter({ hasText: 'half way' });
-      await renamed.click({ button: 'right' });
-      await workbench.chooseFromMenu('Delete');
+      await workbench.chooseFromMenuOf(renamed, 'Delete');
       await renamed.waitFor({ state: 'detached' });
       await end.hover();
       await end.locator('.action-label[aria-label^="Delete"]').click();
