@@ -156,8 +156,8 @@ def compile_item(expression):
             gdb.execute("set may-call-functions on", to_string=True)
 
 
-def is_inside_inlined():
-    """Makes the frame of the function that really was called the selected one; whether it is not the innermost.
+def select_called():
+    """Selects the frame of the function that really was called; whether others are inside it.
 
     gdb hides what is inlined at the beginning of a function where a breakpoint
     stops, but not where we have gone to; and it compiles for the innermost.
@@ -172,7 +172,7 @@ def compile_items(expressions, called=False):
     """At a hit: for each expression how to note it, or null. `called`: they are of the function that was called."""
     for expression in expressions:
         refuse_change(expression)
-    if called and is_inside_inlined():
+    if called and select_called():
         return [None for _ in expressions]
     return [compile_item(expression) for expression in expressions]
 
@@ -274,9 +274,11 @@ def function_place(name, path=None):
         raise gdb.GdbError("There is no function %s: %s" % (name, error)) from error
     functions = {}
     inlined = 0
-    for body in bodies:
+    for body in sorted(bodies):
         block = physical_block(body)
-        if block is None or not is_called(block.function, name):
+        # Another function may be inlined right at its beginning; and further on it may be inlined into itself.
+        is_own = block is not None and (not inline_chain(body) or is_called(block.function, name))
+        if not is_own or entry_of(block) in functions:
             inlined += 1
             continue
         functions[entry_of(block)] = (body, block)
@@ -305,13 +307,15 @@ def is_called(function, name):
     """Whether gdb finds a function by this name: with its parameters and namespaces or without."""
     if name in (function.linkage_name, function.name, function.print_name):
         return True
-    found, wanted = without_parameters(function.print_name), without_parameters(name)
-    plain = re.compile(r"<[^<>]*>|\[abi:\w+\]")
-    while plain.search(found) and "operator" not in found:
-        if found == wanted or found.endswith("::" + wanted):
-            return True
-        found = plain.sub("", found)
-    return found == wanted or found.endswith("::" + wanted)
+    found, wanted = function.print_name, name
+    if without_parameters(wanted) == wanted:
+        found = without_parameters(found)
+    optional = re.compile(r"<[^<>]*>|\[abi:\w+\]")
+    while found != wanted and not found.endswith("::" + wanted):
+        if "operator" in found or not optional.search(found):
+            return False
+        found = optional.sub("", found)
+    return True
 
 
 QUALIFIERS = re.compile(r"(?:\s*(?:const|volatile|&&?|\[clone [^\]]*\]))*")
@@ -386,7 +390,7 @@ def values_here(expressions, log=False, called=False):
     from chronofork_values import evaluate
 
     if called:
-        is_inside_inlined()
+        select_called()
     texts = []
     for expression in expressions:
         refuse_change(expression)
