@@ -52,6 +52,7 @@ ChronoforkCommand()
 sys.modules["chronofork_gdb"] = sys.modules[__name__]
 import chronofork_breakpoints  # noqa: E402,F401
 import chronofork_crash  # noqa: E402,F401
+import chronofork_functions  # noqa: E402,F401
 import chronofork_lines  # noqa: E402,F401
 import chronofork_program  # noqa: E402,F401
 import chronofork_queries  # noqa: E402,F401

@@ -3,7 +3,7 @@ import { ChronoforkError } from '../errors.js';
 import type { Context, Handlers } from '../handlers.js';
 import type { ArgumentsOf, FunctionRange, ResponseOf } from '../protocol/timeTravel.js';
 
-/** From chronofork_queries.file_functions(). */
+/** From chronofork_functions.file_functions(). */
 export interface FileFunction extends FunctionRange {
   /** Where calls of it go to: several addresses for a template. */
   entries: string[];
