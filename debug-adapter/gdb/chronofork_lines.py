@@ -257,6 +257,15 @@ class Code:
 rows_by_function = {}
 
 
+def when_code_changes(forget):
+    """Calls `forget` when another library, or another program, may lie where something was known."""
+    gdb.events.new_objfile.connect(lambda _: forget())
+    gdb.events.clear_objfiles.connect(lambda _: forget())
+
+
+when_code_changes(rows_by_function.clear)
+
+
 def rows_of(block):
     key = (block.start, block.end)
     if key not in rows_by_function:

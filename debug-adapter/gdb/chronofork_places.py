@@ -20,7 +20,7 @@ import re
 
 import gdb
 
-from chronofork_lines import entry_of, physical_block
+from chronofork_lines import entry_of, physical_block, when_code_changes
 
 # A name that gdb finds in its index, and no overloads, templates or operators.
 PLAIN_NAME = re.compile(r"^\w+$")
@@ -30,8 +30,9 @@ LISTED_SYMTAB = re.compile(
     r"{ symtab (.*) \(\(struct symtab \*\) \S+\)\s+fullname .*\s+linetable \(\(struct linetable \*\) (\S+)\)"
 )
 
-# Ends of prologues by the function's first address; they stay where they are for as long as gdb knows the file.
+# Ends of prologues by the function's first address.
 body_starts = {}
+when_code_changes(body_starts.clear)
 
 
 def unescaped(path):

@@ -323,6 +323,20 @@ describe('queries', function () {
     },
   );
 
+  const count = (s: Journey, part: object) =>
+    s.client.request<{ lines: LineHits[]; functions?: (FunctionRange & { count: number })[] }>('chronofork/hitCounts', {
+      source: { path: s.program.source },
+      count: 100,
+      ...part,
+    });
+
+  /** Found by gdb itself, for each line by itself. */
+  const countOneByOne = async (s: Journey, lines: readonly LineHits[]) => {
+    const byOne = [];
+    for (const { line } of lines) byOne.push(...(await count(s, { line, endLine: line })).lines);
+    return byOne;
+  };
+
   for (const { flags, calls } of [
     { flags: ['-g', '-O0'], calls: [1, 3, 1, 1] },
     // Here the constructor and the destructor are inlined.
@@ -330,21 +344,10 @@ describe('queries', function () {
   ])
     debugTest(`counts the lines of a file at once as one by one (${flags[1]})`, 'inlined.cc', { flags }, async (s) => {
       await s.walk('run -> exit 0');
-      const count = (part: object) =>
-        s.client.request<{ lines: LineHits[]; functions?: (FunctionRange & { count: number })[] }>(
-          'chronofork/hitCounts',
-          {
-            source: { path: s.program.source },
-            count: 100,
-            ...part,
-          },
-        );
-      const { lines: all, functions } = await count({ functions: true });
+      const { lines: all, functions } = await count(s, { functions: true });
       assert.ok(all.length > 15);
       assert.ok(all.some((one) => one.count > 1));
-      const byOne = [];
-      for (const { line } of all) byOne.push(...(await count({ line, endLine: line })).lines);
-      assert.deepEqual(all, byOne);
+      assert.deepEqual(all, await countOneByOne(s, all));
       const called = new Map(functions?.map((one) => [one.name, one.count]));
       const odd = functions?.find(({ name }) => name === 'a::odd(int)');
       assert.deepEqual([odd?.line, odd?.endLine], [22, 30], 'no line of what is inlined into it');
@@ -378,4 +381,27 @@ describe('queries', function () {
       { name: 'main', line: 70005, endLine: 70007, count: 1 },
     ]);
   });
+
+  const second = program('replaced.c', ['-g', '-O0', '-DSECOND']);
+  debugTest(
+    'knows where the lines are of a program that another has become',
+    'replaced.c',
+    { launch: { args: [second.executable] } },
+    async (s) => {
+      await s.walk('break replaced\nrun -> replaced');
+      const before = (await count(s, {})).lines;
+      assert.deepEqual(before, await countOneByOne(s, before));
+      await s.clear('replaced');
+      await s.walk('continue -> exit 0');
+      const { lines: after, functions } = await count(s, { functions: true });
+      assert.deepEqual(after, await countOneByOne(s, after));
+      assert.deepEqual(
+        functions?.map((one) => [one.name, one.count]),
+        [
+          ['work', 5],
+          ['main', 1],
+        ],
+      );
+    },
+  );
 });
