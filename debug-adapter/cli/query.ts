@@ -186,7 +186,7 @@ function lineOf(row: NonNullable<Answer['rows']>[number], name = ''): string {
   if ('arguments' in row) {
     const args = row.arguments.map((one) => `${one.name}=${one.value}`).join(', ');
     const end = row.returned ? (row.returnValue === undefined ? '' : ` = ${row.returnValue}`) : '  (did not return)';
-    return `${time}${withoutParameters(name ?? '')}(${args})${end}`;
+    return `${time}${withoutParameters(name)}(${args})${end}`;
   }
   const by = row.by === 'kernel' ? 'by a system call ' : '';
   const stack = (row.stack ?? []).map((frame) => `\n${' '.repeat(17)}${placeText(frame)}`).join('');

@@ -3,7 +3,8 @@
 gdb answers that for one line in some 5 ms (it compares the name of the file
 with those of every file that it knows, the C library's among them), which for
 a file of 2,000 lines is 10 s. So its rules are applied here to the line tables
-(gdb 12 to 16, create_sals_line_offset and skip_prologue_sal in its sources):
+(in its sources create_sals_line_offset and skip_prologue_sal; compared with the
+answers of gdb 13):
 
 1. the addresses where a row of exactly this line begins that is a statement;
 2. of several in one block the first;
@@ -80,6 +81,11 @@ def symtabs_named(path, line):
             unit = sal.symtab.static_block()
             by_unit[(sal.symtab.filename, unit.start, unit.end)] = sal.symtab
     return list(by_unit.values())
+
+
+def lines_between(symtabs, first, last):
+    """Their lines that have code, in order."""
+    return sorted({line for symtab in symtabs for line in symtab.linetable().source_lines() if first <= line <= last})
 
 
 def symtabs_of(path, line):
@@ -159,7 +165,7 @@ def places_of_lines(path, first, last):
     """[(line, addresses)] of the lines between `first` and `last` that a breakpoint can be put on."""
     symtabs, complete = symtabs_of(path, first)
     tables = [symtab.linetable() for symtab in symtabs]
-    lines = sorted({line for table in tables for line in table.source_lines() if first <= line <= last})
+    lines = lines_between(symtabs, first, last)
     places = []
     for line in lines:
         addresses = table_locations(tables, line) if complete and len(lines) > 1 else None

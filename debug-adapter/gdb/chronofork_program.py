@@ -5,6 +5,7 @@ import re
 import gdb
 
 from chronofork_gdb import method
+from chronofork_places import lines_between, symtabs_named
 from chronofork_stack import symbol_near
 
 # An x86-64 instruction is at most this long.
@@ -55,16 +56,7 @@ def modules():
 @method
 def code_lines(path, first, last):
     """Lines of `path` between `first` and `last` that a breakpoint can be put on."""
-    try:
-        # gdb reads the symbols of a file when asked for one of its lines.
-        _, found = gdb.decode_line('"%s":%d' % (path, first))
-    except gdb.error:
-        return []
-    lines = set()
-    for sal in found or ():
-        if sal.symtab is not None and sal.symtab.is_valid():
-            lines.update(line for line in sal.symtab.linetable().source_lines() if first <= line <= last)
-    return sorted(lines)
+    return lines_between(symtabs_named(path, first), first, last)
 
 
 @method

@@ -323,7 +323,7 @@ export class Workbench {
 
   /** Waits until the stop has taken the focus to the editor, which it does after all else. */
   async editorFocused() {
-    const isInEditor = () => document.activeElement?.closest('.monaco-editor') !== null;
+    const isInEditor = () => Boolean(document.activeElement?.closest('.monaco-editor'));
     await this.page.waitForFunction(isInEditor, undefined, { timeout: 5000 }).catch(() => undefined);
   }
 
