@@ -195,6 +195,8 @@ class Engine {
   void WarnOfBudget();
   bool IsOverBudget() const;
   Result<void> MakeRoom();
+  bool AllowFewerProcesses();
+  bool MakeRoomForProcesses();
   void GiveUpNewest(Branch& b);
 
   // engine_copies.cc

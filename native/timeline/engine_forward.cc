@@ -101,6 +101,8 @@ StopReply Engine::RunForward(const ResumeRequest& request) {
   if (replay_) {
     bool went_live = false;
     Result<StopReply> reply = ForwardReplay(request, &went_live);
+    while (!reply.ok() && reply.error().code == "forkRefused" && MakeRoomForProcesses())
+      reply = ForwardReplay(request, &went_live);
     if (!reply.ok()) return Failed(reply.error());
     if (!went_live) {
       PresentMoved();

@@ -95,15 +95,34 @@ Result<void> Engine::CheckpointOnTheWay(bool async) {
   if (async || made.error().code != "forkRefused") return std::move(made).error();
   last_checkpoint_ns_ = branch().tip->CpuTimeNs();
   cost_.making_ns = std::max(cost_.making_ns, kRefusedCostNs);
-  // Going back needs a few processes of its own, now and whenever the limit is met.
-  constexpr size_t kProcessesForASearch = 8;
-  constexpr size_t kFewest = 2;
-  max_checkpoints_ = std::max(kFewest, branch().line.size() - std::min(branch().line.size(), kProcessesForASearch));
-  Thin();
+  AllowFewerProcesses();
   if (!std::exchange(refusal_warned_, true))
     options_.notice("warning", made.error().message + " " + made.error().remedy +
                                    " The program goes on; going back will take longer.");
   return {};
+}
+
+// Going back needs a few processes of its own, now and whenever the limit is met.
+// False: no checkpoint can be spared.
+bool Engine::AllowFewerProcesses() {
+  constexpr size_t kProcessesForASearch = 8;
+  constexpr size_t kFewest = 2;
+  const size_t before = branch().line.size();
+  max_checkpoints_ = std::max(kFewest, before - std::min(before, kProcessesForASearch));
+  Thin();
+  return branch().line.size() < before;
+}
+
+// The same where going back has been refused: what is only kept to be quick is given up, too.
+bool Engine::MakeRoomForProcesses() {
+  const bool kept_for_speed = step_window_ || counted_step_ || preparation_;
+  step_window_.reset();
+  counted_step_.reset();
+  preparation_.reset();
+  const bool fewer = AllowFewerProcesses();
+  Tracee::AwaitDying();
+  CF_LOG(logger, kInfo, "the kernel refuses another process: %zu checkpoints are left", branch().line.size());
+  return fewer || kept_for_speed;
 }
 
 // -- How much --------------------------------------------------------------------------------

@@ -51,7 +51,10 @@ void Search::Progress(size_t start, const char* what) {
 StopReply Search::Reverse(const ResumeRequest& request) {
   OperationResult result;
   bool armed = engine_.armed_.has_value();
-  Result<StopReply> reply = CarryOut(request, &result);
+  Result<StopReply> reply = Search(engine_).CarryOut(request, &result);
+  // Refused by the kernel, the present is as it was. Checkpoints give way: from fewer it takes longer.
+  while (!reply.ok() && reply.error().code == "forkRefused" && engine_.MakeRoomForProcesses())
+    reply = Search(engine_).CarryOut(request, &result);
   StopReply answer;
   if (reply.ok()) {
     answer = std::move(reply).value();

@@ -3,6 +3,7 @@
  * some limits of the kernel do not hold for root. The user is one that nobody
  * else is, so that no other process counts against its limits.
  */
+import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -38,7 +39,24 @@ export function readableCopy(file: string): string {
   return copy;
 }
 
-let nextUser = 61000 + (process.pid % 4000);
+// Test files run side by side, in processes whose numbers are neighbours.
+const kUsersOfAFile = 16;
+let nextUser = 61000 + (process.pid % 250) * kUsersOfAFile;
+
+/**
+ * Processes of the user that asOrdinaryUser() has named last, which do nothing.
+ *
+ * @returns ends them
+ */
+export function otherProcesses(count: number): () => void {
+  const user = String(nextUser - 1);
+  const others = Array.from({ length: count }, () =>
+    isRoot
+      ? spawn('setpriv', [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'sleep', '60'])
+      : spawn('sleep', ['60']),
+  );
+  return () => others.forEach((other) => other.kill());
+}
 
 /**
  * The adapter's command line, run by an ordinary user with resource limits.

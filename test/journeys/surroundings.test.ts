@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { debugTest, type Journey, type JourneyOptions } from '../dsl/debugTest.js';
-import { asOrdinaryUser, readableCopy } from '../dsl/ordinaryUser.js';
+import { asOrdinaryUser, otherProcesses, readableCopy } from '../dsl/ordinaryUser.js';
 import { program } from '../dsl/programs.js';
 
 /** The adapter where the kernel forbids a system call. */
@@ -95,6 +95,32 @@ describe('in hostile surroundings', () => {
     `);
     },
   );
+
+  debugTest('where others take the processes, older checkpoints give way', 'longRun.c', fewProcesses, async (s) => {
+    await s.launch({
+      program: readableCopy(s.program.executable),
+      cwd: '/',
+      args: ['2'],
+      checkpoints: { intervalMs: 1 },
+    });
+    await s.walk(`
+      break done
+      run               -> done
+    `);
+    const before = (await s.client.timeTravel('chronofork/timeline', {})).checkpoints.length;
+    const end = otherProcesses(12);
+    try {
+      await s.walk(`
+        stepBack          -> loop
+        reverseContinue   -> beginning at _start [ld-linux-x86-64.so.2]:0
+        continue          -> done
+      `);
+    } finally {
+      end();
+    }
+    const after = (await s.client.timeTravel('chronofork/timeline', {})).checkpoints.length;
+    assert.ok(after > 1 && after < before, `${before} checkpoints, then ${after}`);
+  });
 
   debugTest(
     'a program that may make no more processes itself is taken back all the same',
