@@ -18,6 +18,7 @@ class StreamWindow {
   StreamWindow(std::span<const std::byte> code, size_t end)
       : begin_(end > kReach ? end - kReach : 0), end_(end), lengths_(end - begin_) {
     for (size_t i = 0; i < lengths_.size(); ++i) lengths_[i] = InstructionLength(code.subspan(begin_ + i));
+    PassPadding(code);
   }
 
   // Votes of the settled streams: `last_start(offset)` is called with the
@@ -37,6 +38,20 @@ class StreamWindow {
   }
 
  private:
+  // So many zeros are no instructions, of two bytes each, but room between
+  // functions (of a compiler at run time): the next begins behind them.
+  void PassPadding(std::span<const std::byte> code) {
+    constexpr size_t kPadding = 16;
+    for (size_t start = 0; start < lengths_.size();) {
+      size_t end = start;
+      while (end < lengths_.size() && code[begin_ + end] == std::byte{0}) ++end;
+      static_assert(kReach <= UINT8_MAX);
+      if (end - start >= kPadding)
+        for (size_t i = start; i < end; ++i) lengths_[i] = static_cast<uint8_t>(end - i);
+      start = end + 1;
+    }
+  }
+
   size_t begin_;
   size_t end_;
   std::vector<uint8_t> lengths_;

@@ -28,6 +28,7 @@
 #include "checkpoint/dirty_pages.h"
 #include "record/clone_call.h"
 #include "record/event_log.h"
+#include "record/made_to_trap.h"
 #include "record/shared_memory.h"
 #include "record/thread_context.h"
 #include "tracee/tracee.h"
@@ -128,7 +129,7 @@ class Recorder {
   std::function<bool(bool at_event)> checkpoint_due = [](bool) { return false; };
   std::optional<std::set<long>> caught_syscalls;  // empty set: all
   // Random instructions of the process from before it was taken over (a branch).
-  void set_patched(std::map<TraceeAddress, std::byte> patched) { patched_ = std::move(patched); }
+  void set_patched(TrapBytes patched) { patched_ = std::move(patched); }
   std::set<int> passed_signals;  // delivered without a kSignal stop
   // Asked after each system call: whether to stop there. While it is set, each call stops.
   std::function<bool(const Event&)> stop_after;
@@ -141,7 +142,7 @@ class Recorder {
   std::map<long, uint64_t> stopped_calls;  // by number: entries that stopped
 
   // Random instructions made to trap: address → the byte that the int3 hides.
-  const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
+  const TrapBytes& patched() const { return patched_; }
   // The thread that runs now, by the tid that the program and the log know.
   pid_t thread() const { return VisibleTid(live_.tid()); }
   // The threads beside the current one, and the current one's alternate stack.
@@ -241,7 +242,7 @@ class Recorder {
   // no checkpoint: short slices keep threads that wait for each other going.
   static constexpr uint64_t kSliceNs = 5'000'000;
   bool SliceIsOver(uint64_t slice_ns) const;
-  std::map<TraceeAddress, std::byte> HiddenBytes() const;
+  TrapBytes HiddenBytes() const;
   static std::optional<AddressRange> WordOfWaiter(const SyscallArguments& call);
   Outcome SwitchThread(pid_t next, SignalPlace place);
   Outcome SwitchIfDue();
@@ -266,6 +267,7 @@ class Recorder {
   };
   Result<Disposition> DispositionOf(int signal);
   Result<bool> Restarts(int signal);
+  Result<void> TrapAnew(const SyscallArguments& call, int64_t result, Event& event);
   Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
   Result<void> PatchCode(AddressRange range, std::vector<TraceeAddress>* patched);
 
@@ -326,7 +328,7 @@ class Recorder {
   bool yielded_ = false;         // it has called sched_yield
   bool preempting_ = false;      // interrupted for another thread's sake
   bool switch_here_ = false;     // another thread goes on with the next Run()
-  std::map<TraceeAddress, std::byte> patched_;
+  TrapBytes patched_;
   bool own_memory_open_ = false;                   // it has opened its /proc/PID/mem
   bool counter_faults_ = false;                    // its own PR_SET_TSC: rdtsc shall fault
   std::map<pid_t, std::vector<int>> processors_;   // by thread: what sched_setaffinity was asked for

@@ -378,6 +378,8 @@ Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>
 Result<void> Recorder::PatchCode(AddressRange range, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));
+  for (auto at = patched_.lower_bound(range.start); at != patched_.end() && at->first - range.start < code.size(); ++at)
+    code[at->first - range.start] = at->second;
   const uint32_t wanted = X87AddressesAreForgotten() ? kMadeToTrap : kMadeToTrap & ~uint32_t{kX87Save};
   for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start, wanted)) {
     if (patched_.contains(found.address)) continue;

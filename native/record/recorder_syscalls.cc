@@ -207,13 +207,20 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
     event.file = std::move(file);
   }
   NoteSharing(call, result, event);
-  bool executable = (call.number == SYS_mmap || call.number == SYS_mprotect || call.number == SYS_pkey_mprotect) &&
-                    (call.values[2] & PROT_EXEC);
-  if (executable) {
-    TraceeAddress start(call.number == SYS_mmap ? static_cast<uint64_t>(result) : call.values[0]);
-    Result<void> patched = PatchRange({start, start + ((call.values[1] + 4095) & ~uint64_t{4095})}, &event.patched);
-    if (!patched.ok()) CF_LOG(logger, kError, "%s", patched.error().message.c_str());
-  }
+  Result<void> trapping = TrapAnew(call, result, event);
+  if (!trapping.ok()) CF_LOG(logger, kError, "%s", trapping.error().message.c_str());
+}
+
+// The instructions that are made to trap, where the program has changed its code.
+Result<void> Recorder::TrapAnew(const SyscallArguments& call, int64_t result, Event& event) {
+  CF_TRY_ASSIGN(const std::vector<TraceeAddress> forgotten, ForgetTraps(call, result, live_.memory(), patched_));
+  for (TraceeAddress address : forgotten) live_.ForgetHidden(address);
+  const bool protects = call.number == SYS_mprotect || call.number == SYS_pkey_mprotect;
+  const bool moves = call.number == SYS_mremap && !forgotten.empty();
+  if (!moves && !((call.number == SYS_mmap || protects) && (call.values[2] & PROT_EXEC))) return {};
+  const uint64_t length_bytes = moves ? call.values[2] : call.values[1];
+  const TraceeAddress start(protects ? call.values[0] : static_cast<uint64_t>(result));
+  return PatchRange({start, start + ((length_bytes + 4095) & ~uint64_t{4095})}, &event.patched);
 }
 
 Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, SyscallClass cls) {

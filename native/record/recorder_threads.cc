@@ -85,8 +85,8 @@ Result<Recorder::CallEnd> Recorder::WaitForCallEnd(bool may_leave) {
 }
 
 // What int3s of ours hide in the live process's memory.
-std::map<TraceeAddress, std::byte> Recorder::HiddenBytes() const {
-  std::map<TraceeAddress, std::byte> hidden = patched_;
+TrapBytes Recorder::HiddenBytes() const {
+  TrapBytes hidden = patched_;
   if (inserted)
     for (const auto& [address, original] : *inserted) hidden.emplace(address, original);
   return hidden;

@@ -115,6 +115,7 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
     alternate_stack_ = *armed;
   if (event.syscall_class == SyscallClass::kExecute && !Failed(event)) {
     CF_TRY(ExecuteAgain(event, call));
+    CF_TRY(TrapAnew(event, call));
     CF_TRY(process_->JoinMemory(event.joined));
     CF_TRY(ApplyWrites(event));
   } else {
@@ -222,9 +223,14 @@ Result<void> Replayer::ExecuteAgain(const Event& event, const SyscallArguments& 
   }
   r.orig_rax = ~0ull;
   process_->SetRegisters(r);
+  return {};
+}
+
+// The instructions that are made to trap, where the program has changed its code.
+Result<void> Replayer::TrapAnew(const Event& event, const SyscallArguments& call) {
+  CF_TRY(ForgetTraps(call, event.result, process_->memory(), patched_));
   for (TraceeAddress address : event.patched) {
-    CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(address));
-    if (!patched_.contains(address)) patched_[address] = original;
+    CF_TRY_ASSIGN(patched_[address], process_->memory().ReadValue<std::byte>(address));
     CF_TRY(process_->memory().WriteValue(address, kInt3Byte));
   }
   return {};
@@ -294,11 +300,6 @@ Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call
   if (descriptor >= 0) CF_TRY(process_->Syscall(SYS_close, {static_cast<uint64_t>(descriptor)}));
   if (mapped != event.result)
     return Diverged("the kernel answered " + std::to_string(mapped) + " to " + Describe(event, event_));
-  for (TraceeAddress at : event.patched) {
-    CF_TRY_ASSIGN(std::byte original, process_->memory().ReadValue<std::byte>(at));
-    patched_[at] = original;
-    CF_TRY(process_->memory().WriteValue(at, kInt3Byte));
-  }
   return {};
 }
 

@@ -22,8 +22,7 @@ constexpr uint64_t kTickRunNs = 50'000;  // far below the shortest tick, Search:
 
 }  // namespace
 
-Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position,
-                   std::map<TraceeAddress, std::byte> patched)
+Replayer::Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position, TrapBytes patched)
     : process_(std::move(process)),
       log_(&log),
       event_(position.event),

@@ -27,6 +27,7 @@
 #include "checkpoint/page_set.h"
 #include "probe/probe_set.h"
 #include "record/event_log.h"
+#include "record/made_to_trap.h"
 #include "record/thread_context.h"
 #include "tracee/tracee.h"
 
@@ -120,8 +121,7 @@ struct ReplayStop {
 class Replayer : private ProbeHost {
  public:
   // `process` stands at `position` of `log`. `patched`: its random instructions that trap.
-  Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position,
-           std::map<TraceeAddress, std::byte> patched);
+  Replayer(std::unique_ptr<Tracee> process, const EventLog& log, const Position& position, TrapBytes patched);
   ~Replayer() override;
 
   // Runs until the plan says stop. Errors: "diverged", "debuggeeGone".
@@ -154,7 +154,7 @@ class Replayer : private ProbeHost {
   uint64_t TimeNs() const { return began_at_ns_ + process_->CpuTimeNs(); }
   void set_began_at_ns(uint64_t time_ns) { began_at_ns_ = time_ns - std::min(time_ns, process_->CpuTimeNs()); }
   const EventLog& log() const { return *log_; }
-  const std::map<TraceeAddress, std::byte>& patched() const { return patched_; }
+  const TrapBytes& patched() const { return patched_; }
   // Hits counted by all runs of this replay so far, and the plan's probe that counted last.
   uint64_t transitions() const { return transitions_; }
   std::optional<size_t> last_counted() const { return last_counted_; }
@@ -193,6 +193,7 @@ class Replayer : private ProbeHost {
   // replay_syscalls.cc
   Outcome OnSyscallEntry(ResumeMode mode);
   Result<void> ToSyscallExit(const Event& event);
+  Result<void> TrapAnew(const Event& event, const SyscallArguments& call);
   Result<void> ExecuteAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapAgain(const Event& event, const SyscallArguments& call);
   Result<void> MapSecond(const Event& event, const SyscallArguments& call);
@@ -269,7 +270,7 @@ class Replayer : private ProbeHost {
   size_t event_;
   Position::Kind kind_;
   bool step_over_first_ = false;  // the probe at pc has counted, and its instruction can be executed only in its place
-  std::map<TraceeAddress, std::byte> patched_;
+  TrapBytes patched_;
   const ReplayPlan* plan_ = nullptr;
   std::unique_ptr<ProbeSet> probes_;
   std::vector<size_t> probe_indices_;  // installed transition probe → index in the plan

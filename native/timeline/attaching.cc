@@ -44,7 +44,7 @@ Result<bool> Engine::Detach() {
   pristine_.reset();
   // A descriptor of its own watches the written pages.
   first.dirty.reset();
-  std::map<TraceeAddress, std::byte> patched = first.recorder->patched();
+  TrapBytes patched = first.recorder->patched();
   if (inserted_in_live_)
     for (const auto& [address, original] : inserted_) patched.insert_or_assign(address, original);
   std::map<pid_t, std::vector<siginfo_t>> signals = first.recorder->SignalsToGiveBack();

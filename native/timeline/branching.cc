@@ -153,7 +153,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
   }
   CF_TRY_ASSIGN(std::shared_ptr<Checkpoint> fork_point, CreateCheckpoint(CheckpointReason::kBranch, ""));
   fork_point->pinned = true;
-  std::map<TraceeAddress, std::byte> patched = replay_->patched();
+  TrapBytes patched = replay_->patched();
 
   // == 2. What the world looked like here.
   CF_TRY_ASSIGN(std::vector<std::string> lost, RestoreDescriptors(*changed, fork_point->descriptors));

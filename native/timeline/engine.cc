@@ -136,9 +136,7 @@ const ThreadContexts& Engine::other_threads() {
   return replay_ ? replay_->others() : branch().recorder->OtherThreads();
 }
 
-const std::map<TraceeAddress, std::byte>& Engine::Patched() {
-  return replay_ ? replay_->patched() : branch().recorder->patched();
-}
+const TrapBytes& Engine::Patched() { return replay_ ? replay_->patched() : branch().recorder->patched(); }
 
 Position Engine::LivePosition() {
   Branch& b = branch();

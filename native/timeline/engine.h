@@ -91,7 +91,7 @@ class Engine {
   Branch& branch() { return *branches_[static_cast<size_t>(branch_)]; }
   const std::vector<std::unique_ptr<Branch>>& branches() const { return branches_; }
   const StopReply& last_stop() const { return last_stop_; }
-  const std::map<TraceeAddress, std::byte>& Patched();
+  const TrapBytes& Patched();
   // The thread that the present belongs to, by the tid that the program knows,
   // and the other ones as they stand.
   pid_t present_tid() const;

@@ -127,9 +127,12 @@ Result<void> Engine::RemoveFrom(Tracee& tracee) {
   if (!replay_) branch().recorder->inserted = nullptr;
   if (tracee.gone()) return {};
   for (const auto& [address, original] : inserted_) {
-    Result<void> restored = tracee.memory().WriteValue(address, original);
-    if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());  // unmapped meanwhile
     tracee.ForgetHidden(address);
+    // Unmapped meanwhile, perhaps, and something else mapped there.
+    const Result<std::byte> there = tracee.memory().ReadValue<std::byte>(address);
+    if (!there.ok() || *there != kInt3Byte) continue;
+    Result<void> restored = tracee.memory().WriteValue(address, original);
+    if (!restored.ok()) CF_LOG(logger, kInfo, "%s", restored.error().message.c_str());
   }
   return ClearWatches(tracee);
 }

@@ -15,6 +15,7 @@
 #include "checkpoint/dirty_pages.h"
 #include "checkpoint/page_faults.h"
 #include "record/event_log.h"
+#include "record/made_to_trap.h"
 #include "record/recorder.h"
 #include "replay/replayer.h"
 #include "timeline/descriptors.h"
@@ -38,7 +39,7 @@ struct Checkpoint {
   // Nothing replays to here from earlier: the user changed something at it.
   bool barrier = false;
   std::unique_ptr<Tracee> process;
-  std::map<TraceeAddress, std::byte> patched;
+  TrapBytes patched;
   // At least the pages written between the checkpoint before it and this one.
   PageSet pages;
   // Of these, at most, those that the checkpoint before it held: that one keeps their former contents.

@@ -138,6 +138,24 @@ describe('values', () => {
     assert.equal(nothing.unreadableBytes, 8);
   });
 
+  debugTest('are those of what lies there now, not of the code that lay there', 'remade.c', async (s) => {
+    await s.walk(`
+      break code
+      break data
+      break protected
+      run               -> code
+      value place[0]+0  -> 72
+      continue          -> data
+      value place[0]+0  -> 7
+      continue          -> protected
+      value place[0]+0  -> 7
+      reverseContinue   -> data
+      value place[0]+0  -> 7
+      reverseContinue   -> code
+      value place[0]+0  -> 72
+    `);
+  });
+
   debugTest('are made by instructions, before and after the pc', 'bank.c', async (s) => {
     await s.breakAt('deposit');
     await s.run();

@@ -265,6 +265,25 @@ TEST_CASE("probe instruction: a pattern inside another instruction is not found"
   CHECK(found == expected);
 }
 
+TEST_CASE("probe instruction: one is found behind zeros, which would be instructions of two bytes") {
+  const std::vector<std::byte> function = Bytes({0x48, 0x0F, 0xC7, 0xF0, 0xC3});  // rdrand %rax; ret
+  for (const size_t first_at : {size_t{0}, size_t{400}}) {
+    for (size_t zeros = 20; zeros < 24; ++zeros) {
+      std::vector<std::byte> code(first_at, std::byte{0x90});
+      code.insert(code.end(), function.begin(), function.end());
+      code.resize(code.size() + zeros);
+      const TraceeAddress second(0x5000 + code.size());
+      code.insert(code.end(), function.begin(), function.end());
+      code.resize(4096);
+      CAPTURE(first_at);
+      CAPTURE(zeros);
+      const std::vector<NondeterministicInstruction> expected = {{TraceeAddress(0x5000 + first_at), 4, kRdrand},
+                                                                 {second, 4, kRdrand}};
+      CHECK(FindNondeterministicInstructions(code, TraceeAddress(0x5000)) == expected);
+    }
+  }
+}
+
 TEST_CASE("probe instruction: real libraries agree with objdump") {
   if (system("objdump --version >/dev/null 2>&1") != 0) {
     MESSAGE("skipped: objdump is not installed");

@@ -227,6 +227,31 @@ SITUATION(asks_the_counter) {
   printf("the counter goes on\n");
 }
 
+// Code that asks for random numbers comes and goes, and data lies in its place.
+SITUATION(code_gives_way_to_data) {
+  static const unsigned char random_code[] = {0x48, 0x0f, 0xc7, 0xf0, 0xc3};  // rdrand rax; ret
+  static unsigned char expected[4096];
+  memset(expected, 0xcc, sizeof expected);
+  const int has_random_numbers = __builtin_cpu_supports("rdrnd");
+  unsigned char *place = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  int rounds = 0, wrong = 0;
+  ready();
+  for (double end = now() + kSeconds; now() < end; ++rounds) {
+    const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS;
+    EXPECT(mmap(place, 4096, PROT_READ | PROT_WRITE, flags, -1, 0) == place);
+    memcpy(place, random_code, sizeof random_code);
+    EXPECT(mprotect(place, 4096, PROT_READ | PROT_EXEC) == 0);
+    if (has_random_numbers) ((void (*)(void))(uintptr_t)place)();
+    EXPECT(mmap(place, 4096, PROT_READ | PROT_WRITE, flags, -1, 0) == place);
+    memset(place, 0xcc, 4096);
+    usleep(1000);
+    wrong += memcmp(place, expected, 4096) != 0;
+  }
+  usleep(300000);
+  wrong += memcmp(place, expected, 4096) != 0;
+  printf("%d wrong\n", wrong);
+}
+
 SITUATION(own_state) {
   cpu_set_t wanted, set;
   CPU_ZERO(&wanted);
