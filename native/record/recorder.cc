@@ -290,6 +290,7 @@ Recorder::Outcome Recorder::OnStop(const Stop& stop) {
     }
     case Stop::Kind::kExec: {
       patched_.clear();
+      written_code_.clear();
       alone_.clear();
       shared_.Refresh();
       waiting_.clear();

@@ -128,8 +128,13 @@ class Recorder {
   // event, the best place for one.
   std::function<bool(bool at_event)> checkpoint_due = [](bool) { return false; };
   std::optional<std::set<long>> caught_syscalls;  // empty set: all
-  // Random instructions of the process from before it was taken over (a branch).
-  void set_patched(TrapBytes patched) { patched_ = std::move(patched); }
+  // Of the process from before it was taken over (a branch): its random instructions, and what it could write and
+  // execute at once.
+  void AdoptCode(TrapBytes patched, PageSet written_code) {
+    patched_ = std::move(patched);
+    written_code_ = std::move(written_code);
+  }
+  const PageSet& written_code() const { return written_code_; }
   std::set<int> passed_signals;  // delivered without a kSignal stop
   // Asked after each system call: whether to stop there. While it is set, each call stops.
   std::function<bool(const Event&)> stop_after;
@@ -269,7 +274,7 @@ class Recorder {
   Result<bool> Restarts(int signal);
   Result<void> TrapAnew(const SyscallArguments& call, int64_t result, Event& event);
   Result<void> PatchRange(AddressRange range, std::vector<TraceeAddress>* patched);
-  Result<void> PatchCode(AddressRange range, std::vector<TraceeAddress>* patched);
+  Result<void> PatchCode(AddressRange range, uint32_t wanted, std::vector<TraceeAddress>* patched);
 
   uint64_t Now() const { return live_.CpuTimeNs(); }
   static uint64_t MonotonicNs();
@@ -329,6 +334,7 @@ class Recorder {
   bool preempting_ = false;      // interrupted for another thread's sake
   bool switch_here_ = false;     // another thread goes on with the next Run()
   TrapBytes patched_;
+  PageSet written_code_;                           // made by the program, and at some time writable and executable
   bool own_memory_open_ = false;                   // it has opened its /proc/PID/mem
   bool counter_faults_ = false;                    // its own PR_SET_TSC: rdtsc shall fault
   std::map<pid_t, std::vector<int>> processors_;   // by thread: what sched_setaffinity was asked for

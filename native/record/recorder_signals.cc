@@ -362,25 +362,35 @@ void Recorder::ForgetRestarts() {
   live_.SwitchTo(mine);
 }
 
-// Only where instructions are: an int3 in data would be a wrong value.
+// Only where instructions are: an int3 in data would be a wrong value. Of a file that is told by its section
+// headers, and else nothing is touched. What the program makes by itself is code if it was written before it could be
+// executed; there may be constants among it, so only what hardly any bytes but code look like is looked for. What can
+// be written and executed at once may be a heap (of a Lisp, which allows both everywhere).
 Result<void> Recorder::PatchRange(AddressRange range, std::vector<TraceeAddress>* patched) {
   const std::vector<Mapping> all = ReadMappings(live_.pid());
   for (const Mapping& mapping : all) {
     if (!mapping.executable || !mapping.range.Overlaps(range)) continue;
-    for (const AddressRange& code : CodeIn(mapping, all, live_.memory(), live_.pid())) {
-      const AddressRange part{std::max(code.start, range.start), std::min(code.end, range.end)};
-      if (part.start < part.end) CF_TRY(PatchCode(part, patched));
+    const AddressRange part{std::max(mapping.range.start, range.start), std::min(mapping.range.end, range.end)};
+    if (IsMadeByProgram(mapping)) {
+      if (mapping.writable || mapping.shared) continue;
+      for (const AddressRange& code : Subtract(MakePageSet({part}), written_code_))
+        CF_TRY(PatchCode(code, kRdrand | kRdseed, patched));
+      continue;
+    }
+    const uint32_t wanted = X87AddressesAreForgotten() ? kMadeToTrap : kMadeToTrap & ~uint32_t{kX87Save};
+    for (const AddressRange& code : CodeIn(mapping, all, live_.memory(), live_.pid()).value_or(PageSet())) {
+      const AddressRange both{std::max(code.start, part.start), std::min(code.end, part.end)};
+      if (both.start < both.end) CF_TRY(PatchCode(both, wanted, patched));
     }
   }
   return {};
 }
 
-Result<void> Recorder::PatchCode(AddressRange range, std::vector<TraceeAddress>* patched) {
+Result<void> Recorder::PatchCode(AddressRange range, uint32_t wanted, std::vector<TraceeAddress>* patched) {
   std::vector<std::byte> code(range.length());
   code.resize(live_.memory().ReadSome(range.start, code));
   for (auto at = patched_.lower_bound(range.start); at != patched_.end() && at->first - range.start < code.size(); ++at)
     code[at->first - range.start] = at->second;
-  const uint32_t wanted = X87AddressesAreForgotten() ? kMadeToTrap : kMadeToTrap & ~uint32_t{kX87Save};
   for (const NondeterministicInstruction& found : FindNondeterministicInstructions(code, range.start, wanted)) {
     if (patched_.contains(found.address)) continue;
     patched_[found.address] = code[found.address - range.start];
@@ -394,9 +404,7 @@ Result<void> Recorder::PatchCode(AddressRange range, std::vector<TraceeAddress>*
 
 Result<void> Recorder::PatchAllExecutable() {
   for (const Mapping& mapping : ReadMappings(live_.pid()))
-    if (mapping.executable && mapping.range.start != kCorePage && mapping.path != "[vdso]" &&
-        mapping.path != "[vsyscall]")
-      CF_TRY(PatchRange(mapping.range, nullptr));
+    if (mapping.executable && !IsMadeByProgram(mapping)) CF_TRY(PatchRange(mapping.range, nullptr));
   return {};
 }
 

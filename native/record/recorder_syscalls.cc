@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/log.h"
 #include "record/clone_call.h"
@@ -215,12 +216,32 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
 Result<void> Recorder::TrapAnew(const SyscallArguments& call, int64_t result, Event& event) {
   CF_TRY_ASSIGN(const std::vector<TraceeAddress> forgotten, ForgetTraps(call, result, live_.memory(), patched_));
   for (TraceeAddress address : forgotten) live_.ForgetHidden(address);
-  const bool protects = call.number == SYS_mprotect || call.number == SYS_pkey_mprotect;
-  const bool moves = call.number == SYS_mremap && !forgotten.empty();
-  if (!moves && !((call.number == SYS_mmap || protects) && (call.values[2] & PROT_EXEC))) return {};
-  const uint64_t length_bytes = moves ? call.values[2] : call.values[1];
-  const TraceeAddress start(protects ? call.values[0] : static_cast<uint64_t>(result));
-  return PatchRange({start, start + ((length_bytes + 4095) & ~uint64_t{4095})}, &event.patched);
+  const auto pages = [](uint64_t start, uint64_t length_bytes) {
+    return AddressRange{TraceeAddress(start), TraceeAddress(start + ((length_bytes + 4095) & ~uint64_t{4095}))};
+  };
+  const auto [first, second, third] = std::array{call.values[0], call.values[1], call.values[2]};
+  const AddressRange given = pages(first, second);
+  switch (call.number) {
+    case SYS_munmap: written_code_ = Subtract(written_code_, {given}); return {};
+    case SYS_mremap: {
+      const AddressRange moved = pages(static_cast<uint64_t>(result), third);
+      const bool written = Overlaps(written_code_, given);
+      written_code_ = Subtract(Subtract(written_code_, {given}), {moved});
+      if (written) written_code_ = Union(written_code_, {moved});
+      return forgotten.empty() ? Result<void>() : PatchRange(moved, &event.patched);
+    }
+    case SYS_mmap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect: {
+      const bool anew = call.number == SYS_mmap;
+      const AddressRange range = anew ? pages(static_cast<uint64_t>(result), second) : given;
+      if (anew) written_code_ = Subtract(written_code_, {range});
+      if (!(third & PROT_EXEC)) return {};
+      if (third & PROT_WRITE) written_code_ = Union(written_code_, {range});
+      return PatchRange(range, &event.patched);
+    }
+    default: return {};
+  }
 }
 
 Recorder::Outcome Recorder::PerformSyscall(const SyscallArguments& call, SyscallClass cls) {

@@ -30,10 +30,13 @@ constexpr int kMostRounds = 1000;
 
 constexpr size_t kAllDifferences = size_t{1} << 24;
 
-bool Mapped(const std::vector<Mapping>& mappings, TraceeAddress address) {
+// Where `address` lies, if it can be executed.
+const Mapping* ExecutableAt(const std::vector<Mapping>& mappings, TraceeAddress address) {
   auto after = std::upper_bound(mappings.begin(), mappings.end(), address,
                                 [](TraceeAddress a, const Mapping& m) { return a < m.range.start; });
-  return after != mappings.begin() && std::prev(after)->range.Contains(address) && std::prev(after)->executable;
+  if (after == mappings.begin()) return nullptr;
+  const Mapping& mapping = *std::prev(after);
+  return mapping.range.Contains(address) && mapping.executable ? &mapping : nullptr;
 }
 
 // The XSAVE area without what may differ for equal values: the last x87
@@ -116,6 +119,10 @@ Result<void> Replayer::SetWatches() {
 Result<void> Replayer::ClearWatches() {
   for (size_t slot = 0; slot < plan_->watches.size(); ++slot)
     CF_TRY(process_->ClearDebugRegister(static_cast<int>(slot)));
+  for (ActiveMatch& match : matches_) {
+    if (match.awaits_code_in >= 0) CF_TRY(process_->ClearDebugRegister(match.awaits_code_in));
+    match.awaits_code_in = -1;
+  }
   return {};
 }
 
@@ -141,8 +148,10 @@ Result<void> Replayer::Arm() {
   probe_indices_.clear();
   for (ActiveMatch& match : matches_) {
     match.installed_index = kNotInstalled;
+    const Mapping* mapping = ExecutableAt(mappings, TraceeAddress(match.marker.position.registers.rip));
     // A call to where no code is ends by itself, with a fault; see SignalStruck().
-    if (!Mapped(mappings, TraceeAddress(match.marker.position.registers.rip))) continue;
+    if (!mapping) continue;
+    if (AwaitCode(match, *mapping)) continue;
     match.installed_index = specs.size();
     ProbeSpec spec;
     spec.address = TraceeAddress(match.marker.position.registers.rip);
@@ -151,7 +160,7 @@ Result<void> Replayer::Arm() {
   }
   matches_installed_ = specs.size();
   for (size_t i = 0; i < plan_->probes.size(); ++i) {
-    if (!Mapped(mappings, plan_->probes[i].address)) {
+    if (!ExecutableAt(mappings, plan_->probes[i].address)) {
       pending_probes_ = true;
       continue;
     }
@@ -359,21 +368,27 @@ Replayer::Outcome Replayer::OnMatch(ActiveMatch& match, const TrapOutcome& outco
     CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
     return Go(next, registers);
   }
+  CF_TRY_ASSIGN(const Arrival arrival, ArrivalAt(match));
+  if (arrival != Arrival::kNotYet) return Arrive(arrival);
+  CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
+  return Go(next, registers);
+}
+
+// Where the state is that of `match`: is it the place, too?
+Result<Replayer::Arrival> Replayer::ArrivalAt(ActiveMatch& match) {
   const bool end_comes_first = match.is_async && plan_->end &&
                                plan_->end->position.kind == Position::Kind::kComputing &&
                                plan_->end->position.event == event_;
-  if (end_comes_first) {
-    // A loop that waits for another thread comes to the same state in each round: to that of what strikes perhaps
-    // before that of the plan's end, which is earlier all the same.
-    CF_TRY_ASSIGN(std::optional<Mismatch> from_end, Compare(*plan_->end));
-    if (from_end && ++match.passed <= kMostRounds) {
-      CF_TRY_ASSIGN(TrapOutcome next, probes_->GoOn(*this, outcome, registers));
-      return Go(next, registers);
-    }
-    if (from_end) return StruckHere();
-  } else if (match.is_async) {
-    return StruckHere();
-  }
+  if (!end_comes_first) return match.is_async ? Arrival::kStruck : Arrival::kEnd;
+  // A loop that waits for another thread comes to the same state in each round: to that of what strikes perhaps
+  // before that of the plan's end, which is earlier all the same.
+  CF_TRY_ASSIGN(std::optional<Mismatch> from_end, Compare(*plan_->end));
+  if (!from_end) return Arrival::kEnd;
+  return ++match.passed <= kMostRounds ? Arrival::kNotYet : Arrival::kStruck;
+}
+
+Replayer::Outcome Replayer::Arrive(Arrival arrival) {
+  if (arrival == Arrival::kStruck) return StruckHere();
   ReplayStop stop;
   stop.kind = ReplayStop::Kind::kReachedEnd;
   return std::optional(stop);

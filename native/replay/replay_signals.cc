@@ -171,10 +171,17 @@ Replayer::Outcome Replayer::OnTrap(const siginfo_t& info, ResumeMode mode) {
     return SignalStruck(info);  // the program's own int3
   }
   kind_ = Position::Kind::kComputing;
-  if (unsigned hits = process_->TakeDebugHits(); hits != 0 && !plan_->watches.empty() && Counts(thread_)) {
+  const unsigned hits = process_->TakeDebugHits();
+  const unsigned watch_hits = hits & ((1u << plan_->watches.size()) - 1);
+  if (hits != watch_hits && mode != ResumeMode::kStep) {
+    const bool both = watch_hits != 0 && Counts(thread_);
+    if (!both) return OnAwaitedCode(hits & ~watch_hits);
+    LetStopAgain();
+  }
+  if (watch_hits != 0 && Counts(thread_)) {
     // A condition of a probe has read what is watched: the program has not.
     if (probes_ && probes_->StepOutNeeded(TraceeAddress(r.rip))) return std::optional<ReplayStop>();
-    const ReplayStop stop = WatchStop(hits);
+    const ReplayStop stop = WatchStop(watch_hits);
     if (plan_->accept_watch) {
       if (probes_) r.rip = probes_->Translate(TraceeAddress(r.rip)).value;
       CF_TRY_ASSIGN(bool accepted, plan_->accept_watch(stop.probe, r));

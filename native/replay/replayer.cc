@@ -132,6 +132,8 @@ Result<ReplayStop> Replayer::Loop(ResumeMode mode) {
 }
 
 Replayer::Outcome Replayer::BeforeResume(ResumeMode mode) {
+  if (plan_->end && event_ > plan_->end->position.event)
+    return Diverged("it did not come by the place of a checkpoint");
   if (AtEnd(Position::Kind::kEventEnd) && kind_ == Position::Kind::kEventEnd) {
     if (plan_->end->reference) {
       CF_TRY_ASSIGN(std::optional<Mismatch> mismatch, Compare(*plan_->end));

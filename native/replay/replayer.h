@@ -236,7 +236,9 @@ class Replayer : private ProbeHost {
     bool is_async = false;  // a signal or a switch strikes there; else it is the plan's end
     std::vector<MemoryWord> words;
     size_t installed_index = kNotInstalled;
-    int passed = 0;  // not taken for what strikes, because the plan's end comes first
+    int passed = 0;           // not taken for what strikes, because the plan's end comes first
+    int awaits_code_in = -1;  // the debug register that stops there, as long as the code is not what it will be
+    bool code_seen = false;   // it is, or nobody can tell
   };
   Result<void> SetWatches();
   Result<void> ClearWatches();
@@ -249,8 +251,17 @@ class Replayer : private ProbeHost {
   Result<void> SetCounts();
   bool Counts(pid_t thread) const { return !plan_ || plan_->only_thread == 0 || plan_->only_thread == thread; }
   Result<void> UpdateMatches();
+  // replay_awaited_code.cc
+  bool AwaitCode(ActiveMatch& match, const Mapping& mapping);
+  bool CodeIsThere(const ActiveMatch& match);
+  Outcome OnAwaitedCode(unsigned hits);
+  void LetStopAgain();
+  // replay_probes.cc
   Outcome OnProbe(const TrapOutcome& outcome, GeneralRegisters registers);
   Outcome OnMatch(ActiveMatch& match, const TrapOutcome& outcome, GeneralRegisters registers);
+  enum class Arrival { kNotYet, kStruck, kEnd };
+  Result<Arrival> ArrivalAt(ActiveMatch& match);
+  Outcome Arrive(Arrival arrival);
   // nullopt: the same state; else a word that differs, or none if no word can tell.
   struct Mismatch {
     std::optional<MemoryWord> word;

@@ -190,7 +190,7 @@ Result<Engine::BranchResult> Engine::StartBranch(const std::string& name) {
                                 EndingsOf(*made->log, from.event, known));
   }
   made->recorder->AdoptSharing(from.event);
-  made->recorder->set_patched(std::move(patched));
+  made->recorder->AdoptCode(std::move(patched), parent.recorder->written_code());
   made->recorder->set_at_syscall(from.kind == Position::Kind::kAtSyscall);
   CF_TRY_ASSIGN(made->dirty, WatchPages(*made->tip));
   made->recorder->dirty_pages = made->dirty.get();

@@ -52,7 +52,9 @@ Result<void> Engine::VerifyUntil(size_t index, const EndMarker& end, std::vector
   if (stop->kind == ReplayStop::Kind::kCancelled)
     differs("The replay ran much longer than the recording and did not come to its end.");
   else if (stop->kind != ReplayStop::Kind::kReachedEnd)
-    differs("The replay ended before the recording did.");
+    differs(stop->signal == 0 ? std::string("The replay ended before the recording did.")
+                              : "The program was struck by signal " + std::to_string(stop->signal) +
+                                    " where the recording has none.");
   return {};
 }
 

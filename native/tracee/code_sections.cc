@@ -53,10 +53,14 @@ std::optional<std::vector<Elf64_Shdr>> SectionsOf(const Mapping& mapping, std::s
 
 }  // namespace
 
-std::vector<AddressRange> CodeIn(const Mapping& mapping, std::span<const Mapping> all, const TraceeMemory& memory,
-                                 pid_t pid) {
+bool IsMadeByProgram(const Mapping& mapping) {
+  return !mapping.path.starts_with('/') || mapping.path.starts_with("/memfd:");
+}
+
+std::optional<std::vector<AddressRange>> CodeIn(const Mapping& mapping, std::span<const Mapping> all,
+                                                const TraceeMemory& memory, pid_t pid) {
   const std::optional<std::vector<Elf64_Shdr>> sections = SectionsOf(mapping, all, memory, pid);
-  if (!sections) return {mapping.range};
+  if (!sections) return std::nullopt;
   std::vector<AddressRange> code;
   const uint64_t file_end = mapping.offset + mapping.range.length();
   for (const Elf64_Shdr& section : *sections) {

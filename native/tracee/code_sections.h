@@ -3,6 +3,7 @@
 // executable: bytes there may look like any instruction, and are none.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,10 +12,13 @@
 
 namespace chronofork {
 
-// What the section headers of the file that is mapped call executable. All of
-// `mapping` where that cannot be told: memory of no file, a file without section
-// headers or that can no longer be read. `all`: the process's mappings.
-std::vector<AddressRange> CodeIn(const Mapping& mapping, std::span<const Mapping> all, const TraceeMemory& memory,
-                                 pid_t pid);
+// What the section headers of the file that is mapped call executable. nullopt
+// where that cannot be told: memory of no file, a file without section headers
+// or that can no longer be read. `all`: the process's mappings.
+std::optional<std::vector<AddressRange>> CodeIn(const Mapping& mapping, std::span<const Mapping> all,
+                                                const TraceeMemory& memory, pid_t pid);
+
+// Memory that no file has been read into by the kernel: what is executed there the program has made itself.
+bool IsMadeByProgram(const Mapping& mapping);
 
 }  // namespace chronofork

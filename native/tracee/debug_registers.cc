@@ -34,6 +34,13 @@ Result<void> Tracee::SetWatch(int slot, TraceeAddress address, unsigned length_b
   return SettleDebugRegisters();
 }
 
+Result<void> Tracee::SetHardwareBreakpoint(int slot, TraceeAddress address) {
+  debug_wanted_.addresses[static_cast<size_t>(slot)] = address.value;
+  debug_wanted_.control &= ~SlotMask(slot);
+  debug_wanted_.control |= SlotBits(slot, 0, 1);
+  return SettleDebugRegisters();
+}
+
 Result<void> Tracee::ClearDebugRegister(int slot) {
   debug_wanted_.control &= ~SlotMask(slot);
   debug_wanted_.addresses[static_cast<size_t>(slot)] = 0;

@@ -137,6 +137,9 @@ class Tracee {
   Result<void> WriteSignalMask(uint64_t mask);
   // Debug registers, of all threads: slot 0…3; length 1, 2, 4 or 8 (aligned). write_only false: reads too.
   Result<void> SetWatch(int slot, TraceeAddress address, unsigned length_bytes, bool write_only);
+  // Stops before the instruction at `address` is executed; its bytes stay as they are. It is passed by
+  // kResumeFlag in `eflags`, which the kernel has set when it stops.
+  Result<void> SetHardwareBreakpoint(int slot, TraceeAddress address);
   Result<void> ClearDebugRegister(int slot);
   bool watched() const { return debug_wanted_.control != 0; }
   // Which slots the current thread has triggered since this was last called (DR6), as a bit set.

@@ -125,6 +125,24 @@ asyncio.run(main())`,
     ],
   },
   {
+    // Its heap may be written and executed, and functions are compiled while it runs.
+    name: 'sbcl',
+    packages: ['sbcl'],
+    command: [
+      'sbcl',
+      '--noinform',
+      '--eval',
+      `(progn
+        (dotimes (k 40)
+          (print (funcall (compile nil (list 'lambda '(n) (list 'loop 'for 'i 'below 'n 'sum (list 'mod '(* i i) (+ k 7))))) 1000000)))
+        (let ((table (make-hash-table)))
+          (dotimes (i 400000) (setf (gethash i table) (format nil "~a" i)))
+          (print (hash-table-count table)))
+        (gc :full t)
+        (sb-ext:exit))`,
+    ],
+  },
+  {
     name: 'node: one thread',
     packages: [],
     command: [

@@ -203,6 +203,29 @@ SITUATION(code_written_while_executable) {
   printf("%d\n", sum);
 }
 
+// Code is written, computes for some milliseconds, and is written over with other code and with data, all without a
+// system call: what a checkpoint finds at the place where it was made was not there when the stretch before it began.
+SITUATION(code_made_without_a_call) {
+  enum { kPlaces = 16, kRoom = 64 };
+  // mov ecx, rounds; xor eax, eax; again: imul eax, eax, odd; add eax, ecx; dec ecx; jnz again; ret
+  unsigned char code[] = {0xb9, 0,    0,    0,    0,    0x31, 0xc0, 0x69, 0xc0, 0,    0,
+                          0,    0,    0x01, 0xc8, 0xff, 0xc9, 0x75, 0xf4, 0xc3};
+  const unsigned rounds = 3000000;
+  unsigned char *area = (unsigned char *)map(4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE);
+  unsigned sum = 0;
+  for (unsigned i = 0; i < kPlaces; ++i) {
+    unsigned char *place = area + (i * 5 % kPlaces) * kRoom;
+    for (int j = 0; j < 4096; ++j) sum = sum * 31 + area[j];  // an int3 or a jump of ours would be seen
+    const unsigned factor = 2 * i + 3;
+    memcpy(code + 1, &rounds, 4);
+    memcpy(code + 9, &factor, 4);
+    memcpy(place, code, sizeof code);
+    sum += ((unsigned (*)(void))(uintptr_t)place)();
+    memset(place, (int)i, kRoom);
+  }
+  printf("%u\n", sum);
+}
+
 SITUATION(own_memory_read_by_kernel) {
   char a[100] = "far away", b[100] = {0};
   struct iovec local = {b, 9}, remote = {a, 9};

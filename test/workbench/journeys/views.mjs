@@ -20,7 +20,10 @@ export const journeys = [
       await workbench.foldView('Watch');
       await workbench.showView('Checkpoints');
       const rows = workbench.rows('Checkpoints');
-      await rows.filter({ hasText: `account.c:${line('second')}` }).waitFor();
+      await rows
+        .filter({ hasText: `account.c:${line('second')}` })
+        .first()
+        .waitFor();
       const row = rows.filter({ hasText: `account.c:${line('first')}` });
       const label = (await row.getAttribute('aria-label')) ?? '';
       assert.match(label, /into the run/);

@@ -48,18 +48,36 @@ SITUATION(random_code_copied) {
   numbers[1] = call(p + 64);
   numbers[2] = call(p);
 }
-SITUATION(random_code_added_to) {
+SITUATION(random_code_written_over) {
   need_random_numbers();
   unsigned char *p = pages(1);
   make_code(p, kRandom, sizeof kRandom);
   numbers[0] = call(p);
   protect(p, PROT_READ | PROT_WRITE | PROT_EXEC);
   numbers[1] = call(p);
-  memcpy(p + 64, kRandom, sizeof kRandom);
   memcpy(p, kConstant, sizeof kConstant);
   protect(p, PROT_READ | PROT_EXEC);
-  numbers[2] = call(p + 64);
   EXPECT(call(p) == 42);
+}
+// A heap of which everything may be executed, and nothing of it is code.
+SITUATION(data_that_may_be_executed) {
+  enum { kPages = 64 };
+  unsigned char *p = pages(kPages), *kept = pages(kPages);
+  const size_t length = kPages * 4096;
+  OK(mprotect(p, length, PROT_READ | PROT_WRITE | PROT_EXEC));
+  uint64_t x = 88172645463325252;
+  for (size_t i = 0; i < length; ++i) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    p[i] = (unsigned char)(x >> 32);
+    if (i % 64 == 0 && i + sizeof kRandom < length) memcpy(p + i, kRandom, sizeof kRandom);
+  }
+  memcpy(kept, p, length);
+  OK(mprotect(p, length, PROT_READ | PROT_EXEC));
+  EXPECT(memcmp(p, kept, length) == 0);
+  OK(mprotect(p, length, PROT_READ | PROT_WRITE | PROT_EXEC));
+  EXPECT(memcmp(p, kept, length) == 0);
 }
 SITUATION(random_code_moved) {
   need_random_numbers();
