@@ -94,7 +94,7 @@ function noCode(path: string, line?: number): ChronoforkError {
   return new ChronoforkError(
     'noCode',
     line === undefined ? `No loaded code was built from ${path}.` : `There is no code on line ${line} of ${path}.`,
-    'If the program was built elsewhere, set "sourceMap"; build it with -g.',
+    'If it is of a library that is not loaded at this moment, go to where it is. If the program was built elsewhere, set "sourceMap"; build it with -g.',
   );
 }
 

@@ -64,14 +64,17 @@ Result<void> ApplyPatches(ProbeHost& host, std::span<const Patch> patches, Patch
     while (end < patches.size() && patches[end].address.PageStart() == start.PageStart()) ++end;
     const Patch& last = patches[end - 1];
     std::vector<std::byte> bytes(last.address + last.original.size() - start);
-    CF_TRY(host.Read(start, bytes));
+    const Result<void> read = host.Read(start, bytes);
+    if (!read.ok() && step == PatchStep::kPutIn) return read;
+    const std::vector<std::byte> before = bytes;
     for (const Patch& patch : patches.subspan(first, end - first)) {
       const auto& expected = step == PatchStep::kPutIn ? patch.original : patch.patched;
       const auto& wanted = step == PatchStep::kPutIn ? patch.patched : patch.original;
       const auto at = bytes.begin() + static_cast<ptrdiff_t>(patch.address - start);
       if (std::equal(expected.begin(), expected.end(), at)) std::copy(wanted.begin(), wanted.end(), at);
     }
-    CF_TRY(host.Write(start, bytes));
+    // What was unmapped has no patch any more.
+    if (read.ok() && bytes != before) CF_TRY(host.Write(start, bytes));
     first = end;
   }
   return {};

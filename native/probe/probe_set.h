@@ -77,6 +77,15 @@ struct ProbeLogEntry {
 // With `tally` it counts each execution in a number of its own, never stops,
 // and does nothing else: the cheapest of all.
 //
+// The file that the code at an address is of. At another time another library
+// may lie there. All 0: nobody asks.
+struct CodeHome {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint64_t start = 0;  // the address where its first byte lies, or would lie
+  bool operator==(const CodeHome&) const = default;
+};
+
 // Without `match` it is a transition probe. If rsp is outside `rsp_range`:
 // nothing. If there are conditions, and all can be evaluated and are 0:
 // nothing. If group == last_group: nothing. Else last_group = group,
@@ -94,6 +103,7 @@ struct ProbeSpec {
   std::vector<AgentCode> conditions = {};
   std::vector<LogItem> log = {};
   bool tally = false;
+  CodeHome home = {};  // it is only put where that is mapped
 };
 
 // Whether its conditions and log items are evaluated by the tracer, because they

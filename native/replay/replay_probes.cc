@@ -13,6 +13,7 @@
 #include "checkpoint/dirty_pages.h"
 #include "checkpoint/pagemap.h"
 #include "probe/instruction.h"
+#include "replay/code_home.h"
 #include "replay/memory_comparison.h"
 #include "replay/replayer.h"
 #include "tracee/core_page.h"
@@ -32,11 +33,8 @@ constexpr size_t kAllDifferences = size_t{1} << 24;
 
 // Where `address` lies, if it can be executed.
 const Mapping* ExecutableAt(const std::vector<Mapping>& mappings, TraceeAddress address) {
-  auto after = std::upper_bound(mappings.begin(), mappings.end(), address,
-                                [](TraceeAddress a, const Mapping& m) { return a < m.range.start; });
-  if (after == mappings.begin()) return nullptr;
-  const Mapping& mapping = *std::prev(after);
-  return mapping.range.Contains(address) && mapping.executable ? &mapping : nullptr;
+  const Mapping* mapping = MappingAt(mappings, address);
+  return mapping && mapping->executable ? mapping : nullptr;
 }
 
 // The XSAVE area without what may differ for equal values: the last x87
@@ -160,7 +158,9 @@ Result<void> Replayer::Arm() {
   }
   matches_installed_ = specs.size();
   for (size_t i = 0; i < plan_->probes.size(); ++i) {
-    if (!ExecutableAt(mappings, plan_->probes[i].address)) {
+    const CodeHome& home = plan_->probes[i].home;
+    const Mapping* mapping = ExecutableAt(mappings, plan_->probes[i].address);
+    if (!mapping || (home != CodeHome{} && HomeOf(*mapping) != home)) {
       pending_probes_ = true;
       continue;
     }
@@ -189,6 +189,16 @@ Result<void> Replayer::Arm() {
     process_->SetRegisters(r);
   }
   return {};
+}
+
+// Is a probe of the plan where `call`, just made, has changed what is mapped?
+bool Replayer::ConcernsProbes(const SyscallArguments& call, int64_t result) const {
+  if (call.number != SYS_munmap && call.number != SYS_mmap) return false;
+  const TraceeAddress start(call.number == SYS_mmap ? static_cast<uint64_t>(result) : call.values[0]);
+  // One just before it may reach into it.
+  const AddressRange changed{start - kMaxInstructionLength, start + ((call.values[1] + 4095) & ~uint64_t{4095})};
+  return std::any_of(plan_->probes.begin(), plan_->probes.end(),
+                     [&](const ProbeSpec& probe) { return changed.Contains(probe.address); });
 }
 
 Result<void> Replayer::Disarm() {

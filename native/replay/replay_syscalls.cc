@@ -139,7 +139,9 @@ Replayer::Outcome Replayer::OnSyscallEntry(ResumeMode mode) {
   }
   ++event_;
   kind_ = Position::Kind::kEventEnd;
-  if (pending_probes_ && (call.number == SYS_mmap || call.number == SYS_mprotect)) {
+  const bool awaited = pending_probes_ && (call.number == SYS_mmap || call.number == SYS_mprotect);
+  if (awaited ||
+      (event.syscall_class == SyscallClass::kExecute && !Failed(event) && ConcernsProbes(call, event.result))) {
     CF_TRY(Disarm());
     CF_TRY(Arm());
   }

@@ -245,6 +245,7 @@ class Replayer : private ProbeHost {
   std::optional<EndMarker> AsyncMarker();
   Result<void> Arm();
   Result<void> Disarm();
+  bool ConcernsProbes(const SyscallArguments& call, int64_t result) const;
   Result<void> NoteCounts();
   Result<void> NoteTallies();
   Result<void> DeliverLog();

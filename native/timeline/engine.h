@@ -107,6 +107,7 @@ class Engine {
   struct Breakpoint {
     BreakpointKind kind = BreakpointKind::kSoftware;
     std::vector<AgentCode> conditions;
+    CodeHome home = {};  // whose code it is in
   };
   std::map<TraceeAddress, Breakpoint> breakpoints;
   struct Watch {

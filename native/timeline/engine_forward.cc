@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "replay/code_home.h"
 #include "timeline/engine.h"
 #include "timeline/search.h"
 
@@ -83,6 +84,9 @@ StopReply Engine::StopAtTip() {
 
 StopReply Engine::RunForward(const ResumeRequest& request) {
   WakeTimer timer(options_.tick_ms);
+  // Where they were set: here.
+  const std::vector<Mapping> mappings = breakpoints.empty() ? std::vector<Mapping>() : ReadMappings(process().pid());
+  for (auto& [address, breakpoint] : breakpoints) breakpoint.home = HomeOf(mappings, address);
   if (request.kind == ResumeKind::kReverseContinue || request.kind == ResumeKind::kReverseStep) {
     if (in_call_ || edited_) {
       bool is_call = false;
@@ -136,6 +140,7 @@ ReplayPlan Engine::ForwardPlan() {
   for (const auto& [address, breakpoint] : breakpoints) {
     plan.probes.push_back(ProbeSpec{address});
     plan.probes.back().conditions = breakpoint.conditions;
+    plan.probes.back().home = breakpoint.home;
   }
   plan.limit = replay_ ? replay_->transitions() + 1 : 1;
   plan.report_signals = true;

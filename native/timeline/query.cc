@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "checkpoint/page_set.h"
+#include "replay/code_home.h"
 #include "timeline/search.h"
 
 namespace chronofork {
@@ -35,7 +36,7 @@ QueryValue ReadBlock(Tracee& process, TraceeAddress address, size_t length_bytes
 std::vector<ProbeSpec> QueryAnswer::Probes() const {
   std::vector<ProbeSpec> probes;
   for (const QueryPlace& place : spec.places)
-    probes.push_back(ProbeSpec{.address = place.address, .conditions = place.conditions});
+    probes.push_back(ProbeSpec{.address = place.address, .conditions = place.conditions, .home = place.home});
   // Of a call the moment behind its prologue.
   if (spec.kind == QuerySpec::Kind::kCalls) probes.erase(probes.begin(), probes.end() - 1);
   return probes;
@@ -69,6 +70,8 @@ Result<std::unique_ptr<Query>> Query::Begin(Engine& engine, QuerySpec spec) {
   answer.branch = engine.branch_;
   answer.id = engine.next_id_++;
   answer.counts.assign(answer.spec.places.size(), 0);
+  const std::vector<Mapping> mappings = ReadMappings(engine.process().pid());
+  for (QueryPlace& place : answer.spec.places) place.home = HomeOf(mappings, place.address);
   const AddressRange range = answer.spec.range;
   if (answer.spec.kind == QuerySpec::Kind::kWrites)
     CF_TRY(engine.WatchSpecs({{WatchKind::kWrite, range.start, range.length()}}));
@@ -233,7 +236,7 @@ QueryValue Query::ValueOf(const LogItem& item, const GeneralRegisters& registers
 
 Result<void> Query::Count(Replayer& replay, ReplayPlan plan) {
   for (const QueryPlace& place : answer_->spec.places)
-    plan.probes.push_back(ProbeSpec{.address = place.address, .tally = true});
+    plan.probes.push_back(ProbeSpec{.address = place.address, .tally = true, .home = place.home});
   CF_TRY(Run(replay, plan));
   for (size_t i = 0; i < replay.tallies().size(); ++i) answer_->counts[i] += replay.tallies()[i];
   return {};
@@ -294,7 +297,8 @@ Result<void> Query::Writes(Replayer& replay, ReplayPlan plan) {
 
 // == Calls: first where they return to, as each call has it on the stack.
 Result<void> Query::FindReturns(Replayer& replay, ReplayPlan plan) {
-  plan.probes = {ProbeSpec{.address = answer_->spec.places.front().address}};
+  const QueryPlace& entry = answer_->spec.places.front();
+  plan.probes = {ProbeSpec{.address = entry.address, .home = entry.home}};
   plan.accept = [&](size_t, const GeneralRegisters& registers) -> Result<bool> {
     CF_TRY_ASSIGN(const uint64_t site, replay.process().memory().ReadValue<uint64_t>(TraceeAddress(registers.rsp)));
     return_sites_.insert(TraceeAddress(site));
@@ -315,6 +319,7 @@ Result<void> Query::Calls(Replayer& replay, ReplayPlan plan) {
   const size_t own = addresses.size();
   for (const TraceeAddress site : return_sites_) addresses.push_back(site);
   for (const TraceeAddress address : addresses) plan.probes.push_back(ProbeSpec{.address = address});
+  for (size_t i = 0; i < own; ++i) plan.probes[i].home = body.home;
   uint64_t number = 0;
   plan.accept = [&](size_t probe, const GeneralRegisters& registers) -> Result<bool> {
     std::vector<Pending>& pending = pending_[replay.thread()];

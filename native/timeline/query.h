@@ -36,6 +36,7 @@ struct QueryPlace {
   TraceeAddress address;
   std::vector<AgentCode> conditions;  // as of a breakpoint; none: every hit
   std::vector<LogItem> items;         // what to note
+  CodeHome home = {};                 // whose code it is in, when it is asked
 };
 
 struct QuerySpec {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "probe/instruction.h"
+#include "replay/code_home.h"
 #include "timeline/query.h"
 
 namespace chronofork {
@@ -479,6 +480,7 @@ void Search::AddBreakpoints(Goal& goal) {
   for (const auto& [address, breakpoint] : engine_.breakpoints) {
     ProbeSpec probe{address};
     probe.conditions = breakpoint.conditions;
+    probe.home = breakpoint.home;
     if (IsAsked(probe)) {
       probe.conditions.clear();
       goal.conditional = true;
@@ -490,6 +492,8 @@ void Search::AddBreakpoints(Goal& goal) {
 Result<StopReply> Search::LastTransition(const TimeOperation& operation, OperationResult* result) {
   Goal goal;
   goal.probes = operation.places;
+  const std::vector<Mapping> mappings = ReadMappings(engine_.process().pid());
+  for (ProbeSpec& probe : goal.probes) probe.home = HomeOf(mappings, probe.address);
   if (operation.stop_at_breakpoints) AddBreakpoints(goal);
   if (KnowsStepBefore(goal)) return StepCounted(operation, goal, result);
   CF_TRY_ASSIGN(std::optional<Hit> hit, LastHit(goal));

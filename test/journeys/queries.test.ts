@@ -404,4 +404,36 @@ describe('queries', function () {
       );
     },
   );
+
+  // Libraries that lie at the same place one after the other: the first twice, another, and the first again.
+  const plugin = (factor: number) =>
+    program('plugins.c', ['-g', '-O0', '-shared', '-fPIC', `-DFACTOR=${factor}`]).executable;
+  const plugins = [plugin(2), plugin(2), plugin(300000), plugin(2)];
+  for (const checkpoints of [{}, { intervalEvents: 5 }])
+    debugTest(
+      `takes no library for another that lay at its place (${JSON.stringify(checkpoints)})`,
+      'plugins.c',
+      { launch: { args: plugins, checkpoints } },
+      async (s) => {
+        await s.walk('break last\nrun -> last');
+        const line = s.line('work');
+        assert.deepEqual((await count(s, { line, endLine: line })).lines, [{ line, count: 9 }]);
+        const calls = await all<CallRow>(s, 'chronofork/calls', { function: 'work' });
+        assert.deepEqual(
+          calls.map(({ returnValue }) => returnValue),
+          ['2', '4', '6', '4', '6', '8', '8', '10', '12'],
+        );
+        await s.breakAt('work');
+        for (const [library, factor] of [2, 300000, 2, 2].entries())
+          for (const call of [6, 5, 4]) {
+            // The instruction that multiplies: add, or imul.
+            await s.walk(`
+              reverseContinue                      -> work
+              value number                         -> ${call - library}
+              value *((unsigned char *)work+10)+0  -> ${factor === 2 ? 0x01 : 0x69}
+            `);
+          }
+        await s.walk('reverseContinue -> beginning at _start [ld-linux-x86-64.so.2]:0');
+      },
+    );
 });
