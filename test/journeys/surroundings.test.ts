@@ -22,8 +22,8 @@ async function refusedLaunch(s: Journey): Promise<{ code: string | undefined; me
   return s.client.refusal('launch', { program: s.program.executable });
 }
 
-async function launchCopy(s: Journey, args: string[] = []): Promise<void> {
-  await s.launch({ program: readableCopy(s.program.executable), cwd: '/', args });
+async function launchCopy(s: Journey, args: string[] = [], more: object = {}): Promise<void> {
+  await s.launch({ program: readableCopy(s.program.executable), cwd: '/', args, ...more });
 }
 
 describe('in hostile surroundings', () => {
@@ -77,12 +77,7 @@ describe('in hostile surroundings', () => {
     'longRun.c',
     fewProcesses,
     async (s) => {
-      await s.launch({
-        program: readableCopy(s.program.executable),
-        cwd: '/',
-        args: ['2'],
-        checkpoints: { intervalMs: 1 },
-      });
+      await launchCopy(s, ['2'], { checkpoints: { intervalMs: 1 } });
       await s.walk(`
       break done
       run               -> done
@@ -97,12 +92,7 @@ describe('in hostile surroundings', () => {
   );
 
   debugTest('where others take the processes, older checkpoints give way', 'longRun.c', fewProcesses, async (s) => {
-    await s.launch({
-      program: readableCopy(s.program.executable),
-      cwd: '/',
-      args: ['2'],
-      checkpoints: { intervalMs: 1 },
-    });
+    await launchCopy(s, ['2'], { checkpoints: { intervalMs: 1 } });
     await s.walk(`
       break done
       run               -> done
