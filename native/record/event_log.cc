@@ -1,6 +1,7 @@
 // Digests, and events in words.
 #include "record/event_log.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -36,6 +37,8 @@ uint64_t Compared(const GeneralRegisters& r, const NamedRegister& named) {
   return named.member == &GeneralRegisters::eflags ? value & ~kFlagsOfDebuggers : value;
 }
 
+int64_t ModifiedNs(const struct stat& status) { return status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec; }
+
 uint64_t DigestBytes(uint64_t digest, TraceeAddress address, uint64_t length, const MemoryReaderFn& read) {
   std::byte chunk[16384];
   for (;;) {
@@ -50,6 +53,25 @@ uint64_t DigestBytes(uint64_t digest, TraceeAddress address, uint64_t length, co
 }
 
 }  // namespace
+
+std::shared_ptr<MappedFile> MappedFile::Open(const std::string& at, std::string path) {
+  auto file = std::make_shared<MappedFile>();
+  file->path = std::move(path);
+  // A pipe or a device that somebody mapped, or that took the name since, must not be waited for.
+  file->fd = ScopedFd(::open(at.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!file->fd.valid() || ::fstat(file->fd.get(), &status) != 0) return file;
+  file->size_bytes = status.st_size;
+  file->modified_ns = ModifiedNs(status);
+  file->inode = status.st_ino;
+  file->is_regular = S_ISREG(status.st_mode);
+  return file;
+}
+
+bool MappedFile::WasChanged() const {
+  struct stat status {};
+  return ::fstat(fd.get(), &status) != 0 || status.st_size != size_bytes || ModifiedNs(status) != modified_ns;
+}
 
 uint64_t OutputDigest(const SyscallArguments& call, int64_t result, const MemoryReaderFn& read) {
   constexpr uint64_t kSeed = kBytesDigestSeed;

@@ -53,6 +53,13 @@ struct MappedFile {
   std::string path;
   int64_t size_bytes = 0;
   int64_t modified_ns = 0;
+  uint64_t inode = 0;
+  bool is_regular = false;
+
+  // What `at` leads to, by the name `path`; its descriptor is invalid if it cannot be opened.
+  static std::shared_ptr<MappedFile> Open(const std::string& at, std::string path);
+  // Whether it has another length or time than it had when it was mapped.
+  bool WasChanged() const;
 };
 
 struct MemoryWrite {

@@ -158,6 +158,8 @@ class Recorder {
   // What the process shared before the recording began; what a branch has from the `count` events before it.
   void TakeOverSharing();
   void AdoptSharing(size_t count);
+  // Says of which files the past may show what was written to them later.
+  void TellOfChangedFiles();
   // A thread that was not made by the recorded program, as its past has it (a branch): the current one, or another.
   void AdoptThread(pid_t tid, const stack_t& alternate_stack, const ThreadEndings& endings);
   // Looks for them in what is executable now; at the start and after exec.
@@ -211,6 +213,8 @@ class Recorder {
   void NoteMemoryLayout(const SyscallArguments& call, int64_t result, Event& event);
   void LookAtShared(const SyscallArguments& call);
   void NoteSharing(const SyscallArguments& call, int64_t result, Event& event);
+  std::set<uint64_t> InodesHeldForWriting() const;
+  void NoteMappedFile(const std::shared_ptr<const MappedFile>& file);
   std::optional<int64_t> RefuseSharing(const SyscallArguments& call);
   bool ShowsStandIn(const SyscallArguments& call) const;
   Result<void> ShareStandIn();
@@ -340,9 +344,10 @@ class Recorder {
   std::map<pid_t, std::vector<int>> processors_;   // by thread: what sched_setaffinity was asked for
   PageSet not_for_children_, wiped_for_children_;  // MADV_DONTFORK, MADV_WIPEONFORK
   SharedMemory shared_{live_};
-  std::vector<MemoryWrite> shared_changes_;  // of it, for the next system call's event
-  bool maps_shared_ = false;                 // the mmap that is being made
-  PageSet alone_;                            // MAP_SHARED memory that is private as long as nobody else has it
+  std::vector<MemoryWrite> shared_changes_;                      // of it, for the next system call's event
+  bool maps_shared_ = false;                                     // the mmap that is being made
+  std::vector<std::shared_ptr<const MappedFile>> mapped_files_;  // those whose contents are nobody else's so far
+  PageSet alone_;  // MAP_SHARED memory that is private as long as nobody else has it
   std::set<std::string> told_;
   std::unique_ptr<CallBuffer> calls_;  // null: every call stops
   std::map<uint64_t, unsigned> stops_at_site_;

@@ -38,13 +38,39 @@ bool LivesInMemory(const std::string& path) {
   return path.starts_with("/dev/shm/") || path.starts_with("/memfd:") || path.starts_with("/dev/zero");
 }
 
+// Where memory of the file faults, and a copy's own memory would not.
+bool EndsBehind(int64_t size_bytes, uint64_t offset) {
+  return offset > ((static_cast<uint64_t>(size_bytes) + 4095) & ~uint64_t{4095});
+}
+
+// The file that a process has mapped privately when it is attached to; null where there is none, or it has no name.
+std::shared_ptr<const MappedFile> FileOf(pid_t pid, const Mapping& mapping) {
+  if (mapping.shared || mapping.inode == 0 || !mapping.path.starts_with("/")) return nullptr;
+  std::shared_ptr<MappedFile> file =
+      MappedFile::Open("/proc/" + std::to_string(pid) + "/root" + mapping.path, mapping.path);
+  return file->is_regular && file->inode == mapping.inode ? file : nullptr;
+}
+
 // /proc/PID/fd/N is as accessible as the descriptor is (its owner's bits).
-bool IsOpenForWriting(const std::string& link) {
+bool IsOpenForWriting(const std::filesystem::path& link) {
   struct stat status {};
   return ::lstat(link.c_str(), &status) == 0 && (status.st_mode & S_IWUSR);
 }
 
 }  // namespace
+
+// The files that the process can write to: by a call, or by mapping them later.
+std::set<uint64_t> Recorder::InodesHeldForWriting() const {
+  std::set<uint64_t> inodes;
+  std::error_code failed;
+  const std::string folder = "/proc/" + std::to_string(live_.pid()) + "/fd";
+  for (const auto& link : std::filesystem::directory_iterator(folder, failed)) {
+    struct stat status {};
+    if (IsOpenForWriting(link.path()) && ::stat(link.path().c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      inodes.insert(status.st_ino);
+  }
+  return inodes;
+}
 
 // Of mmap and shmat: the error that they are answered with because a copy
 // could not have such memory.
@@ -68,16 +94,20 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
       ++refused_calls;
       return -ENOMEM;
     }
-    if (!IsSharedType(call.values[3]) || (call.values[3] & MAP_ANONYMOUS)) return std::nullopt;
+    if (call.values[3] & MAP_ANONYMOUS) return std::nullopt;
     const std::string link =
         "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
     const std::string path = ReadProcLink(live_.pid(), "fd/" + std::to_string(static_cast<int>(call.values[4])));
     struct stat status {};
     if (path.empty() || ::stat(link.c_str(), &status) != 0) return std::nullopt;
-    // Files that live in memory are there for others to write, and a file that was opened for writing may be mapped for
-    // it later, or be written by calls.
-    only_read = !(call.values[2] & PROT_WRITE);
-    if (only_read && !LivesInMemory(path) && !IsOpenForWriting(link)) return std::nullopt;
+    // Files that live in memory are there for others to write, and a file that is open for writing may be written by
+    // calls, or be mapped for it. Private memory shows what is written to its file, too, until the program writes
+    // there.
+    const bool is_private = !IsSharedType(call.values[3]);
+    only_read = is_private || !(call.values[2] & PROT_WRITE);
+    const bool is_written_by_others = !is_private && LivesInMemory(path);
+    if (only_read && !is_written_by_others && !InodesHeldForWriting().contains(status.st_ino)) return std::nullopt;
+    if (is_private && EndsBehind(status.st_size, call.values[5] + call.values[1])) return std::nullopt;
     what = "the file " + path;
     if (!S_ISREG(status.st_mode)) {
       if (only_read) return std::nullopt;
@@ -102,10 +132,39 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
   return is_attach ? -ENOMEM : -ENODEV;
 }
 
+void Recorder::NoteMappedFile(const std::shared_ptr<const MappedFile>& file) {
+  // A library is mapped in pieces, one after another.
+  const bool known = file && !mapped_files_.empty() && mapped_files_.back()->inode == file->inode;
+  if (file && file->is_regular && !known) mapped_files_.push_back(file);
+}
+
+// A copy, and a replay that maps the file again, see it as it is now.
+void Recorder::TellOfChangedFiles() {
+  std::erase_if(mapped_files_, [this](const std::shared_ptr<const MappedFile>& file) {
+    if (!file->WasChanged()) return false;
+    Tell("The file " + file->path +
+         ", which the program has mapped, was changed later: what the past shows of its contents may be newer than it "
+         "should be.");
+    return true;
+  });
+}
+
 // What a process that is attached to, or was another's child, shares already.
 void Recorder::TakeOverSharing() {
   uint64_t bytes = 0;
+  const std::set<uint64_t> held = InodesHeldForWriting();
   shared_.TakeOver([&](const Mapping& mapping) {
+    if (!mapping.shared) {
+      const std::shared_ptr<const MappedFile> file = FileOf(live_.pid(), mapping);
+      const uint64_t length = mapping.range.length();
+      if (file && held.contains(mapping.inode) && bytes + length <= SharedMemory::kMostBytes &&
+          !EndsBehind(file->size_bytes, mapping.offset + length)) {
+        bytes += length;
+        return false;
+      }
+      NoteMappedFile(file);
+      return true;
+    }
     const bool has_no_file = mapping.path.starts_with("/SYSV") || mapping.path.starts_with("/dev/zero");
     const bool in_memory = has_no_file || LivesInMemory(mapping.path);
     if (!mapping.writable && !in_memory) return true;
@@ -193,6 +252,7 @@ void Recorder::AdoptSharing(size_t count) {
     const Event& event = log_.at(i);
     if (event.kind != EventKind::kSyscall || event.syscall_class != SyscallClass::kExecute || event.result < 0)
       continue;
+    NoteMappedFile(event.file);
     const SyscallArguments call{event.number, event.arguments};
     if (call.number == SYS_shmat) alone_ = Union(alone_, MakePageSet({event.mapped}));
     if (call.number == SYS_shmdt) alone_ = Subtract(alone_, MakePageSet({event.mapped}));
@@ -205,8 +265,8 @@ void Recorder::NoteSharing(const SyscallArguments& call, int64_t result, Event& 
   const TraceeAddress first(call.values[0]), made(static_cast<uint64_t>(result));
   FollowStandIn(alone_, call, result, false);
   if (call.number == SYS_shmdt) event.mapped = shared_.PieceAt(first);
-  const bool shares = call.number == SYS_shmat ||
-                      (call.number == SYS_mmap && IsSharedType(call.values[3]) && !(call.values[3] & MAP_ANONYMOUS));
+  const bool shares = call.number == SYS_shmat || (call.number == SYS_mmap && !(call.values[3] & MAP_ANONYMOUS) &&
+                                                   (maps_shared_ || IsSharedType(call.values[3])));
   const auto touches = [&](TraceeAddress start, uint64_t length) {
     return Overlaps(shared_.pages(), {start, start + std::max<uint64_t>(length, 1)});
   };

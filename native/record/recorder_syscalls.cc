@@ -195,19 +195,11 @@ void Recorder::NoteMemoryLayout(const SyscallArguments& call, int64_t result, Ev
   bool failed = result < 0 && result >= -4095;
   if (failed) return;
   if (call.number == SYS_mmap && !(call.values[3] & MAP_ANONYMOUS)) {
-    auto file = std::make_shared<MappedFile>();
-    std::string link =
-        "/proc/" + std::to_string(live_.pid()) + "/fd/" + std::to_string(static_cast<int>(call.values[4]));
-    file->fd = ScopedFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status {};
-    if (file->fd.valid() && ::fstat(file->fd.get(), &status) == 0) {
-      file->size_bytes = status.st_size;
-      file->modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
-    }
-    file->path = ReadProcLink(live_.pid(), "fd/" + std::to_string(static_cast<int>(call.values[4])));
-    event.file = std::move(file);
+    const std::string name = "fd/" + std::to_string(static_cast<int>(call.values[4]));
+    event.file = MappedFile::Open("/proc/" + std::to_string(live_.pid()) + "/" + name, ReadProcLink(live_.pid(), name));
   }
   NoteSharing(call, result, event);
+  NoteMappedFile(event.file);
   Result<void> trapping = TrapAnew(call, result, event);
   if (!trapping.ok()) CF_LOG(logger, kError, "%s", trapping.error().message.c_str());
 }

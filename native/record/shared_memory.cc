@@ -64,14 +64,16 @@ SharedMemory::Object SharedMemory::ObjectOf(const Mapping& mapping) {
   return {mapping.device, mapping.inode,
           mapping.path.starts_with("/SYSV") ? Object::Kind::kSegment
           : IsOwnMemory(mapping)            ? Object::Kind::kOwn
-                                            : Object::Kind::kFile};
+          : mapping.shared                  ? Object::Kind::kFile
+                                            : Object::Kind::kPrivate};
 }
 
 // System V memory, anonymous memory, the files that were asked for, and on a
 // branch what its first process had of its own.
 bool SharedMemory::IsShared(const Mapping& mapping) const {
-  return mapping.shared && (files_.contains(ObjectOf(mapping)) || mapping.path.starts_with("/SYSV") ||
-                            mapping.path.starts_with("/dev/zero") || IsOwnMemory(mapping));
+  return files_.contains(ObjectOf(mapping)) ||
+         (mapping.shared &&
+          (mapping.path.starts_with("/SYSV") || mapping.path.starts_with("/dev/zero") || IsOwnMemory(mapping)));
 }
 
 void SharedMemory::Refresh(std::optional<TraceeAddress> joined) {
@@ -79,7 +81,7 @@ void SharedMemory::Refresh(std::optional<TraceeAddress> joined) {
   std::vector<AddressRange> ranges;
   const std::vector<Mapping> mappings = ReadMappings(live_.pid());
   for (const Mapping& mapping : mappings)
-    if (joined && mapping.shared && mapping.range.Contains(*joined)) files_.insert(ObjectOf(mapping));
+    if (joined && mapping.inode != 0 && mapping.range.Contains(*joined)) files_.insert(ObjectOf(mapping));
   for (const Mapping& mapping : mappings) {
     if (!IsShared(mapping)) continue;
     Piece piece{mapping.range, ObjectOf(mapping), mapping.offset, {}};
@@ -103,7 +105,7 @@ void SharedMemory::Refresh(std::optional<TraceeAddress> joined) {
 
 void SharedMemory::TakeOver(const std::function<bool(const Mapping&)>& refuse) {
   for (const Mapping& mapping : ReadMappings(live_.pid()))
-    if (mapping.shared && !refuse(mapping)) files_.insert(ObjectOf(mapping));
+    if (!refuse(mapping)) files_.insert(ObjectOf(mapping));
   Refresh();
   static_cast<void>(Changes());
 }
@@ -112,7 +114,9 @@ void SharedMemory::FindJoined() {
   joined_.clear();
   std::map<Object, std::vector<AddressRange>> offsets;
   for (const Piece& piece : pieces_)
-    offsets[piece.object].push_back({TraceeAddress(piece.offset), TraceeAddress(piece.offset + piece.range.length())});
+    if (piece.object.kind != Object::Kind::kPrivate)
+      offsets[piece.object].push_back(
+          {TraceeAddress(piece.offset), TraceeAddress(piece.offset + piece.range.length())});
   for (auto& [object, ranges] : offsets) {
     std::sort(ranges.begin(), ranges.end());
     TraceeAddress end;

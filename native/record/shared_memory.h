@@ -5,10 +5,9 @@
 // past. Each copy is given memory of its own there (MakePrivate); what is mapped
 // at several places is so in the copy too (tracee/own_memory.h). What is
 // written from outside (by another process, or by the kernel for a call that
-// writes to the file) is known by its bytes alone: after each system call they
-// are compared with what was there, at its entry and at its end, and what
-// differs belongs to that call's event (Changes). What the program itself has written is among it, and a
-// replay writes the same once more.
+// writes to the file, which private memory of it shows as well) is known by its bytes alone: after each system call
+// they are compared with what was there, at its entry and at its end, and what differs belongs to that call's event
+// (Changes). What the program itself has written is among it, and a replay writes the same once more.
 //
 // Easy to get wrong: what comes from outside between two calls, and is read
 // before the second, is no event; the replay then differs at the next one, and
@@ -39,7 +38,8 @@ class SharedMemory {
 
   // The process may have mapped or unmapped some. What is mapped at `joined` counts from now on.
   void Refresh(std::optional<TraceeAddress> joined = std::nullopt);
-  // What the process has before anything of it is recorded; `refuse` says which of it nothing is to be done about.
+  // What the process has before anything of it is recorded; `refuse` says of each mapping whether nothing is to be done
+  // about it.
   void TakeOver(const std::function<bool(const Mapping&)>& refuse);
   bool empty() const { return pieces_.empty(); }
   const PageSet& pages() const { return pages_; }
@@ -63,8 +63,9 @@ class SharedMemory {
 
  private:
   struct Object {
-    // Segments have numbers of their own; own memory is that of a copy that became a branch's first process.
-    enum class Kind { kFile, kSegment, kOwn };
+    // Segments have numbers of their own; own memory is that of a copy that became a branch's first process. Private
+    // memory of a file shows what is written to the file, until it is written itself.
+    enum class Kind { kFile, kSegment, kOwn, kPrivate };
     uint64_t device = 0, inode = 0;
     Kind kind = Kind::kFile;
     auto operator<=>(const Object&) const = default;

@@ -282,13 +282,10 @@ Result<void> Replayer::MapAgain(const Event& event, const SyscallArguments& call
   int64_t descriptor = -1;
   process_->SkipSyscall(event.result);
   if (event.file) {
-    struct stat status {};
     const MappedFile& file = *event.file;
-    if (!file.fd.valid() || ::fstat(file.fd.get(), &status) != 0)
+    if (!file.fd.valid())
       return Diverged("the file " + file.path + ", which the program mapped, can no longer be read");
-    if (status.st_size != file.size_bytes ||
-        status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec != file.modified_ns)
-      return Diverged("the file " + file.path + ", which the program mapped, was changed since");
+    if (file.WasChanged()) return Diverged("the file " + file.path + ", which the program mapped, was changed since");
     std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file.fd.get());
     CF_TRY(process_->memory().Write(kScratchArea, std::as_bytes(std::span(path.c_str(), path.size() + 1))));
     CF_TRY_ASSIGN(descriptor, process_->Syscall(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), kScratchArea.value,

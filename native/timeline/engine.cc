@@ -304,6 +304,7 @@ Result<std::unique_ptr<Replayer>> Engine::ReplayOf(Checkpoint& c, int from) {
   if (c.process->gone())
     return Error{"checkpointLost", "A checkpoint was killed from outside.",
                  "The machine is probably out of memory: lower checkpoints.memoryMb.", 0, c.process->pid()};
+  branch().recorder->TellOfChangedFiles();
   CF_TRY_ASSIGN(std::unique_ptr<Tracee> copy, c.process->Fork());
   auto replayer = std::make_unique<Replayer>(std::move(copy), *branch().log, c.position, c.patched);
   replayer->set_began_at_ns(c.time_ns);

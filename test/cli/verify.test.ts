@@ -113,7 +113,7 @@ describe('chronofork verify', function () {
     deepEqual([report.refusedCalls, report.notices.length], [1, 1]);
   });
 
-  // A file that the program maps privately and that changes while it runs cannot be mapped again as it was.
+  // A file that is opened for writing and changed when it has been mapped cannot be mapped again as it was.
   it('prints what diverged, and the command to see it again', async () => {
     const mapped = writeInto(folder, 'a mapped file', 'x'.repeat(5000));
     const { executable } = program('native/changes_mapped_file.c');
@@ -121,6 +121,7 @@ describe('chronofork verify', function () {
     equal(status, 1, stderr);
     ok(report.diverged.length > 0);
     match(stderr, /diverged at event \d+.*was changed since/);
+    match(stderr, /a mapped file, which the program has mapped, was changed later: what the past shows/);
     const again = /to see it again, .*:\n {2}(cd .*)\n/.exec(stderr)?.[1] ?? '';
     ok(again.endsWith(`'${mapped}'`), stderr);
     writeFileSync(mapped, 'x'.repeat(5000));

@@ -252,6 +252,28 @@ SITUATION(code_gives_way_to_data) {
   printf("%d wrong\n", wrong);
 }
 
+// Private memory of a file shows what is written to the file.
+SITUATION(writes_to_a_mapped_file) {
+  char name[] = "/tmp/attachableXXXXXX";
+  int fd = mkstemp(name);
+  EXPECT(fd >= 0 && ftruncate(fd, 8192) == 0);
+  volatile unsigned char *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0);
+  EXPECT(p != MAP_FAILED);
+  int wrong = 0;
+  unsigned long sum = 0;
+  ready();
+  int i = 1;
+  for (double end = now() + kSeconds; now() < end; ++i) {
+    unsigned char byte = (unsigned char)i;
+    EXPECT(pwrite(fd, &byte, 1, 4100) == 1);
+    for (int k = 0; k < 2000; ++k) sum = sum * 31 + p[4100];
+    wrong += p[4100] != byte;
+    usleep(1000);
+  }
+  unlink(name);
+  printf("%d wrong%s\n", wrong, sum == 1 ? "!" : "");
+}
+
 SITUATION(own_state) {
   cpu_set_t wanted, set;
   CPU_ZERO(&wanted);

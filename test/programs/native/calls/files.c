@@ -489,10 +489,45 @@ SITUATION(stdio_read_and_written) {
   while (fgets(noise, sizeof noise, f)) ++lines;
   EXPECT(lines == 3000 && fclose(f) == 0);
 }
+// Private memory of a file shows what is written to the file, but where the program has written to the memory.
 SITUATION(mapped_file_seen_changing) {
-  int fd = file_of("f", 8192);
-  char *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0);
-  long sum = p[0] + p[4096];
-  EXPECT(sum == other_noise[0] + other_noise[4096]);
-  OK(munmap(p, 8192));
+  int fd = file_of("f", 3 * 4096);
+  int other = open("f", O_RDONLY);
+  char *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, other, 0);
+  char *q = mmap(NULL, 3 * 4096, PROT_READ, MAP_SHARED, other, 0);
+  char *r = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  EXPECT(p != MAP_FAILED && q != MAP_FAILED && r != MAP_FAILED);
+  p[4096] = 'm';
+  for (int i = 0; i < 20; ++i) {
+    char byte = (char)('a' + i);
+    OK(pwrite(fd, &byte, 1, i));
+    OK(pwrite(fd, &byte, 1, 4096 + i));
+    EXPECT(p[i] == byte && q[i] == byte && q[4096 + i] == byte);
+    EXPECT(p[4096] == 'm' && p[4096 + i] == (i == 0 ? 'm' : other_noise[4096 + i]));
+    r[40] = (char)i;
+    OK(getppid());
+    EXPECT(p[40] == i && q[40] == i);
+  }
+  CHILD(int own = open("f", O_RDWR); pwrite(own, "child", 5, 8200));
+  OK(wait(NULL));
+  EXPECT(memcmp(p + 8200, "child", 5) == 0 && memcmp(q + 8200, "child", 5) == 0);
+  OK(madvise(p + 4096, 4096, MADV_DONTNEED));
+  EXPECT(p[4096] == 'a' && p[4097] == 'b');
+  char *moved = mremap(p, 3 * 4096, 3 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+  EXPECT(moved == q && moved[1] == 'b');
+  OK(mprotect(moved, 4096, PROT_READ));
+  OK(pwrite(fd, "later", 5, 0));
+  EXPECT(memcmp(moved, "later", 5) == 0);
+  OK(munmap(moved, 3 * 4096));
+  EXPECT(memcmp(r, "later", 5) == 0 && r[40] == 19);
+}
+SITUATION(mapped_file_cut_and_grown) {
+  int fd = file_of("f", 2 * 4096);
+  char *p = mmap(NULL, 2 * 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+  EXPECT(p[100] == other_noise[100] && p[5000] == other_noise[5000]);
+  OK(ftruncate(fd, 50));
+  EXPECT(p[49] == other_noise[49] && p[100] == 0);
+  FAILS(CALL(write, 1, p + 4096, 10L), EFAULT);
+  OK(ftruncate(fd, 2 * 4096));
+  EXPECT(p[49] == other_noise[49] && p[100] == 0 && p[5000] == 0);
 }
