@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "tracee/call_filter.h"
+#include "tracee/copy_limits.h"
 #include "tracee/park.h"
 #include "tracee/tracer_thread.h"
 
@@ -377,6 +378,7 @@ Result<std::unique_ptr<Tracee>> Attachment::Copy() {
   CF_TRY_ASSIGN(const int64_t result, forker_->SyscallAt(kRemoteSyscall, SYS_clone, {CLONE_PARENT}, &copy));
   forker_->TakeDeferredSignals();  // of its process group; nobody is there to take them
   if (result < 0 || !copy) return ForkRefused(result, tracee_.pid());
+  LiftTimeLimits(copy->pid());
   copy->SetRegisters(registers);
   CF_TRY(copy->WriteExtended(extended));
   stack_t stack = tracee_.thread_.alternate_stack;

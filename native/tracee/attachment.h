@@ -45,9 +45,6 @@ extern const long kAttachOptions;
 // itself if all have.
 pid_t LivingThreadOf(pid_t process);
 
-// `result`: what clone has answered.
-Error ForkRefused(int64_t result, pid_t pid);
-
 // For the vdso image at `base`: the functions that answer what is not computed.
 std::vector<VdsoPatch> PlanVdso(std::span<const std::byte> image, TraceeAddress base);
 

@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "tracee/attachment.h"
+#include "tracee/copy_limits.h"
 #include "tracee/core_page.h"
 #include "tracee/tracer_thread.h"
 
@@ -560,17 +561,10 @@ Result<std::unique_ptr<Tracee>> Tracee::Fork() {
   }
   if (result < 0 || !copy) return ForkRefused(result, pid_);
   copy->is_copy_ = true;
+  LiftTimeLimits(copy->pid());
   CF_TRY(GiveOwnMemory(*copy));
   copy->own_pages_ = own_pages_;
   return copy;
-}
-
-Error ForkRefused(int64_t result, pid_t pid) {
-  Error error = SystemError("forkRefused", "A checkpoint cannot be made: the kernel refuses to copy the debuggee",
-                            static_cast<int>(-result), pid);
-  error.remedy = -result == EAGAIN ? "Raise the limit of processes (ulimit -u) or end other programs."
-                                   : "Free some memory, or lower checkpoints.memoryMb.";
-  return error;
 }
 
 uint64_t Tracee::CpuTimeNs() const {

@@ -481,6 +481,18 @@ SITUATION(limits_that_signal) {
   EXPECT(caught == 1);
   OK(setrlimit(RLIMIT_CPU, &cpu));
 }
+// A replay spends processor time of its own, and has as much of it.
+SITUATION(time_used_up) {
+  struct rlimit cpu = {1, RLIM_INFINITY}, more = {3, RLIM_INFINITY};
+  catch(SIGXCPU, 0);
+  OK(setrlimit(RLIMIT_CPU, &cpu));
+  for (unsigned long i = 0; caught == 0; ++i)
+    if (i % 100000000 == 0) OK(getppid());
+  OK(setrlimit(RLIMIT_CPU, &more));
+  for (volatile unsigned long i = 0; i < 300000000; ++i)
+    if (i % 100000000 == 0) OK(getppid());
+  EXPECT(caught == 1);
+}
 // Continues the process after a while, and says before that it will.
 static pid_t continuing(int pipe_end) {
   pid_t me = getpid();
