@@ -1,6 +1,10 @@
 // Forwards: in the past by replaying from checkpoint to checkpoint, at its end
 // seamlessly in the live process.
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
 
 #include "base/log.h"
 #include "replay/code_home.h"
@@ -25,16 +29,33 @@ StopReply Engine::SignalStop(int signal) const {
   return reply;
 }
 
+namespace {
+
+// Whether something has failed because the process was killed meanwhile. Then it has left its stop at once, and is
+// seen to end a little later.
+bool WasKilled(const Error& error, const Tracee& live) {
+  if (error.code == "debuggeeGone" || live.gone()) return true;
+  constexpr auto kPatience = std::chrono::milliseconds(200);
+  const auto begun = std::chrono::steady_clock::now();
+  while (!live.IsEnding()) {
+    if (error.error_number != ESRCH || std::chrono::steady_clock::now() - begun > kPatience) return false;
+    ::usleep(1000);
+  }
+  return true;
+}
+
+}  // namespace
+
 StopReply Engine::Failed(const Error& error) {
   CF_LOG(logger, kError, "%s: %s", error.code.c_str(), error.message.c_str());
-  options_.notice("error", error.message + (error.remedy.empty() ? "" : " " + error.remedy));
   StopReply reply;
   reply.tid = pid_;
-  if (error.code == "debuggeeGone" && !replay_) {
+  if (!replay_ && WasKilled(error, *branch().tip)) {
     reply.kind = StopKind::kKilled;
     reply.signal = SIGKILL;
     return reply;
   }
+  options_.notice("error", error.message + (error.remedy.empty() ? "" : " " + error.remedy));
   // Never show a state that is not proved: back to the last checkpoint that is.
   if (replay_) {
     Result<std::unique_ptr<Replayer>> again = ReplayFrom(base_);

@@ -574,6 +574,18 @@ uint64_t Tracee::CpuTimeNs() const {
   return time_before_ns_ + static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
+bool Tracee::IsEnding() const {
+  const std::string text = ReadProcText(pid_, "stat");
+  const size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return true;
+  char state = 'X';
+  unsigned flags = 0;
+  // What follows the name: state, ppid, pgrp, session, tty, tpgid, flags (proc_pid_stat(5)).
+  if (std::sscanf(text.c_str() + name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2) return true;
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING of the kernel's sched.h
+  return state == 'Z' || state == 'X' || (flags & kExiting) != 0;
+}
+
 void Tracee::CountCpuTimeFrom(uint64_t time_ns) {
   time_before_ns_ = 0;
   uint64_t own_ns = CpuTimeNs();

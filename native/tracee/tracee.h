@@ -238,6 +238,8 @@ class Tracee {
   static Result<std::unique_ptr<Tracee>> TakeOver(pid_t pid);
   // CPU time used by the process, nanoseconds; 0 if gone.
   uint64_t CpuTimeNs() const;
+  // Whether the process is dead, or was killed and is about to be: nothing that was asked of it then succeeds.
+  bool IsEnding() const;
   // Counts on from `time_ns`: a fork that goes on with another process's run begins at 0 by itself.
   void CountCpuTimeFrom(uint64_t time_ns);
   // Memory that is private to this process, by /proc/PID/smaps_rollup; bytes.

@@ -129,6 +129,25 @@ describe('chronofork verify', function () {
     equal(repeated.status, 1, repeated.stderr);
   });
 
+  it('says of a program that is killed at any moment that it was killed', async () => {
+    const program = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1'];
+    for (let round = 0; round < 12; round++) {
+      // Without patches each call stops: most of them are killed while something is done with them.
+      const env = { ...process.env, CHRONOFORK_PATCH: '0' };
+      const words = [bundle, 'verify', '--interval', '10', '--', ...program];
+      const verifying = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'], env });
+      let told = '';
+      verifying.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+      const closed = once(verifying, 'close');
+      const live = await childOf(verifying.pid!);
+      await new Promise((resolve) => setTimeout(resolve, 200 + round * 23));
+      process.kill(live, 'SIGKILL');
+      deepEqual(await closed, [2, null], told);
+      match(told, /The program was killed from outside before it ended\./);
+      ok(!existsSync(`/proc/${live}`));
+    }
+  });
+
   // No signal ends the first process of a container by itself.
   it('ends when it is asked to, as the first process of a container, and leaves nothing', async () => {
     const ours = [process.execPath, bundle, 'verify', '--', '/bin/sleep', '271828'];
