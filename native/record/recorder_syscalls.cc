@@ -517,6 +517,10 @@ Recorder::Outcome Recorder::MakeProcess(const SyscallArguments& call, const Clon
   if (advised) CF_TRY(AdviseForFork(false));
   event.result = static_cast<int64_t>(live_.registers().rax);
   event.process_was_made = event.result > 0;
+  if (event.process_was_made && (flags & CLONE_VM) && !(flags & CLONE_VFORK))
+    Tell(
+        "The program has made a process that goes on beside it in the same memory (clone with CLONE_VM). What that "
+        "writes is not recorded: in the past it may be missing, and a replay that depends on it ends with an error.");
   if (IsRestart(event.result)) return OnSyscallInterrupted(call, std::move(event));
   PageSet pages;
   if (before) {

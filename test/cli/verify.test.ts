@@ -113,6 +113,12 @@ describe('chronofork verify', function () {
     deepEqual([report.refusedCalls, report.notices.length], [1, 1]);
   });
 
+  it('tells of a process that writes into the program’s memory beside it', async () => {
+    const { stdout, stderr } = await verify(['--', program('native/limits.c').executable, 'beside']);
+    equal(stdout, '1\n');
+    match(stderr, /a process that goes on beside it in the same memory.*is not recorded/);
+  });
+
   // A file that is opened for writing and changed when it has been mapped cannot be mapped again as it was.
   it('prints what diverged, and the command to see it again', async () => {
     const mapped = writeInto(folder, 'a mapped file', 'x'.repeat(5000));

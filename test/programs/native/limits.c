@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 SITUATION(much_shared) {
@@ -31,6 +34,22 @@ SITUATION(sandbox) {
   printf("%d\n", result == -1);
   fflush(stdout);
   syscall(SYS_exit, 0);
+}
+
+static int write_beside(void *place) {
+  usleep(20000);
+  *(volatile int *)place = 1;
+  return 0;
+}
+
+// A process in the same memory, that runs on beside this one.
+SITUATION(beside) {
+  static char stack[65536];
+  static int written;
+  int child = clone(write_beside, stack + sizeof stack, CLONE_VM | SIGCHLD, &written);
+  compute(2);
+  int status;
+  printf("%d\n", waitpid(child, &status, 0) == child && written == 1);
 }
 
 // The 32-bit entry into the kernel.
