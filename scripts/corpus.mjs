@@ -264,6 +264,11 @@ async function verify(program, intervalMs, runs) {
         result.problems.push(plain.problem);
         break;
       }
+      // Else one that only says what it misses would be "identical".
+      if (!program.anyExit && plain.code !== (program.exitCode ?? 0)) {
+        result.problems.push(`ended natively with ${plain.code}`);
+        break;
+      }
       nativeMs.push(plain.ms);
       nativeCode = plain.code;
     }

@@ -257,6 +257,7 @@ fn main() {
 END
 HOME=$PWD cargo build -q --offline`,
     command: ['target/debug/t'],
+    exitCode: 101,
     env: { RUST_BACKTRACE: '1' },
   },
 ];
