@@ -46,13 +46,13 @@ Result<void> Recorder::LetCallsPass() {
     LeavePatches();
     return {};
   }
-  for (const TraceeAddress site : std::exchange(sites_wanted_, {})) calls_->Add(site, log_.size());
-  if (calls_->sites()->all().empty()) return {};
   // What others write is compared at every call.
   if (!shared_.empty() || !shared_changes_.empty()) {
     LeavePatches();
     return {};
   }
+  for (const TraceeAddress site : std::exchange(sites_wanted_, {})) calls_->Add(site, log_.size());
+  if (calls_->sites()->all().empty()) return {};
   // While a signal is on its way nothing may be called in the process.
   const bool unseen = now_.held.empty() && now_.raised.empty() && !InterruptWanted() && !caught_syscalls &&
                       !stop_after && !own_memory_open_ && until_thread_ == 0 && !stop_at_next_call_;

@@ -107,6 +107,8 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     only_read = is_private || !(call.values[2] & PROT_WRITE);
     const bool is_written_by_others = !is_private && LivesInMemory(path);
     if (only_read && !is_written_by_others && !InodesHeldForWriting().contains(status.st_ino)) return std::nullopt;
+    // Code is left to those who patch it, and trap its instructions.
+    if (is_private && (call.values[2] & PROT_EXEC)) return std::nullopt;
     if (is_private && EndsBehind(status.st_size, call.values[5] + call.values[1])) return std::nullopt;
     what = "the file " + path;
     if (!S_ISREG(status.st_mode)) {
@@ -157,7 +159,7 @@ void Recorder::TakeOverSharing() {
     if (!mapping.shared) {
       const std::shared_ptr<const MappedFile> file = FileOf(live_.pid(), mapping);
       const uint64_t length = mapping.range.length();
-      if (file && held.contains(mapping.inode) && bytes + length <= SharedMemory::kMostBytes &&
+      if (file && !mapping.executable && held.contains(mapping.inode) && bytes + length <= SharedMemory::kMostBytes &&
           !EndsBehind(file->size_bytes, mapping.offset + length)) {
         bytes += length;
         return false;
