@@ -18,7 +18,8 @@ uint64_t Tracee::CpuTimeNs() const {
 }
 
 bool Tracee::IsEnding() const {
-  const std::string text = ReadProcText(pid_, "stat");
+  // Of the thread that is looked at: the first one may have ended long before the others.
+  const std::string text = ReadProcText(tid_, "stat");
   const size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return true;
   char state = 'X';
