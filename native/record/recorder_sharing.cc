@@ -106,10 +106,10 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
     const bool is_private = !IsSharedType(call.values[3]);
     only_read = is_private || !(call.values[2] & PROT_WRITE);
     const bool is_written_by_others = !is_private && LivesInMemory(path);
-    if (only_read && !is_written_by_others && !InodesHeldForWriting().contains(status.st_ino)) return std::nullopt;
     // Code is left to those who patch it, and trap its instructions.
     if (is_private && (call.values[2] & PROT_EXEC)) return std::nullopt;
     if (is_private && EndsBehind(status.st_size, call.values[5] + call.values[1])) return std::nullopt;
+    if (only_read && !is_written_by_others && !InodesHeldForWriting().contains(status.st_ino)) return std::nullopt;
     what = "the file " + path;
     if (!S_ISREG(status.st_mode)) {
       if (only_read) return std::nullopt;
@@ -135,9 +135,10 @@ std::optional<int64_t> Recorder::RefuseSharing(const SyscallArguments& call) {
 }
 
 void Recorder::NoteMappedFile(const std::shared_ptr<const MappedFile>& file) {
+  if (!file || !file->is_regular) return;
   // A library is mapped in pieces, one after another.
-  const bool known = file && !mapped_files_.empty() && mapped_files_.back()->inode == file->inode;
-  if (file && file->is_regular && !known) mapped_files_.push_back(file);
+  if (!mapped_files_.empty() && mapped_files_.back()->inode == file->inode) return;
+  mapped_files_.push_back(file);
 }
 
 // A copy, and a replay that maps the file again, see it as it is now.
